@@ -1,0 +1,79 @@
+"""What a landscape is: an objective together with the facts that are known about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol, runtime_checkable
+
+from torch import Tensor
+
+Point = tuple[float, float]
+Prox = Callable[[Tensor, float | Tensor], Tensor]
+"""``prox(x, step)`` with ``x`` of shape ``(..., D)`` and ``step`` a number or of shape ``(...)``."""
+
+
+class Objective(Protocol):
+    """A scalar function of a point; leading axes are independent points.
+
+    A plain function will do; callers then take the gradient by autograd.
+    """
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return ``f(x)``, shape ``(...)``, for ``x`` of shape ``(..., D)``."""
+        ...
+
+
+@runtime_checkable
+class DifferentiableObjective(Objective, Protocol):
+    """An objective that knows its own gradient."""
+
+    def value_and_grad(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return ``f(x)``, shape ``(...)``, and one generalised gradient, shape ``(..., D)``."""
+        ...
+
+
+@dataclass(frozen=True)
+class Landscape:
+    """A function of the plane and what is known about it.
+
+    Attributes:
+        name: The key it is found under, e.g. ``"nonsmooth-rosenbrock"``.
+        title: Its name in words.
+        formula: The text it is compiled from, or None where no formula can say it.
+        latex: The formula for display, without dollar signs.
+        source: Where it comes from.
+        note: One sentence on what it teaches.
+        value: The objective, ``(..., 2) -> (...)``.
+        window: ``((x_min, x_max), (y_min, y_max))``; what to draw, never a constraint.
+        start: The usual starting point.
+        minimisers: Known global minimisers; representatives where they form a set.
+        minimum: The least value, or None if unknown.
+        group: ``"kinked"``, ``"smooth"`` (controls) or ``"stepped"`` (quantization).
+        convex: Whether f is convex.
+        regular: Whether f is Clarke regular (convex, or a maximum of smooth functions).
+        kinks: Functions whose zero sets hold the points where f is not differentiable; NaN where the
+            kink is hidden under another piece.
+        smooth: The smooth part where ``f = smooth + h`` with a known proximal map of ``h``.
+        prox: The proximal map of ``h``.
+        traps: Stationary points that are not minima and catch optimizers.
+    """
+
+    name: str
+    title: str
+    formula: str | None
+    latex: str
+    source: str
+    note: str
+    value: Objective
+    window: tuple[Point, Point]
+    start: Point
+    minimisers: tuple[Point, ...]
+    minimum: float | None
+    group: Literal["kinked", "smooth", "stepped"]
+    convex: bool
+    regular: bool
+    kinks: tuple[Objective, ...] = ()
+    smooth: Objective | None = None
+    prox: Prox | None = None
+    traps: tuple[Point, ...] = ()
