@@ -1,0 +1,1 @@
+"""Optimizers on non-smooth functions: update rules, probes, a batched engine and its measures."""

@@ -1,0 +1,1 @@
+"""The headless laboratory: specs in, results, figures and files out."""

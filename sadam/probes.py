@@ -1,0 +1,281 @@
+"""Probing an objective along random lines: directions, two estimators of LGI, the ground truth.
+
+Equations are those of MATH.md section 3. Shapes: ``x`` is ``(..., D)``, directions are
+``(k, ..., D)``, an LGI is ``(...)``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal, get_args
+
+import numpy as np
+import torch
+from scipy.optimize import nnls
+from torch import Tensor
+
+Kind = Literal["one-sided", "two-sided"]
+Sphere = Literal["global", "tensor"]
+Function = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Probing:
+    """How a point is probed.
+
+    Args:
+        kind: ``"one-sided"`` (k extra evaluations) or ``"two-sided"`` (2k).
+        num_probes: Number k of directions.
+        radius: Distance sigma of the probes from the point; a number or one per trajectory.
+        sphere: ``"global"``: unit vectors of the whole space; ``"tensor"``: a unit vector in each
+            block of coordinates (each parameter tensor).
+        zeta: Added to the denominator.
+
+    Raises:
+        ValueError: If a field is out of its range.
+    """
+
+    kind: Kind = "two-sided"
+    num_probes: int = 2
+    radius: float | Tensor = 0.01
+    sphere: Sphere = "global"
+    zeta: float = 1e-6
+
+    def __post_init__(self) -> None:
+        if self.kind not in get_args(Kind):
+            raise ValueError(f"Invalid probes: {self.kind!r}, must be one of {get_args(Kind)}")
+        if self.sphere not in get_args(Sphere):
+            raise ValueError(f"Invalid sphere: {self.sphere!r}, must be one of {get_args(Sphere)}")
+        k = self.num_probes
+        if isinstance(k, bool) or not isinstance(k, int) or k < 1:
+            raise ValueError(f"Invalid num_probes: {k!r}, must be a whole number of at least 1")
+        radius = torch.as_tensor(self.radius)
+        if not bool((torch.isfinite(radius) & (radius > 0)).all()):
+            raise ValueError(f"Invalid radius: {self.radius}, must be positive and finite")
+        if not (self.zeta > 0 and math.isfinite(self.zeta)):
+            raise ValueError(f"Invalid zeta: {self.zeta}, must be positive and finite")
+
+    @property
+    def evaluations(self) -> int:
+        """Extra function evaluations at each point."""
+        return self.num_probes * (2 if self.kind == "two-sided" else 1)
+
+
+def directions(
+    seed: int,
+    steps: int,
+    num_probes: int,
+    dim: int,
+    *,
+    sphere: Sphere = "global",
+    sizes: Sequence[int] | None = None,
+) -> Tensor:
+    """Draw random directions, the same for every trajectory of a seed (common random numbers).
+
+    Probe ``i`` has a random stream of its own, so the first k probes of the first T steps are the
+    same whatever else is asked for.
+
+    Args:
+        seed: At least 0.
+        steps: Number T of steps.
+        num_probes: Number k of directions for each step.
+        dim: Dimension D.
+        sphere: ``"global"``: uniform on the unit sphere of R^D. ``"tensor"``: uniform on the unit
+            sphere of each block of coordinates.
+        sizes: Lengths of the blocks, summing to D; one block by default.
+
+    Returns:
+        Shape ``(T, k, D)``, float64.
+    """
+    return _directions(seed, steps, num_probes, dim, sphere, tuple(sizes or (dim,)))
+
+
+@lru_cache(maxsize=32)
+def _directions(
+    seed: int, steps: int, num_probes: int, dim: int, sphere: Sphere, sizes: tuple[int, ...]
+) -> Tensor:
+    draws = [
+        np.random.default_rng([seed, i]).standard_normal((steps, dim)) for i in range(num_probes)
+    ]
+    u = torch.from_numpy(np.stack(draws, axis=1))
+    blocks = u.split(list(sizes) if sphere == "tensor" else [dim], dim=-1)
+    return torch.cat([b / torch.linalg.vector_norm(b, dim=-1, keepdim=True) for b in blocks], -1)
+
+
+def tree_sum(terms: Tensor) -> Tensor:
+    """Sum over the first axis in a fixed order, whatever the size of the other axes.
+
+    ``Tensor.sum`` chooses its order of additions by the shape of the whole batch; then a
+    trajectory's last bits would depend on its neighbours.
+    """
+    while (n := terms.shape[0]) > 3:
+        rest = terms[-1] if n % 2 else None
+        first, second = terms[: n - n % 2].chunk(2)
+        terms = first + second
+        if rest is not None:
+            terms[0] += rest
+    total, *others = terms.unbind(0)
+    for term in others:
+        total = total + term
+    return total
+
+
+def lgi_from_slopes(forward: Tensor, backward: Tensor | None, zeta: float = 1e-6) -> Tensor:
+    """Turn difference quotients into the LGI (MATH.md 3.1 and 3.2).
+
+    Args:
+        forward: ``D_i = (f(x + sigma u_i) - f(x)) / sigma``, shape ``(k, ...)``.
+        backward: ``D_i' = (f(x - sigma u_i) - f(x)) / sigma``, same shape; None for the one-sided
+            estimator.
+        zeta: Added to the denominator.
+
+    Returns:
+        Shape ``(...)``, rounded to float32 precision but in the dtype of the slopes: difference
+        quotients amplify rounding, and two correct runs would part company on the digits beyond.
+    """
+    k = forward.shape[0]
+    if backward is not None:
+        twice = torch.stack((forward + backward, forward - backward), dim=1)  # 2e and 2o
+        even, odd = tree_sum(twice.mul_(twice)).unbind(0)  # 4k times their mean squares
+        return _round(even / odd.add_(even).add_(4 * k * zeta))
+    if k == 1:
+        return torch.zeros_like(forward[0])
+    mean = tree_sum(forward) / k
+    away = forward - mean
+    scatter = tree_sum(away.mul_(away))
+    mean_square = mean.mul_(mean).add_(scatter, alpha=1 / k)
+    return _round(scatter.div_(k - 1).div_(mean_square.add_(zeta)))
+
+
+def _round(lgi: Tensor) -> Tensor:
+    return lgi.to(torch.float32).to(lgi.dtype)
+
+
+def _slopes(f: Function, x: Tensor, u: Tensor, radius: float | Tensor, fx: Tensor | None) -> Tensor:
+    """Difference quotients along ``u``, shape ``(k, ...)``."""
+    sigma = torch.as_tensor(radius, dtype=x.dtype)
+    offset = u * (sigma.unsqueeze(-1) if sigma.ndim else sigma)
+    return (f(x + offset) - (f(x) if fx is None else fx)) / sigma
+
+
+def one_sided_lgi(
+    f: Function,
+    x: Tensor,
+    directions: Tensor,
+    radius: float | Tensor = 0.01,
+    *,
+    zeta: float = 1e-6,
+    value: Tensor | None = None,
+) -> Tensor:
+    """The LGI as published (Xu et al. 2026; MATH.md 3.1): forward slopes' variance over power.
+
+    On any smooth slope its expectation is 1 for every k >= 2; with k = 1 it is 0 by definition.
+
+    Args:
+        f: The objective, ``(..., D) -> (...)``.
+        x: Points, ``(..., D)``.
+        directions: Unit vectors, ``(k, ..., D)`` (or ``(k, D)`` for all points alike).
+        radius: Probe radius sigma > 0; a number or of shape ``(...)``.
+        zeta: Added to the denominator.
+        value: ``f(x)`` where it is known already.
+
+    Returns:
+        Shape ``(...)``, in ``[0, k/(k-1)]``.
+    """
+    directions = _aligned(directions, x)
+    return lgi_from_slopes(_slopes(f, x, directions, radius, value), None, zeta)
+
+
+def two_sided_lgi(
+    f: Function,
+    x: Tensor,
+    directions: Tensor,
+    radius: float | Tensor = 0.01,
+    *,
+    zeta: float = 1e-6,
+    value: Tensor | None = None,
+) -> Tensor:
+    """The two-sided LGI (MATH.md 3.2): power of the even part of the slopes over their whole power.
+
+    It is 0 where f is smooth (at rate sigma^2) and rises to 1 at a kink. Arguments as
+    :func:`one_sided_lgi`.
+
+    Returns:
+        Shape ``(...)``, in ``[0, 1)``.
+    """
+    directions = _aligned(directions, x)
+    value = f(x) if value is None else value
+    forward = _slopes(f, x, directions, radius, value)
+    return lgi_from_slopes(forward, _slopes(f, x, -directions, radius, value), zeta)
+
+
+def _aligned(u: Tensor, x: Tensor) -> Tensor:
+    """Give ``(k, D)`` directions the axes of ``x``."""
+    return u.reshape(u.shape[0], *([1] * (x.ndim - 1)), u.shape[-1]) if u.ndim == 2 else u
+
+
+def goldstein_gradients(
+    value_and_grad: Callable[[Tensor], tuple[Tensor, Tensor]],
+    x: Tensor,
+    radius: float | Tensor,
+    num_samples: int = 64,
+    *,
+    seed: int = 0,
+) -> Tensor:
+    """Sample the Goldstein subdifferential: gradients at random points of a ball round ``x``.
+
+    Args:
+        value_and_grad: ``(..., D) -> ((...), (..., D))``.
+        x: Centres, ``(..., D)``.
+        radius: Radius delta of the ball, > 0; a number or of shape ``(...)``.
+        num_samples: Number n of points, drawn uniformly from the ball, the same for every centre.
+        seed: At least 0.
+
+    Returns:
+        Shape ``(n, ..., D)``. Source: Goldstein 1977; sampling as in Burke, Lewis, Overton 2005.
+    """
+    dim = x.shape[-1]
+    u = directions(seed, 1, num_samples, dim)[0]
+    share = np.random.default_rng([seed, 2**31]).random(num_samples) ** (1 / dim)
+    ball = _aligned((u * torch.from_numpy(share)[:, None]).to(x.dtype), x)
+    delta = torch.as_tensor(radius, dtype=x.dtype)
+    return value_and_grad(x + ball * (delta.unsqueeze(-1) if delta.ndim else delta))[1]
+
+
+def diameter(gradients: Tensor) -> Tensor:
+    """Largest distance between two of the gradients, ``(n, ..., D) -> (...)``."""
+    widest = torch.zeros_like(gradients[0, ..., 0])
+    for i in range(1, gradients.shape[0]):  # never n^2 distances at once
+        gap = gradients[i:] - gradients[:-i]
+        widest = torch.maximum(widest, gap.mul_(gap).sum(-1).amax(0))
+    return widest.sqrt_()
+
+
+def distance_to_hull(gradients: Tensor) -> Tensor:
+    """Distance of 0 to the convex hull of the gradients, ``(n, ..., D) -> (...)``.
+
+    It is the stationarity measure: 0 at a Clarke-stationary point. Exact (to rounding) for any D:
+    the minimum-norm point of a hull is a non-negative least-squares problem.
+    """
+    return torch.linalg.vector_norm(nearest_in_hull(gradients), dim=-1)
+
+
+def nearest_in_hull(gradients: Tensor) -> Tensor:
+    """The point of the gradients' convex hull nearest to 0, ``(n, ..., D) -> (..., D)``.
+
+    Minimising ``|G^T a|^2 + (1 - sum a)^2`` over ``a >= 0`` gives, after dividing ``a`` by its sum,
+    the weights of that point: for weights ``w`` on the simplex and ``a = s w`` the best value over
+    ``s`` is ``d^2 / (1 + d^2)`` with ``d = |G^T w|``, which grows with ``d``.
+    """
+    n, dim = gradients.shape[0], gradients.shape[-1]
+    points = gradients.detach().to(torch.float64).reshape(n, -1, dim).movedim(1, 0).numpy()
+    target = np.append(np.zeros(dim), 1.0)
+    nearest = np.empty((len(points), dim))
+    for i, hull in enumerate(points):
+        size = max(float(np.abs(hull).max()), 1e-300)  # solve at scale 1, whatever the units
+        weights, _ = nnls(np.vstack([hull.T / size, np.ones(n)]), target)
+        nearest[i] = weights @ hull / weights.sum()
+    return torch.from_numpy(nearest).to(gradients.dtype).reshape(gradients.shape[1:])

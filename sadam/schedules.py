@@ -1,0 +1,32 @@
+"""Learning-rate schedules: factors that multiply ``lr``, step by step (MATH.md section 2)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+import torch
+from torch import Tensor
+
+
+def constant(steps: int) -> Tensor:
+    """1 at every step; shape ``(steps,)``."""
+    return torch.ones(steps, dtype=torch.float64)
+
+
+def inverse_sqrt(steps: int) -> Tensor:
+    """``1 / sqrt(t)`` for t = 1..steps; shape ``(steps,)``."""
+    return torch.arange(1, steps + 1, dtype=torch.float64).rsqrt()
+
+
+def cosine(steps: int) -> Tensor:
+    """``(1 + cos(pi t / steps)) / 2`` for t = 1..steps, ending at 0; shape ``(steps,)``."""
+    t = torch.arange(1, steps + 1, dtype=torch.float64)
+    return (1 + torch.cos(math.pi * t / steps)) / 2
+
+
+SCHEDULES: Mapping[str, Callable[[int], Tensor]] = MappingProxyType(
+    {"constant": constant, "inverse-sqrt": inverse_sqrt, "cosine": cosine}
+)
+"""Every schedule by its key on the command line and in a spec."""
