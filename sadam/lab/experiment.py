@@ -1,0 +1,257 @@
+"""Experiment: one frozen, validated spec of a race, to JSON, to a command line, and back.
+
+A spec says everything: two runs of the same spec give the same numbers. Its JSON holds every
+hyperparameter, so that it means the same after a default has changed::
+
+    {"kind": "race", "version": 1, "landscape": "crescent", "starts": [[-1.5, 2.0]],
+     "rules": [{"label": "adam", "rule": "adam", "lr": 0.05, "betas": [0.9, 0.999], "eps": 1e-08}],
+     "steps": 500, "seed": 0, "schedule": "constant"}
+
+Other kinds of experiment are further frozen dataclasses with a ``kind`` and a ``version`` that read
+and write themselves through :mod:`sadam.lab.codec`; :func:`load` tells them apart.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, ClassVar, Self
+
+from sadam.lab.codec import (
+    SpecError,
+    fields_from,
+    from_plain,
+    nearest,
+    parse_json,
+    schema,
+    show,
+    to_plain,
+)
+from sadam.lab.rulebook import (
+    LabelledRules,
+    check_rules,
+    make_rules,
+    read_rule,
+    set_hyperparameter,
+    types_of,
+    values_of,
+)
+from sadam.rules import key_of
+from sadam.schedules import SCHEDULES
+
+Point = tuple[float, float]
+
+DEFAULT_LANDSCAPE = "nonsmooth-rosenbrock"
+PAPER_RULES = ("adam", "adamw", "prox-sgd", "s-adam", "s-adam-two-sided")
+"""The four methods of the paper, and S-Adam with two-sided probes."""
+
+MAX_STEPS = 20_000
+MAX_STARTS = 256
+MAX_START = 1e6
+MAX_SEED = 2**32 - 1
+MAX_POINTS = 2_000_000  # rules x starts x steps: what is recorded, about 400 bytes each
+MAX_EVALUATIONS = 100_000_000  # of all rules, starts and steps, and to measure LGI along the paths
+
+SHORTCUTS = ("lr", "betas", "weight_decay", "damping", "num_probes", "radius")
+"""Hyperparameters with a command-line option of their own, which sets them for all rules."""
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A race: rules, from one or several starts, on one landscape.
+
+    Attributes:
+        landscape: Its key in ``landscapes.CATALOGUE``.
+        starts: Where every rule starts; if empty, the landscape's own start.
+        rules: ``(label, rule)`` pairs. A label that is the key of a rule must be that rule's.
+        steps: Number of steps.
+        seed: Seed of the probe directions.
+        schedule: Key of the learning-rate schedule.
+
+    Raises:
+        SpecError: If anything is out of its range; one sentence says what and what is allowed.
+    """
+
+    kind: ClassVar[str] = "race"
+    version: ClassVar[int] = 1
+
+    landscape: str = DEFAULT_LANDSCAPE
+    starts: tuple[Point, ...] = ()
+    rules: LabelledRules = field(default_factory=lambda: make_rules(PAPER_RULES))
+    steps: int = 500
+    seed: int = 0
+    schedule: str = "constant"
+
+    def __post_init__(self) -> None:
+        known = _landscape(self.landscape)
+        starts = self.starts or (known.start,)
+        put = partial(object.__setattr__, self)
+        put("starts", _starts(starts))
+        put("rules", check_rules(self.rules))
+        put("steps", _whole("steps", self.steps, 1, MAX_STEPS))
+        put("seed", _whole("seed", self.seed, 0, MAX_SEED))
+        if not isinstance(self.schedule, str) or self.schedule not in SCHEDULES:
+            hint = nearest(self.schedule, SCHEDULES)
+            raise SpecError(f"unknown schedule {show(self.schedule)}: {hint}")
+        _check_size(self)
+
+    @classmethod
+    def from_dict(cls, data: Any) -> Self:
+        """Read what :meth:`to_dict` returned.
+
+        Raises:
+            SpecError: If it is anything else.
+        """
+        body = _body(data, cls)
+        types = {**schema(cls), "rules": tuple[Any, ...]}
+        values = fields_from(types, body, "the spec")
+        if not values["starts"]:
+            raise SpecError("starts must hold at least one point")
+        values["rules"] = tuple(
+            read_rule(entry, f"rules[{i}]") for i, entry in enumerate(values["rules"])
+        )
+        return cls(**values)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the spec as plain dicts, lists, texts and numbers."""
+        values = {name: to_plain(getattr(self, name)) for name in schema(type(self))}
+        values["rules"] = [
+            {"label": label, "rule": key_of(rule), **to_plain(values_of(rule))}
+            for label, rule in self.rules
+        ]
+        return {"kind": self.kind, "version": self.version, **values}
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Read JSON.
+
+        Raises:
+            SpecError: If it is not the JSON of such a spec.
+        """
+        return cls.from_dict(parse_json(text))
+
+    def to_json(self, indent: int | None = None) -> str:
+        """Return JSON that :meth:`from_json` reads back unchanged."""
+        return json.dumps(self.to_dict(), indent=indent, allow_nan=False)
+
+    def to_command(self, program: str = "python -m sadam") -> str:
+        """Return the command line that runs this spec, quoted for a shell."""
+        words = [*shlex.split(program), "race", "--landscape", self.landscape]
+        words += [f"--start={_number(x)},{_number(y)}" for x, y in self.starts]
+        keys = [(label, key_of(rule)) for label, rule in self.rules]
+        names = [key if label == key else f"{label}={key}" for label, key in keys]
+        words += ["--rules", ",".join(names)]
+        base = make_rules(names)
+        for name in SHORTCUTS:
+            having = [label for label, rule in self.rules if name in types_of(rule)]
+            values = [getattr(dict(self.rules)[label], name) for label in having]
+            usual = values == [getattr(dict(base)[label], name) for label in having]
+            if name == "lr" or (len(set(values)) == 1 and not usual):
+                common = max(values, key=values.count)
+                words.append(f"--{name.replace('_', '-')}={_number(common)}")
+                base = set_hyperparameter(base, "all", name, common)
+        for (label, rule), (_, default) in zip(self.rules, base, strict=True):
+            for name, value in values_of(rule).items():
+                if value != getattr(default, name):
+                    words.append(f"--set={label}.{name}={_number(value)}")
+        words += ["--steps", str(self.steps), "--seed", str(self.seed)]
+        if self.schedule != "constant":
+            words += ["--schedule", self.schedule]
+        return shlex.join(words)
+
+
+KINDS: dict[str, type[Experiment]] = {Experiment.kind: Experiment}
+"""Every kind of spec by the name in its ``"kind"`` field."""
+
+
+def load(text: str | bytes) -> Experiment:
+    """Read the JSON of a spec of any kind.
+
+    Raises:
+        SpecError: If it is none.
+    """
+    data = parse_json(text)
+    kind = data.get("kind", Experiment.kind) if isinstance(data, dict) else Experiment.kind
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise SpecError(f"the spec has an unknown kind {show(kind)}: {nearest(kind, KINDS)}")
+    return KINDS[kind].from_dict(data)
+
+
+def _body(data: Any, cls: type[Experiment]) -> dict[str, Any]:
+    """Check kind and version of a spec, and return the rest."""
+    if not isinstance(data, Mapping):
+        raise SpecError(f"the spec must be a JSON object, but is {show(data)}")
+    body = dict(data)
+    for name in ("kind", "version"):
+        if name not in body:
+            raise SpecError(f"the spec has no field {name!r}, which it must have")
+    kind, version = body.pop("kind"), body.pop("version")
+    if kind != cls.kind:
+        raise SpecError(f"the spec has the kind {show(kind)}, but {cls.kind!r} was expected")
+    version = from_plain(int, version, "version")
+    if version > cls.version:
+        raise SpecError(
+            f"the spec has version {version}, but this program reads versions up to {cls.version}: "
+            "a newer one wrote it"
+        )
+    if version < 1:
+        raise SpecError(f"the spec has version {version}, but versions begin at 1")
+    return body
+
+
+def _landscape(name: Any) -> Any:
+    import landscapes  # late: compiling a formula needs SymPy, which takes a second to import
+
+    if not isinstance(name, str):
+        raise SpecError(f"landscape must be a text, but is {show(name)}")
+    try:
+        return landscapes.get(name)
+    except ValueError as error:
+        raise SpecError(str(error)) from None
+
+
+def _starts(starts: Any) -> tuple[Point, ...]:
+    points = from_plain(tuple[Point, ...], starts, "starts")
+    if len(points) > MAX_STARTS:
+        raise SpecError(f"{len(points)} starts are too many, at most {MAX_STARTS} are allowed")
+    for i, point in enumerate(points):
+        if max(map(abs, point)) > MAX_START:
+            raise SpecError(
+                f"starts[{i}] is {show(point)}, but coordinates must lie within +-{MAX_START:g}"
+            )
+    return points
+
+
+def _whole(name: str, value: Any, low: int, high: int) -> int:
+    number = from_plain(int, value, name)
+    if not low <= number <= high:
+        raise SpecError(f"{name} is {show(number)}, but must lie between {low} and {high}")
+    return number
+
+
+def _check_size(spec: Experiment) -> None:
+    """Refuse a race that would not fit in about one gigabyte."""
+    each = spec.steps * len(spec.starts)
+    if (points := each * len(spec.rules)) > MAX_POINTS:
+        raise SpecError(
+            f"{len(spec.rules)} rules x {len(spec.starts)} starts x {spec.steps} steps are "
+            f"{points} points, but at most {MAX_POINTS} are allowed"
+        )
+    probings = [rule.probing for _, rule in spec.rules if rule.probing]
+    observed = 2 * max((p.num_probes for p in probings), default=2)
+    cost = (2 + observed) * len(spec.rules) + sum(p.evaluations for p in probings)
+    if (evaluations := each * cost) > MAX_EVALUATIONS:
+        raise SpecError(
+            f"this race takes {evaluations} function evaluations, probes included, but at most "
+            f"{MAX_EVALUATIONS} are allowed: take fewer steps, starts or probes"
+        )
+
+
+def _number(value: Any) -> str:
+    """A value as the command line reads it."""
+    if isinstance(value, tuple):
+        return ",".join(map(_number, value))
+    return str(value).removesuffix(".0") if isinstance(value, float) else str(value)

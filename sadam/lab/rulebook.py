@@ -1,0 +1,183 @@
+"""Rules with labels: made from their keys, their hyperparameters typed, changed and checked.
+
+A rule's key (``"s-adam"``) fixes its class and, where several keys share one, what tells them apart
+(``probes``); the rest are its hyperparameters.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache, partial
+from typing import Any
+
+from sadam.lab.codec import SpecError, fields_from, from_plain, from_text, nearest, schema, show
+from sadam.rules import RULES, MomentRule, key_of
+
+LabelledRules = tuple[tuple[str, MomentRule], ...]
+
+DEFAULT_LR = 0.05
+MAX_RULES = 12
+MAX_PROBES = 256
+
+_LABEL = re.compile(r"\w(?:[\w .@+:()/-]{0,38}[\w.@+:()/-])?")
+
+
+@cache
+def _classes() -> dict[type, set[str]]:
+    """Every rule's class, and the fields by which the keys that share it differ."""
+    classes: dict[type, set[str]] = {}
+    for make in RULES.values():
+        cls, fixed = (make.func, make.keywords) if isinstance(make, partial) else (make, {})
+        classes.setdefault(cls, set()).update(fixed)  # type: ignore[arg-type]
+    return classes
+
+
+@cache
+def hyperparameters(key: str) -> Mapping[str, Any]:
+    """Return the types of a rule's hyperparameters by name, without those its key fixes.
+
+    Raises:
+        SpecError: If there is no such rule.
+    """
+    if key not in RULES:
+        raise SpecError(f"unknown rule {show(key)}: {nearest(key, RULES)}")
+    cls = type(RULES[key]())
+    return {n: t for n, t in schema(cls).items() if n not in _classes()[cls]}
+
+
+def make_rules(names: Iterable[str], *, lr: float = DEFAULT_LR) -> LabelledRules:
+    """Return labelled rules with their default hyperparameters and one learning rate.
+
+    Args:
+        names: Keys such as ``"adam"``, or ``"LABEL=KEY"`` to use a key several times.
+        lr: The learning rate of all.
+
+    Raises:
+        SpecError: If a rule is not known or the learning rate is not positive.
+    """
+    rules = []
+    for name in names:
+        label, _, key = name.rpartition("=")
+        hyperparameters(key)
+        rules.append((label or key, build_rule(label or key, key, {"lr": lr})))
+    return tuple(rules)
+
+
+def set_hyperparameter(rules: LabelledRules, who: str, name: str, value: Any) -> LabelledRules:
+    """Return the rules with one hyperparameter changed.
+
+    Args:
+        rules: Labelled rules.
+        who: A label, or ``"all"`` for every rule that has the hyperparameter.
+        name: Its name; ``-`` may stand for ``_``.
+        value: A text as on the command line, or the value itself.
+
+    Raises:
+        SpecError: If there is no such rule or hyperparameter, or the value is not allowed.
+    """
+    name = name.replace("-", "_")
+    labels = [label for label, _ in rules]
+    if who != "all" and who not in labels:
+        raise SpecError(f"no rule is called {show(who)}: {nearest(who, [*labels, 'all'])}")
+    chosen = [label for label in labels if who in ("all", label)]
+    having = [label for label, rule in rules if label in chosen and name in types_of(rule)]
+    if not having:
+        known = list(dict.fromkeys(n for label, r in rules if label in chosen for n in types_of(r)))
+        subject = f"the rule {who}" if who != "all" else f"none of the rules {', '.join(labels)}"
+        verb = "has no" if who != "all" else "has a"
+        raise SpecError(f"{subject} {verb} hyperparameter {show(name)}: {nearest(name, known)}")
+    changed = []
+    for label, rule in rules:
+        if label in having:
+            read = from_text if isinstance(value, str) else from_plain
+            where = f"{name} of {label}"
+            new = read(types_of(rule)[name], value, where)
+            rule = build_rule(label, key_of(rule), {**values_of(rule), name: new})
+        changed.append((label, rule))
+    return tuple(changed)
+
+
+def types_of(rule: MomentRule) -> Mapping[str, Any]:
+    """Return the types of a rule's hyperparameters by name."""
+    return hyperparameters(key_of(rule))
+
+
+def values_of(rule: MomentRule) -> dict[str, Any]:
+    """Return a rule's hyperparameters by name."""
+    return {name: getattr(rule, name) for name in types_of(rule)}
+
+
+def build_rule(label: str, key: str, values: Mapping[str, Any]) -> MomentRule:
+    """Construct a rule; what its class refuses becomes one sentence.
+
+    Raises:
+        SpecError: If a hyperparameter is out of its range.
+    """
+    try:
+        rule = RULES[key](**values)
+    except SpecError:
+        raise
+    except ValueError as error:
+        message = str(error).replace("Invalid ", "invalid ", 1)
+        raise SpecError(f"rule {label}: {message}") from None
+    if getattr(rule, "num_probes", 1) > MAX_PROBES:
+        raise SpecError(
+            f"rule {label}: num_probes is {rule.num_probes}, "  # type: ignore[attr-defined]
+            f"but at most {MAX_PROBES} are allowed"
+        )
+    return rule
+
+
+def read_rule(entry: Any, where: str) -> tuple[str, MomentRule]:
+    """Read one entry of the ``rules`` of a spec's JSON.
+
+    Raises:
+        SpecError: If it is none.
+    """
+    if not isinstance(entry, Mapping):
+        raise SpecError(f"{where} must be a JSON object, but is {show(entry)}")
+    for name in ("label", "rule"):
+        if name not in entry:
+            raise SpecError(f"{where} has no field {name!r}, which it must have")
+    label = from_plain(str, entry["label"], f"{where}.label")
+    key = from_plain(str, entry["rule"], f"{where}.rule")
+    values = fields_from({"label": str, "rule": str, **hyperparameters(key)}, entry, where)
+    del values["label"], values["rule"]
+    return label, build_rule(label, key, values)
+
+
+def check_rules(rules: Any) -> LabelledRules:
+    """Return labelled rules with every number of the type it should have.
+
+    Raises:
+        SpecError: If there are none or too many, a label is wrong or given twice, or a
+            hyperparameter is not a plain number.
+    """
+    if not isinstance(rules, list | tuple) or not rules:
+        raise SpecError("rules must hold at least one rule")
+    if len(rules) > MAX_RULES:
+        raise SpecError(f"{len(rules)} rules are too many, at most {MAX_RULES} are allowed")
+    checked: dict[str, MomentRule] = {}
+    for i, pair in enumerate(rules):
+        if not isinstance(pair, Sequence) or len(pair) != 2 or not isinstance(pair[1], MomentRule):
+            raise SpecError(f"rules[{i}] must be a pair of a label and a rule, but is {show(pair)}")
+        label, rule = pair
+        if not isinstance(label, str) or not _LABEL.fullmatch(label) or label == "all":
+            raise SpecError(
+                f"rules[{i}] has the label {show(label)}, but a label is at most 40 letters, "
+                "digits, spaces and any of . @ + : ( ) / - and is not 'all'"
+            )
+        if type(rule) not in _classes():
+            raise SpecError(f"{show(rule)} is not one of the rules {', '.join(RULES)}")
+        key = key_of(rule)
+        if label in RULES and label != key:
+            raise SpecError(f"the label {label!r} is the name of another rule than {key!r}")
+        if label in checked:
+            raise SpecError(f"two rules have the label {label!r}: every rule needs its own")
+        typed = {
+            name: from_plain(kind, getattr(rule, name), f"{name} of {label}")
+            for name, kind in hyperparameters(key).items()
+        }
+        checked[label] = build_rule(label, key, typed)
+    return tuple(checked.items())
