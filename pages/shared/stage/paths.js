@@ -1,0 +1,166 @@
+// The paths of a race on a canvas above the map: drawing, and finding the point under the pointer.
+
+/** What a path trace says, decoded once per run. */
+function readPath(trace) {
+  const values = flat(trace.customdata);
+  const x = flat(trace.x);
+  return {
+    trace, x, y: flat(trace.y), values, width: trace.line?.width ?? 2, dash: trace.line?.dash,
+    columns: x.length ? Math.round(values.length / x.length) : 0,
+    rule: trace.meta?.rule ?? trace.name, name: trace.name ?? trace.meta?.rule,
+    symbol: trace.meta?.symbol ?? trace.marker?.symbol,
+  };
+}
+
+class PathLayer {
+  constructor(canvas) {
+    this.canvas = canvas;
+    this.paths = [];
+    this.marks = [];
+  }
+
+  setData(overlay) {
+    this.paths = overlay.filter((t) => t.meta?.role === "path").map(readPath);
+    this.marks = overlay
+      .filter((t) => t.meta?.role === "start" || t.meta?.role === "minimiser")
+      .map((t) => ({ role: t.meta.role, x: flat(t.x), y: flat(t.y) }));
+  }
+
+  /** Recompute pixels for the axes of a drawn Plotly figure. */
+  project(full) {
+    const { xaxis, yaxis } = full;
+    this.axes = { xaxis, yaxis };
+    this.box = [xaxis._offset, yaxis._offset, xaxis._length, yaxis._length];
+    this.size = [full.width, full.height];
+    const far = (v) => Math.max(-1e5, Math.min(1e5, v)); // a diverged run must not upset the canvas
+    for (const p of this.paths) {
+      p.px = Float32Array.from(p.x, (v) => far(onAxis(xaxis, v)));
+      p.py = Float32Array.from(p.y, (v) => far(onAxis(yaxis, v)));
+    }
+  }
+
+  /** Draw everything at a play head (a fractional step); Infinity is the finished race. */
+  draw({ head, theme, hidden, lit, pulse }) {
+    if (!this.box) return;
+    const [left, top, width, height] = this.box;
+    const ctx = sharpContext(this.canvas, ...this.size);
+    ctx.save();
+    ctx.beginPath();
+    ctx.rect(left, top, width, height);
+    ctx.clip();
+    ctx.lineJoin = "round";
+    this.#marks(ctx, theme);
+    const shown = this.paths.filter((p) => !hidden.has(p.rule));
+    for (const p of shown) {
+      const colour = colorFor(p.trace, theme);
+      const away = lit && lit !== p.rule;
+      const last = p.px.length - 1;
+      if (head >= last) {
+        this.#stroke(ctx, p, 0, last, colour, away ? 0.1 : 0.82);
+      } else {
+        this.#stroke(ctx, p, 0, last, colour, away ? 0.05 : 0.16);
+        if (!away) {
+          const fresh = Math.max(0, Math.floor(head) - 40);
+          this.#stroke(ctx, p, 0, fresh, colour, 0.5);
+          this.#stroke(ctx, p, fresh, head, colour, 1);
+        } else this.#stroke(ctx, p, 0, head, colour, 0.15);
+      }
+    }
+    for (const p of shown) {
+      const [x, y] = this.#at(p, head);
+      if (!Number.isFinite(x + y)) continue;
+      ctx.globalAlpha = lit && lit !== p.rule ? 0.25 : 1;
+      this.#symbol(ctx, p.symbol, x, y, lit === p.rule ? 7.5 : 6, colorFor(p.trace, theme), theme);
+    }
+    ctx.globalAlpha = 1;
+    if (pulse) this.#pulse(ctx, pulse, theme);
+    ctx.restore();
+  }
+
+  /** The nearest point of a shown path within reach, or null. */
+  nearest(x, y, hidden, reach = 12) {
+    let best = null;
+    let least = reach * reach;
+    for (const p of this.paths) {
+      if (hidden.has(p.rule) || !p.px) continue;
+      for (let i = 0; i < p.px.length; i++) {
+        const d = (p.px[i] - x) ** 2 + (p.py[i] - y) ** 2;
+        if (d < least || (d === least && best)) [least, best] = [d, { path: p, index: i }];
+      }
+    }
+    return best;
+  }
+
+  #stroke(ctx, p, from, to, colour, alpha) {
+    if (to <= from) return;
+    const { px, py } = p;
+    ctx.beginPath();
+    let pen = false;
+    for (let i = from; i <= to; i++) {
+      const ok = Number.isFinite(px[i]) && Number.isFinite(py[i]);
+      if (ok) ctx[pen ? "lineTo" : "moveTo"](px[i], py[i]);
+      pen = ok;
+    }
+    const [hx, hy] = this.#at(p, to);
+    if (pen && to % 1 && Number.isFinite(hx + hy)) ctx.lineTo(hx, hy);
+    const dash = dashOf(p.dash, p.width);
+    ctx.setLineDash(dash);
+    ctx.lineCap = dash.length ? "butt" : "round";
+    ctx.lineWidth = p.width;
+    ctx.strokeStyle = colour;
+    ctx.globalAlpha = alpha;
+    ctx.stroke();
+    ctx.setLineDash([]);
+    ctx.globalAlpha = 1;
+  }
+
+  /** Where a path is at a fractional step, in pixels. */
+  #at(p, head) {
+    const last = p.px.length - 1;
+    const i = Math.min(Math.floor(head), last);
+    const j = Math.min(i + 1, last);
+    const t = head >= last ? 0 : head - i;
+    return [p.px[i] + t * (p.px[j] - p.px[i]), p.py[i] + t * (p.py[j] - p.py[i])];
+  }
+
+  #marks(ctx, theme) {
+    for (const mark of this.marks)
+      for (let i = 0; i < mark.x.length; i++) {
+        const x = onAxis(this.axes.xaxis, mark.x[i]);
+        const y = onAxis(this.axes.yaxis, mark.y[i]);
+        if (mark.role === "minimiser") this.#symbol(ctx, "star", x, y, 6.5, theme.text, theme);
+        else this.#ring(ctx, x, y, 7, theme, 1);
+      }
+  }
+
+  #symbol(ctx, name, x, y, r, colour, theme) {
+    const shape = new Path2D(symbolPath(name, r));
+    ctx.save();
+    ctx.translate(x, y);
+    ctx.lineJoin = "round";
+    ctx.lineWidth = 3;
+    ctx.strokeStyle = theme.background;
+    ctx.stroke(shape);
+    ctx.fillStyle = colour;
+    ctx.fill(shape);
+    ctx.restore();
+  }
+
+  #ring(ctx, x, y, r, theme, alpha) {
+    ctx.globalAlpha = alpha;
+    for (const [width, colour] of [[4.5, theme.background], [2, theme.text]]) {
+      ctx.beginPath();
+      ctx.arc(x, y, r, 0, 2 * Math.PI);
+      ctx.lineWidth = width;
+      ctx.strokeStyle = colour;
+      ctx.stroke();
+    }
+    ctx.globalAlpha = 1;
+  }
+
+  #pulse(ctx, { x, y, age }, theme) {
+    const [px, py] = [onAxis(this.axes.xaxis, x), onAxis(this.axes.yaxis, y)];
+    this.#ring(ctx, px, py, 7, theme, 1);
+    if (age < 1) this.#ring(ctx, px, py, 7 + 16 * age, theme, 0.6 * (1 - age));
+  }
+}

@@ -1,0 +1,223 @@
+"""The stage: a map with paths, a play bar and panels, drawn in the browser without remounting.
+
+A Components v2 component. Python sends figures as one block of bytes per rerun; the browser draws
+the ground of the map with Plotly only when it changes, and the paths on a canvas of its own, so a
+slider move repaints in milliseconds and playback needs no server. What the figures must carry is
+described at `stage`.
+
+The ground is sent once per session and stamp: the browser keeps it, and asks (trigger ``need``)
+in the rare case that it has lost it. plotly.js and the fonts come over HTTP from this app's own
+server, never from another host.
+"""
+
+import base64
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import plotly
+import plotly.graph_objects as go
+import plotly.io as pio
+import streamlit as st
+from streamlit.components.v1 import declare_component
+
+_HERE = Path(__file__).parent
+_PARTS = ("theme.js", "paths.js", "panel.js", "stage.js")
+_FOLDERS = {"fonts": _HERE / "fonts", "plotly": Path(plotly.__file__).parent / "package_data"}
+_OVERLAY = frozenset({"path", "end", "start", "minimiser"})  # roles drawn by us, not by Plotly
+_FONT_STYLE = "<style>{}</style>".format(
+    "".join(
+        f"@font-face{{font-family:'{family}';font-weight:100 900;font-display:swap;"
+        f"src:url('component/{__name__}.fonts/{file}') format('woff2')}}"
+        for family, file in {"Inter": "inter.woff2", "JetBrains Mono": "jetbrains-mono.woff2"}.items()
+    )
+)
+_KEPT = 6  # grounds the browser is trusted to remember; it keeps twice as many
+
+_Figure = go.Figure | Mapping[str, Any]
+
+
+class Point(NamedTuple):
+    """A point of the map, in data coordinates."""
+
+    x: float
+    y: float
+
+
+_component = st.components.v2.component(
+    "sadam_stage",
+    js="\n".join((_HERE / part).read_text(encoding="utf-8") for part in _PARTS),
+    css=(_HERE / "stage.css").read_text(encoding="utf-8"),
+    isolate_styles=False,
+)
+
+
+def serve_assets() -> None:
+    """Hand out plotly.js and the fonts of the theme from this app's own server.
+
+    Call it in app.py on every run. Two folders are served read-only, `plotly/package_data` and
+    `fonts`, under ``component/pages.shared.stage.stage.<name>/``. The fonts are declared here and
+    not in ``theme.fontFaces``, which the browser reads before the first script run has declared
+    where they are.
+    """
+    if "_stage_assets" not in st.session_state:
+        for name, folder in _FOLDERS.items():
+            declare_component(name, path=str(folder))
+        st.session_state["_stage_assets"] = True
+    st.html(_FONT_STYLE)
+
+
+def stage(
+    race_map: _Figure,
+    panels: Sequence[_Figure],
+    *,
+    key: str,
+    steps: int,
+    ground_stamp: str,
+    caption: str = "",
+    label: str = "",
+    filename: str = "race",
+    autoplay: bool = False,
+    on_click: Callable[[float, float], None] | None = None,
+) -> Point | None:
+    """Show a race: the map with its paths, the play bar, and panels that follow the play head.
+
+    The figures are ordinary Plotly figures (or dicts ``{"data", "layout"}``, which is faster);
+    what is special is in ``meta``:
+
+    - Traces of the map: ``{"role": "ground"}`` takes the theme's colour scale from
+      ``layout.meta["ground_colorscales"] = {"light": [...], "dark": [...]}``; ``"kink"`` is drawn
+      thin; ``"minimiser"`` and ``"start"`` are points; ``{"role": "path", "rule": key, "symbol":
+      name, "color_dark": ...}`` is a trajectory with ``name``, ``line`` and ``customdata`` of shape
+      (steps + 1, 6): step, f, |g|, LGI one-sided, LGI two-sided, brake. ``"end"`` traces serve
+      exports and are left out here. Paths, start and minimisers may change without the ground.
+    - A figure with ``layout.scene`` is drawn by Plotly altogether; clicks are not reported.
+    - Panels: ``layout.meta = {"cursor": "step"}`` draws the play head and lets it be dragged,
+      ``"weight"`` (default 1) is the share of the height; ``{"rule": key}`` on a trace lets the
+      legend colour and hide it.
+
+    Args:
+        race_map: The map figure.
+        panels: The figures beside it.
+        key: The component's key; playback, zoom and hidden rules live as long as it does.
+        steps: The number of steps of the race (the play head runs from 0 to it).
+        ground_stamp: Names everything in the map that is not path, end, start or minimiser, axes
+            included. The ground is sent and drawn only when it changes.
+        caption: Text under the play bar; ``**bold**`` is understood.
+        label: The map in words, for screen readers.
+        filename: Name of downloaded pictures, without suffix.
+        autoplay: Play once, on the first showing (not for visitors who prefer reduced motion).
+        on_click: Called with x and y, before the script reruns, when the map is clicked.
+
+    Returns:
+        The clicked point on the rerun that a click caused, otherwise None.
+    """
+    serve_assets()
+    sent: list[str] = st.session_state.setdefault(f"_stage_{key}_sent", [])
+    payload = _payload(
+        race_map,
+        panels,
+        ground_stamp if ground_stamp in sent else None,
+        {
+            "key": key,
+            "steps": steps,
+            "ground_stamp": ground_stamp,
+            "caption": caption,
+            "label": label,
+            "filename": filename,
+            "autoplay": autoplay,
+            "assets": f"component/{__name__}.",
+        },
+    )
+    if ground_stamp in sent:
+        sent.remove(ground_stamp)
+    sent.append(ground_stamp)
+    del sent[:-_KEPT]
+
+    def clicked() -> None:
+        point = _point(st.session_state[key].get("click"))
+        if on_click is not None and point is not None:
+            on_click(*point)
+
+    result = _component(
+        key=key, data=payload, on_click_change=clicked, on_need_change=lambda: sent.clear()
+    )
+    return _point(result.get("click"))
+
+
+def _point(value: object) -> Point | None:
+    """The point in what the browser sent."""
+    if isinstance(value, Mapping) and {"x", "y"} <= value.keys():
+        return Point(float(value["x"]), float(value["y"]))
+    return None
+
+
+def _payload(
+    race_map: _Figure, panels: Sequence[_Figure], known: str | None, facts: dict[str, Any]
+) -> bytes:
+    """Everything the browser needs, as JSON; without the ground if the browser knows it."""
+    traces, layout = _parts(race_map)
+    flat = "scene" not in layout
+    overlay = [t for t in traces if flat and _role(t) in _OVERLAY]
+    ground = {"data": [t for t in traces if not flat or _role(t) not in _OVERLAY], "layout": layout}
+    drawn = []
+    for panel in panels:
+        data, panel_layout = _parts(panel)
+        text = _json({"data": data, "layout": panel_layout})
+        drawn.append(f'{{"stamp":"{_stamp(text)}","figure":{text}}}')
+    body = ",".join(
+        (
+            f'"facts":{_json(facts)}',
+            f'"overlay":{_json(overlay)}',
+            f'"ground":{"null" if known and flat else _json(ground)}',
+            f'"panels":[{",".join(drawn)}]',
+        )
+    )
+    return f'{{"stamp":"{_stamp(body)}",{body}}}'.encode()
+
+
+def _parts(figure: _Figure) -> tuple[list[Mapping[str, Any]], dict[str, Any]]:
+    """Traces and layout of a figure; the template goes, the stage dresses figures itself."""
+    plain = figure.to_dict() if isinstance(figure, go.Figure) else figure
+    layout = {k: v for k, v in (plain.get("layout") or {}).items() if k != "template"}
+    return list(plain["data"]), layout
+
+
+def _role(trace: Mapping[str, Any]) -> str | None:
+    """The role a trace's meta gives it."""
+    meta = trace.get("meta")
+    return meta.get("role") if isinstance(meta, Mapping) else None
+
+
+def _stamp(text: str) -> str:
+    """A short name for a text's content."""
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def _json(value: object) -> str:
+    """JSON with arrays as Plotly's base64 blocks; NaN in plain lists becomes null."""
+    try:
+        return json.dumps(value, default=_encode, allow_nan=False, separators=(",", ":"))
+    except (TypeError, ValueError):
+        return pio.json.to_json_plotly(value, engine="json")
+
+
+def _encode(value: object) -> object:
+    """An array as plotly.js reads it without parsing numbers; small or odd ones as lists."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if not isinstance(value, np.ndarray):
+        raise TypeError(f"cannot send {type(value).__name__}")
+    if value.dtype.kind not in "fiu":
+        return value.tolist()
+    if value.dtype in (np.int64, np.uint64, np.float16):  # unknown to plotly.js
+        value = value.astype(np.float64)
+    value = np.ascontiguousarray(value, dtype=value.dtype.newbyteorder("<"))
+    return {
+        "dtype": f"{value.dtype.kind}{value.dtype.itemsize}",
+        "bdata": base64.b64encode(value).decode("ascii"),
+        "shape": ", ".join(map(str, value.shape)),
+    }
