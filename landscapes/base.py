@@ -10,7 +10,7 @@ from torch import Tensor
 
 Point = tuple[float, float]
 Prox = Callable[[Tensor, float | Tensor], Tensor]
-"""``prox(x, step)`` with ``x`` of shape ``(..., D)`` and ``step`` a number or of shape ``(...)``."""
+"""``prox(x, step)``: ``x`` of shape ``(..., D)``, ``step`` a number or of shape ``(...)``."""
 
 
 class Objective(Protocol):
@@ -52,8 +52,8 @@ class Landscape:
         group: ``"kinked"``, ``"smooth"`` (controls) or ``"stepped"`` (quantization).
         convex: Whether f is convex.
         regular: Whether f is Clarke regular (convex, or a maximum of smooth functions).
-        kinks: Functions whose zero sets hold the points where f is not differentiable; NaN where the
-            kink is hidden under another piece.
+        kinks: Functions whose zero sets hold the points where f is not differentiable; NaN where
+            the kink is hidden under another piece.
         smooth: The smooth part where ``f = smooth + h`` with a known proximal map of ``h``.
         prox: The proximal map of ``h``.
         traps: Stationary points that are not minima and catch optimizers.

@@ -1,0 +1,197 @@
+"""A formula in x and y: one text that gives value, gradient, LaTeX and kinks.
+
+    >>> f = Formula.parse("10*abs(y - x**2) + abs(1 - x)")
+    >>> value, grad = f.value_and_grad(torch.tensor([0.0, 1.0], dtype=torch.float64))
+
+The text is parsed (:mod:`landscapes.syntax`), lowered to an expression graph
+(:mod:`landscapes.lowering`), differentiated (:mod:`landscapes.derivatives`) and laid out as
+torch calls (:mod:`landscapes.tape`). It is never handed to the interpreter.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from functools import cached_property
+from types import MappingProxyType
+
+import torch
+from torch import Tensor
+
+from landscapes.base import Objective
+from landscapes.derivatives import adjoints
+from landscapes.expressions import Node
+from landscapes.kinks import candidates
+from landscapes.latex import latex
+from landscapes.lowering import lower
+from landscapes.syntax import (
+    RESERVED,
+    Call,
+    Chain,
+    FormulaError,
+    Name,
+    Negative,
+    Not,
+    Power,
+    Tree,
+    parse,
+    shorten,
+)
+from landscapes.tape import Tape
+
+__all__ = ["Formula", "FormulaError", "free_names"]
+
+
+class Formula:
+    """A function of the plane, written as text. Immutable; an Objective with a gradient.
+
+    Gradients follow autograd's conventions where a derivative does not exist: sign(0) = 0, a
+    maximum splits evenly among the arguments that attain it, relu'(0) = 0, and sign, round, floor
+    and comparisons have derivative 0. One deviation: where autograd would divide by sqrt(0), that
+    factor is 0, so ``sqrt(x**2 + y**2)`` has gradient 0 at the origin (the least-norm subgradient
+    of a norm) instead of NaN.
+
+    Attributes:
+        text: As given.
+        parameters: The values of its named parameters.
+        latex: For display, without dollar signs.
+    """
+
+    text: str
+    parameters: Mapping[str, float]
+    latex: str
+
+    def __init__(self, text: str, parameters: Mapping[str, float] | None = None):
+        """Compile a text; see :meth:`parse`."""
+        self.text = text
+        self.parameters = MappingProxyType(_checked(text, parameters or {}))
+        tree = parse(text)
+        self.latex = latex(tree)
+        graph, root = lower(text, tree, self.parameters)
+        self._value = Tape([root])
+        slopes = adjoints(graph, root)
+        grad = (slopes.get(graph.x, graph.zero), slopes.get(graph.y, graph.zero))
+        self._value_and_grad = Tape([root, *grad])
+
+    @classmethod
+    def parse(cls, text: str, parameters: Mapping[str, float] | None = None) -> Formula:
+        """Compile a text such as ``"max(abs(x), a*abs(y))"``.
+
+        Args:
+            text: Variables ``x y``, constants ``pi e``, numbers, ``+ - * / **``, comparisons,
+                ``and or not``, and ``abs max min sqrt exp log sin cos tan tanh relu sign round
+                floor where(condition, a, b)``.
+            parameters: Values of the other names in the text.
+
+        Raises:
+            FormulaError: If the text is not a formula, names something unknown, or exceeds a bound
+                (1000 characters, 40 levels, 500 operations, exponents up to 64).
+        """
+        return cls(text, parameters)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return the value, shape ``(...)`` and dtype of ``x``, at ``x`` of shape ``(..., 2)``."""
+        return self._value(*x.unbind(-1))[0]
+
+    def value_and_grad(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return values, shape ``(...)``, and gradients, shape ``(..., 2)``, at ``x``.
+
+        The gradient's memory is ``(2, ...)``: its components are contiguous.
+        """
+        f, gx, gy = self._value_and_grad(*x.detach().unbind(-1))
+        return f, torch.stack((gx, gy)).movedim(0, -1)
+
+    def components(self, x: Tensor, y: Tensor) -> Tensor:
+        """Return the value at points given by components, all of one shape."""
+        return self._value(x, y)[0]
+
+    def value_and_grad_components(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return ``(f, df/dx, df/dy)``, each like ``x``. They may be one tensor; do not write."""
+        f, gx, gy = self._value_and_grad(x, y)
+        return f, gx, gy
+
+    @cached_property
+    def kinks(self) -> tuple[Objective, ...]:
+        """Where it may not be differentiable: the zero sets of these functions.
+
+        One for each argument of abs, relu and sign, each pair of arguments of max and min, each
+        comparison of a where, each step of floor and round. NaN where the kink is hidden, that is
+        where the value does not depend on the operation at all. They may still be smooth there;
+        :func:`landscapes.kinks.real_kinks` keeps those that are not.
+        """
+        graph, root = lower(self.text, parse(self.text), self.parameters)
+        return tuple(Kink(self, i, node) for i, node in enumerate(candidates(graph, root)))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Formula) and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def __repr__(self) -> str:
+        extra = f", {dict(self.parameters)}" if self.parameters else ""
+        return f"Formula.parse({self.text!r}{extra})"
+
+    def __reduce__(self) -> tuple[type[Formula], tuple[str, dict[str, float]]]:
+        return Formula, (self.text, dict(self.parameters))
+
+    def _key(self) -> tuple:
+        return self.text, tuple(sorted(self.parameters.items()))
+
+
+class Kink:
+    """One of a formula's kinks: an Objective whose zero set it is, NaN where it is hidden."""
+
+    def __init__(self, formula: Formula, index: int, node: Node):
+        self._place = (formula, index)
+        self._tape = Tape([node])
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return the value, shape ``(...)`` and dtype of ``x``, at ``x`` of shape ``(..., 2)``."""
+        return self._tape(*x.unbind(-1))[0]
+
+    def __reduce__(self) -> tuple:
+        return _kink, self._place
+
+
+def _kink(formula: Formula, index: int) -> Objective:
+    return formula.kinks[index]
+
+
+def free_names(text: str) -> tuple[str, ...]:
+    """Return the names in a formula that need a value, in order of appearance.
+
+    Raises:
+        FormulaError: If the text does not follow the grammar.
+    """
+    found: dict[str, None] = {}
+    todo = [parse(text)]
+    while todo:
+        tree = todo.pop()
+        if isinstance(tree, Name) and tree.name not in RESERVED:
+            found[tree.name] = None
+        todo.extend(reversed(_children(tree)))
+    return tuple(found)
+
+
+def _children(tree: Tree) -> list[Tree]:
+    match tree:
+        case Negative() | Not():
+            return [tree.operand]
+        case Chain():
+            return [tree.first, *(operand for _, _, operand in tree.rest)]
+        case Power():
+            return [tree.base, tree.exponent]
+        case Call():
+            return list(tree.arguments)
+        case _:
+            return []
+
+
+def _checked(text: str, parameters: Mapping[str, float]) -> dict[str, float]:
+    for name, value in parameters.items():
+        if not name.isidentifier() or name in RESERVED:
+            raise FormulaError(text, 1, f"a parameter cannot be called {shorten(name)!r}")
+        if not math.isfinite(value):
+            raise FormulaError(text, 1, f"parameter {shorten(name)!r} must be finite, not {value}")
+    return {name: float(value) for name, value in parameters.items()}

@@ -1,0 +1,128 @@
+"""Where a formula may fail to be differentiable, and where it really does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+
+import torch
+from torch import Tensor
+
+from landscapes.base import DifferentiableObjective, Objective, Point
+from landscapes.derivatives import adjoints
+from landscapes.expressions import Graph, Node
+
+_GRID = 49  # lines per direction
+_PER_CANDIDATE = 48  # places looked at
+_HALVINGS = 44  # from the width of a cell down to rounding
+_PI = 3.141592653589793
+
+
+def candidates(graph: Graph, root: Node) -> list[Node]:
+    """Return functions whose zero sets hold every place where ``root`` may not be differentiable.
+
+    Each is NaN where the operation it comes from is hidden: where the derivative of ``root`` with
+    respect to that operation is exactly 0, or, for two arguments of a maximum, where neither is the
+    largest.
+    """
+    shown: dict[Node, Node] = {}
+    for u, visible in _places(graph, root):
+        # u, -u and 3 u vanish at the same places.
+        key = graph.factors(u)[1]
+        key = graph.sub(*sorted(key.args, key=lambda n: n.index)) if key.op == "sub" else key
+        if key.varies:
+            shown[key] = graph.either(shown[key], visible) if key in shown else visible
+    hidden = {u: graph.negation(visible) for u, visible in shown.items()}
+    return [u if h.constant == 0 else graph.unless(h, u) for u, h in hidden.items()]
+
+
+def _places(graph: Graph, root: Node) -> Iterator[tuple[Node, Node]]:
+    """Yield (function, condition under which its zeros matter)."""
+    for node, adjoint in adjoints(graph, root).items():
+        visible = graph.apply("ne", adjoint, graph.zero)
+        if node.op in ("abs", "relu", "sign"):
+            yield node.args[0], visible
+        elif node.op in ("floor", "round"):
+            turns = graph.mul(graph.number(_PI), node.args[0])
+            yield graph.apply("sin" if node.op == "floor" else "cos", turns), visible
+        elif node.op in ("maximum", "minimum"):
+            yield graph.sub(*node.args), visible
+        elif node.op in ("maximums", "minimums"):
+            attained = {a: graph.apply("eq", a, node) for a in node.args}
+            for a, b in combinations(attained, 2):
+                top = graph.either(attained[a], attained[b])
+                yield graph.sub(a, b), graph.both(visible, top)
+        elif node.op == "where":
+            yield from _boundaries(graph, node.args[0], visible)
+
+
+def _boundaries(graph: Graph, condition: Node, visible: Node) -> Iterator[tuple[Node, Node]]:
+    if condition.op == "not":
+        yield from _boundaries(graph, condition.args[0], visible)
+    elif condition.op == "and":  # where one of two conditions fails, the other does not matter
+        a, b = condition.args
+        yield from _boundaries(graph, a, graph.both(visible, b))
+        yield from _boundaries(graph, b, graph.both(visible, a))
+    elif condition.args:
+        yield graph.sub(*condition.args), visible
+
+
+def real_kinks(
+    objective: DifferentiableObjective,
+    functions: Sequence[Objective],
+    window: tuple[Point, Point],
+) -> tuple[Objective, ...]:
+    """Keep the functions on whose zero set the objective's value or gradient really jumps.
+
+    Zeros are found along the lines of a grid over the window and refined by bisection; then value
+    and gradient are compared a small distance to either side, and again eight times closer. What is
+    smooth changes less; a jump stays.
+
+    Args:
+        objective: The function in question.
+        functions: Candidates, NaN where they do not apply.
+        window: ``((x_min, x_max), (y_min, y_max))``.
+
+    Returns:
+        Those with a jump somewhere in the window.
+    """
+    (x0, x1), (y0, y1) = window
+    size = torch.tensor([x1 - x0, y1 - y0], dtype=torch.float64)
+    # Off the round numbers, where kinks like to cross.
+    ticks = (torch.arange(_GRID, dtype=torch.float64) + 0.4567) / _GRID
+    corner = torch.tensor([x0, y0], dtype=torch.float64)
+    grid = corner + size * torch.stack(torch.meshgrid(ticks, ticks, indexing="ij"), -1)
+    return tuple(u for u in functions if _jumps(objective, *_zeros(u, grid), size))
+
+
+def _zeros(u: Objective, grid: Tensor) -> tuple[Tensor, Tensor]:
+    """Return points near zeros of u, ``(n, 2)``, and unit vectors along which it changes sign."""
+    signs = torch.sign(u(grid))
+    ends = []
+    for axis in (0, 1):
+        here, there = signs.narrow(axis, 0, _GRID - 1), signs.narrow(axis, 1, _GRID - 1)
+        i, j = torch.nonzero(here * there < 0, as_tuple=True)
+        ends.append(torch.stack((grid[i, j], grid[i + (axis == 0), j + (axis == 1)])))
+    low, high = torch.cat(ends, 1)
+    every = max(1, -(-len(low) // _PER_CANDIDATE))
+    low, high = low[::every], high[::every]
+    along = (high - low) / torch.linalg.vector_norm(high - low, dim=-1, keepdim=True)
+    side = torch.sign(u(low))
+    for _ in range(_HALVINGS if len(low) else 0):
+        # Not in the middle: a zero hit exactly is often NaN.
+        mid = low + 0.4878 * (high - low)
+        left = (torch.sign(u(mid)) == side).unsqueeze(-1)
+        low, high = torch.where(left, mid, low), torch.where(left, high, mid)
+    return low, along
+
+
+def _jumps(f: DifferentiableObjective, at: Tensor, along: Tensor, size: Tensor) -> bool:
+    if not len(at):
+        return False
+    step = 1e-5 * (along * size)
+    steps = torch.stack((step, -step, step / 8, -step / 8))
+    value, grad = f.value_and_grad(at + steps)
+    both = torch.cat((value.unsqueeze(-1), grad), -1)
+    far, near = (both[0] - both[1]).abs(), (both[2] - both[3]).abs()
+    rounding = 1e-8 * (1 + both.abs().amax(0))
+    return bool(((near > far / 2) & (near > rounding)).any())

@@ -1,0 +1,157 @@
+"""Evaluation: an expression graph laid out as a flat list of torch calls.
+
+Each call reads and writes numbered slots; a slot is used again as soon as its tensor is no longer
+needed, so large batches stay small in memory. Only elementwise calls that round every element
+alike are used (no fused multiply-add), so a point's result does not depend on its batch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from landscapes.expressions import Node
+
+
+def _inverse(a: Tensor) -> Tensor:
+    return torch.where(a == 0, a, torch.reciprocal(a))
+
+
+def _maximums(*args: Tensor) -> Tensor:
+    return torch.stack(torch.broadcast_tensors(*args)).amax(0)
+
+
+def _minimums(*args: Tensor) -> Tensor:
+    return torch.stack(torch.broadcast_tensors(*args)).amin(0)
+
+
+def _count(*conditions: Tensor) -> Tensor:
+    return torch.stack(torch.broadcast_tensors(*conditions)).sum(0)
+
+
+def _unless(hidden: Tensor, a: Tensor) -> Tensor:
+    return torch.masked_fill(a, hidden, math.nan)
+
+
+_CALLS: dict[str, Callable[..., Tensor]] = {
+    "add": torch.add,
+    "sub": torch.sub,
+    "neg": torch.neg,
+    "mul": torch.mul,
+    "div": torch.div,
+    "pow": torch.pow,
+    "inverse": _inverse,  # 0 at 0
+    "abs": torch.abs,
+    "sqrt": torch.sqrt,
+    "exp": torch.exp,
+    "log": torch.log,
+    "sin": torch.sin,
+    "cos": torch.cos,
+    "tan": torch.tan,
+    "tanh": torch.tanh,
+    "relu": torch.relu,
+    "sign": torch.sign,
+    "round": torch.round,
+    "floor": torch.floor,
+    "step": torch.heaviside,  # of (a, value at a = 0)
+    "maximum": torch.maximum,
+    "minimum": torch.minimum,
+    "maximums": _maximums,
+    "minimums": _minimums,
+    "count": _count,
+    "where": torch.where,
+    "unless": _unless,
+    "lt": torch.lt,
+    "le": torch.le,
+    "eq": torch.eq,
+    "ne": torch.ne,
+    "and": torch.logical_and,
+    "not": torch.logical_not,
+}
+
+
+class Tape:
+    """The calls that compute some nodes of a graph; a function of two tensors."""
+
+    def __init__(self, outputs: Sequence[Node]):
+        """Lay out the calls for ``outputs``."""
+        nodes = _needed(outputs)
+        self._constants = [n for n in nodes if n.constant is not None]
+        slots = {node: 2 + i for i, node in enumerate(self._constants)}
+        slots.update((n, "xy".index(n.op)) for n in nodes if n.op in ("x", "y"))
+        last = {arg: node for node in nodes for arg in node.args} | dict.fromkeys(outputs)
+        self._size = 2 + len(self._constants)
+        self._calls: list[tuple[Callable[..., Tensor], int, int, int, tuple[int, ...]]] = []
+        free: list[int] = []
+        for node in nodes:
+            if node in slots:
+                continue
+            args = tuple(slots[a] for a in node.args)
+            ended = {a for a in node.args if last[a] is node and a.constant is None and a.args}
+            free.extend(slots[a] for a in ended)
+            if not free:
+                free.append(self._size)
+                self._size += 1
+            slots[node] = free.pop()
+            i, j = (*args, -1)[:2] if len(args) < 3 else (-1, -1)
+            self._calls.append((_CALLS[node.op], slots[node], i, j, args))
+        self._results = tuple(slots[node] for node in outputs)
+        # An output that is an input or a constant must be given memory and shape of its own.
+        self._bare = tuple(i for i, n in enumerate(outputs) if not (n.varies and n.args))
+        self._templates: dict[torch.dtype, list[Tensor | None]] = {}
+
+    def __call__(self, x: Tensor, y: Tensor) -> list[Tensor]:
+        """Return the outputs at points ``(x, y)``.
+
+        Args:
+            x: First components, any shape, a floating dtype.
+            y: Second components, same shape and dtype.
+
+        Returns:
+            One tensor like ``x`` per output (boolean for conditions). Equal outputs are the same
+            tensor.
+
+        Raises:
+            TypeError: If the dtype is not a floating one.
+        """
+        template = self._templates.get(x.dtype)
+        if template is None:
+            template = self._templates[x.dtype] = self._template(x.dtype)
+        slots: list = [x, y, *template]
+        for call, out, i, j, args in self._calls:
+            if j >= 0:
+                slots[out] = call(slots[i], slots[j])
+            elif i >= 0:
+                slots[out] = call(slots[i])
+            else:
+                slots[out] = call(*[slots[k] for k in args])
+        results = [slots[k] for k in self._results]
+        for k in self._bare:
+            results[k] = results[k].expand(x.shape).clone(memory_format=torch.contiguous_format)
+        return results
+
+    def _template(self, dtype: torch.dtype) -> list[Tensor | None]:
+        if not dtype.is_floating_point:
+            raise TypeError(f"points must be of a floating dtype, not {dtype}")
+        # Tensors without dimensions are faster than Python numbers. Of the dtype of the points,
+        # they never raise the precision of points that have no dimension either.
+        constants = [
+            torch.tensor(n.constant, dtype=torch.bool if n.op == "true" else dtype)
+            for n in self._constants
+        ]
+        return [*constants, *[None] * (self._size - 2 - len(constants))]
+
+
+def _needed(outputs: Sequence[Node]) -> list[Node]:
+    """Return the outputs and everything they are computed from, operands first."""
+    seen: set[Node] = set()
+    todo = list(outputs)
+    while todo:
+        node = todo.pop()
+        if node not in seen:
+            seen.add(node)
+            todo.extend(node.args)
+    return sorted(seen, key=lambda node: node.index)
