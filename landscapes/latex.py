@@ -13,8 +13,10 @@ from landscapes.syntax import Call, Chain, Name, Negative, Not, Number, Power, T
 _CASES, _OR, _AND, _NOT, _COMPARE, _SUM, _PRODUCT, _POWER, _ATOM = range(9)
 
 _GREEK = frozenset(
-    ("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "kappa", "lambda", "mu")
-    + ("nu", "xi", "rho", "sigma", "tau", "phi", "chi", "psi", "omega", "pi")
+    (
+        *("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "kappa", "lambda"),
+        *("mu", "nu", "xi", "rho", "sigma", "tau", "phi", "chi", "psi", "omega", "pi"),
+    )
 )
 _SUBSCRIPTED = re.compile(r"([A-Za-z]+)(?:_([A-Za-z0-9]+)|([0-9]+))?")
 _RELATIONS = {"<": "<", "<=": r"\le", ">": ">", ">=": r"\ge", "==": "=", "!=": r"\ne"}
@@ -107,7 +109,8 @@ def _upright(name: str) -> str:
     """Letters side by side would read as a product."""
     if name.isdigit() or len(name) == 1:
         return name
-    return rf"\mathrm{{{name.replace('_', r'\_')}}}"
+    escaped = name.replace("_", r"\_")
+    return rf"\mathrm{{{escaped}}}"
 
 
 def _sum(tree: Chain) -> str:

@@ -260,11 +260,7 @@ class _Parser:
     def operator(self) -> int:
         token = self.token
         # Two operands in a row: the author left out the sign of a product.
-        if (
-            token.kind == "number"
-            or token.text == "("
-            or (token.kind == "name" and self.is_value())
-        ):
+        if token.kind == "number" or token.text == "(" or self.is_name():
             raise self.fail(f"write * between {self.tokens[self.at - 1]} and {token}")
         return _BINDING.get(token.text, 0)
 
