@@ -11,7 +11,7 @@ signs pulled outwards). Only :meth:`Graph.times`, used for derivatives, regroups
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 
 class FoldError(ArithmeticError):
@@ -137,9 +137,11 @@ class Graph:
             return b
         if b is self.zero:
             return a
+        if a.op == "neg" and b.op == "neg":
+            return self.neg(self.add(a.args[0], b.args[0]))
         if a.op == "neg":
-            return self.neg(self.add(*a.args, *b.args)) if b.op == "neg" else self.sub(b, *a.args)
-        return self.sub(a, *b.args) if b.op == "neg" else self.apply("add", a, b)
+            return self.sub(b, a.args[0])
+        return self.sub(a, b.args[0]) if b.op == "neg" else self.apply("add", a, b)
 
     def sub(self, a: Node, b: Node) -> Node:
         """Return ``a - b``."""
@@ -150,8 +152,8 @@ class Graph:
         if a is b:
             return self.zero
         if b.op == "neg":
-            return self.add(a, *b.args)
-        return self.neg(self.add(*a.args, b)) if a.op == "neg" else self.apply("sub", a, b)
+            return self.add(a, b.args[0])
+        return self.neg(self.add(a.args[0], b)) if a.op == "neg" else self.apply("sub", a, b)
 
     def neg(self, a: Node) -> Node:
         """Return ``-a``."""
@@ -169,7 +171,7 @@ class Graph:
             if u is self.one:
                 return v
             if u.op == "neg":
-                return self.neg(self.mul(*u.args, v))
+                return self.neg(self.mul(u.args[0], v))
             if u.constant == -1.0:
                 return self.neg(v)
         node = self.apply("mul", a, b)
@@ -180,8 +182,8 @@ class Graph:
         if b is self.one or (a is self.zero and b is not self.zero):
             return a
         if a.op == "neg":
-            return self.neg(self.div(*a.args, b))
-        return self.neg(self.div(a, *b.args)) if b.op == "neg" else self.apply("div", a, b)
+            return self.neg(self.div(a.args[0], b))
+        return self.neg(self.div(a, b.args[0])) if b.op == "neg" else self.apply("div", a, b)
 
     def power(self, base: Node, exponent: Node) -> Node:
         """Return ``base ** exponent``: products for integers, sqrt for 1/2, else pow.
@@ -215,7 +217,7 @@ class Graph:
             node.power = (base, n)
         return node
 
-    def extreme(self, op: str, args: Sequence[Node]) -> Node:
+    def extreme(self, op: str, *args: Node) -> Node:
         """Return the ``"maximum"`` or ``"minimum"`` of two or more nodes."""
         if all(a is args[0] for a in args):
             return args[0]

@@ -98,8 +98,11 @@ class Formula:
 
         The gradient's memory is ``(2, ...)``: its components are contiguous.
         """
-        f, gx, gy = self._value_and_grad(*x.detach().unbind(-1))
-        return f, torch.stack((gx, gy)).movedim(0, -1)
+        if x.requires_grad:
+            x = x.detach()
+        f, gx, gy = self._value_and_grad(*x.unbind(-1))
+        grad = torch.stack((gx, gy))
+        return f, grad.t() if x.dim() == 2 else grad.movedim(0, -1)
 
     def components(self, x: Tensor, y: Tensor) -> Tensor:
         """Return the value at points given by components, all of one shape."""

@@ -22,7 +22,12 @@ _SUBSCRIPTED = re.compile(r"([A-Za-z]+)(?:_([A-Za-z0-9]+)|([0-9]+))?")
 _RELATIONS = {"<": "<", "<=": r"\le", ">": ">", ">=": r"\ge", "==": "=", "!=": r"\ne"}
 _NAMED = {"sin": r"\sin", "cos": r"\cos", "tan": r"\tan", "tanh": r"\tanh", "log": r"\ln"}
 _WORDS = {"max": r"\max", "min": r"\min"}
-_FENCES = {"abs": (r"\left|", r"\right|"), "floor": (r"\left\lfloor ", r"\right\rfloor ")}
+_FENCES = {  # name: (before, after, how tightly the whole holds together)
+    "abs": (r"\left|", r"\right|", _ATOM),
+    "floor": (r"\left\lfloor ", r"\right\rfloor ", _ATOM),
+    "sqrt": (r"\sqrt{", "}", _ATOM),
+    "exp": ("e^{", "}", _POWER),
+}
 
 
 def latex(tree: Tree) -> str:
@@ -159,20 +164,15 @@ def _call(tree: Call) -> tuple[str, int]:
     name = tree.name
     if name == "where":
         return _cases(tree), _CASES
-    inner = _number(tree.arguments[0])[0]
     if name in _FENCES:
-        left, right = _FENCES[name]
-        return f"{left}{inner}{right}", _ATOM
-    if name == "sqrt":
-        return rf"\sqrt{{{inner}}}", _ATOM
-    if name == "exp":
-        return f"e^{{{inner}}}", _POWER
+        left, right, level = _FENCES[name]
+        return left + _number(tree.arguments[0])[0] + right, level
     word = _NAMED.get(name) or _WORDS.get(name) or rf"\operatorname{{{name}}}"
     return word + _arguments(tree), _POWER
 
 
 def _arguments(tree: Call) -> str:
-    return _bracket(r",\ ".join(_number(a)[0] for a in tree.arguments))
+    return _bracket(r",\ ".join([_number(a)[0] for a in tree.arguments]))
 
 
 def _cases(tree: Call) -> str:

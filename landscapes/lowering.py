@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from landscapes.expressions import CONDITIONS, FoldError, Graph, Node
 from landscapes.syntax import (
@@ -38,52 +38,51 @@ def lower(text: str, tree: Tree, parameters: Mapping[str, float]) -> tuple[Graph
         FormulaError: For an unknown name, a number where a condition belongs, constants that do
             not give a finite number, and beyond 500 operations or exponents of 64.
     """
-    builder = _Builder(text, parameters)
-    return builder.graph, builder.number(tree)
+    lowering = _Lowering(text, parameters)
+    return lowering.graph, lowering.number(lowering.node(tree))
 
 
-class _Builder:
-    """Turns a syntax tree into nodes, and says where in the text it cannot."""
-
+class _Lowering:
     def __init__(self, text: str, parameters: Mapping[str, float]):
         self.text = text
         self.parameters = parameters
         self.graph = Graph()
 
-    def number(self, tree: Tree) -> Node:
-        node = self.any(tree)
+    def fail(self, column: int, reason: str) -> FormulaError:
+        return FormulaError(self.text, column, reason)
+
+    def fold(self, column: int, operation: Callable[..., Node], *args: Node | str) -> Node:
+        """Apply an operation of the graph on behalf of a place in the text."""
+        try:
+            node = operation(*args)
+        except FoldError as error:
+            raise self.fail(column, str(error)) from None
+        if len(self.graph.nodes) > MAX_NODES:
+            raise self.fail(column, f"a formula may have {MAX_NODES} operations, this has more")
+        return node
+
+    def number(self, node: Node) -> Node:
+        """Turn a condition into 0 or 1."""
         if node.op in CONDITIONS:
             return self.graph.where(node, self.graph.one, self.graph.zero)
         return node
 
-    def condition(self, tree: Tree) -> Node:
-        node = self.any(tree)
+    def condition(self, tree: Tree, node: Node) -> Node:
         if node.op not in CONDITIONS:
-            raise self.fail(tree, "expected a condition here, such as x > 0")
+            raise self.fail(tree.column, "expected a condition here, such as x > 0")
         return node
-
-    def any(self, tree: Tree) -> Node:
-        try:
-            node = self.node(tree)
-        except FoldError as error:
-            raise self.fail(tree, str(error)) from None
-        if len(self.graph.nodes) > MAX_NODES:
-            raise self.fail(tree, f"a formula may have {MAX_NODES} operations, this one has more")
-        return node
-
-    def fail(self, tree: Tree, reason: str) -> FormulaError:
-        return FormulaError(self.text, tree.column, reason)
 
     def node(self, tree: Tree) -> Node:
+        graph = self.graph
         match tree:
             case Number():
-                return self.graph.number(tree.value)
+                return graph.number(tree.value)
             case Name():
                 return self.name(tree)
             case Negative():
-                return self.graph.neg(self.number(tree.operand))
+                return self.fold(tree.column, graph.neg, self.number(self.node(tree.operand)))
             case Not():
-                return self.graph.negation(self.condition(tree.operand))
+                return graph.negation(self.condition(tree.operand, self.node(tree.operand)))
             case Power():
                 return self.power(tree)
             case Call():
@@ -93,56 +92,62 @@ class _Builder:
             case Chain(kind="<"):
                 return self.comparison(tree)
             case Chain():
-                combine = self.graph.both if tree.kind == "and" else self.graph.either
-                node = self.condition(tree.first)
-                for _, _, operand in tree.rest:
-                    node = combine(node, self.condition(operand))
-                return node
+                return self.logic(tree)
 
     def name(self, tree: Name) -> Node:
         if tree.name in VARIABLES:
             return self.graph.x if tree.name == "x" else self.graph.y
         value = CONSTANTS.get(tree.name, self.parameters.get(tree.name))
         if value is None:
-            known = (*VARIABLES, *CONSTANTS, *FUNCTIONS, *self.parameters)
-            hint = suggestion(tree.name, known)
-            raise self.fail(tree, f"unknown name {shorten(tree.name)!r}{hint}")
+            hint = suggestion(tree.name, (*VARIABLES, *CONSTANTS, *FUNCTIONS, *self.parameters))
+            raise self.fail(tree.column, f"unknown name {shorten(tree.name)!r}{hint}")
         return self.graph.number(value)
 
     def arithmetic(self, tree: Chain) -> Node:
         graph = self.graph
         operations = {"+": graph.add, "-": graph.sub, "*": graph.mul, "/": graph.div}
-        node = self.number(tree.first)
+        result = self.number(self.node(tree.first))
         for column, op, operand in tree.rest:
-            try:
-                node = operations[op](node, self.number(operand))
-            except FoldError as error:
-                raise FormulaError(self.text, column, str(error)) from None
-        return node
+            result = self.fold(column, operations[op], result, self.number(self.node(operand)))
+        return result
 
     def comparison(self, tree: Chain) -> Node:
         """``a < b <= c`` means ``a < b and b <= c``, as in Python."""
-        left = self.number(tree.first)
-        result = self.graph.truth(True)
-        for _, op, operand in tree.rest:
-            right = self.number(operand)
+        graph = self.graph
+        left = self.number(self.node(tree.first))
+        result = graph.truth(True)
+        for column, op, operand in tree.rest:
+            right = self.number(self.node(operand))
             name = {"<": "lt", ">": "lt", "<=": "le", ">=": "le", "==": "eq", "!=": "ne"}[op]
             pair = (right, left) if op in (">", ">=") else (left, right)
-            result = self.graph.both(result, self.graph.apply(name, *pair))
+            holds = self.fold(column, graph.apply, name, *pair)
+            result = graph.both(result, holds)
             left = right
         return result
 
+    def logic(self, tree: Chain) -> Node:
+        combine = self.graph.both if tree.kind == "and" else self.graph.either
+        result = self.condition(tree.first, self.node(tree.first))
+        for column, _, operand in tree.rest:
+            holds = self.condition(operand, self.node(operand))
+            result = self.fold(column, combine, result, holds)
+        return result
+
     def power(self, tree: Power) -> Node:
-        base, exponent = self.number(tree.base), self.number(tree.exponent)
+        base = self.number(self.node(tree.base))
+        exponent = self.number(self.node(tree.exponent))
         if exponent.constant is not None and abs(exponent.constant) > MAX_EXPONENT:
-            raise self.fail(tree, f"a constant exponent may be at most {MAX_EXPONENT} in size")
-        return self.graph.power(base, exponent)
+            reason = f"a constant exponent may be at most {MAX_EXPONENT} in size"
+            raise self.fail(tree.column, reason)
+        return self.fold(tree.column, self.graph.power, base, exponent)
 
     def call(self, tree: Call) -> Node:
+        graph = self.graph
+        nodes = [self.node(argument) for argument in tree.arguments]
         if tree.name == "where":
-            condition = self.condition(tree.arguments[0])
-            return self.graph.where(condition, *map(self.number, tree.arguments[1:]))
-        arguments = [self.number(a) for a in tree.arguments]
+            condition = self.condition(tree.arguments[0], nodes[0])
+            return self.fold(tree.column, graph.where, condition, *map(self.number, nodes[1:]))
+        numbers = map(self.number, nodes)
         if tree.name in ("max", "min"):
-            return self.graph.extreme(tree.name + "imum", arguments)
-        return self.graph.apply(tree.name, *arguments)
+            return self.fold(tree.column, graph.extreme, tree.name + "imum", *numbers)
+        return self.fold(tree.column, graph.apply, tree.name, *numbers)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import reduce
 
 import torch
 from torch import Tensor
@@ -16,20 +17,34 @@ from torch import Tensor
 from landscapes.expressions import Node
 
 
+def _pow(a: Tensor, b: Tensor) -> Tensor:
+    """``torch.pow``, padded to whole vectors: its last few elements would round differently."""
+    a, b = torch.broadcast_tensors(a, b)
+    missing = -a.numel() % 16
+    if not missing:
+        return torch.pow(a.contiguous(), b.contiguous())
+    flat = [torch.nn.functional.pad(t.flatten(), (0, missing), value=1.0) for t in (a, b)]
+    return torch.pow(*flat)[:-missing].view(a.shape)
+
+
 def _inverse(a: Tensor) -> Tensor:
     return torch.where(a == 0, a, torch.reciprocal(a))
 
 
 def _maximums(*args: Tensor) -> Tensor:
-    return torch.stack(torch.broadcast_tensors(*args)).amax(0)
+    if any(a.requires_grad for a in args):  # so that autograd, too, splits ties evenly
+        return torch.stack(torch.broadcast_tensors(*args)).amax(0)
+    return reduce(torch.maximum, args)
 
 
 def _minimums(*args: Tensor) -> Tensor:
-    return torch.stack(torch.broadcast_tensors(*args)).amin(0)
+    if any(a.requires_grad for a in args):
+        return torch.stack(torch.broadcast_tensors(*args)).amin(0)
+    return reduce(torch.minimum, args)
 
 
 def _count(*conditions: Tensor) -> Tensor:
-    return torch.stack(torch.broadcast_tensors(*conditions)).sum(0)
+    return torch.stack(conditions).sum(0)
 
 
 def _unless(hidden: Tensor, a: Tensor) -> Tensor:
@@ -42,7 +57,7 @@ _CALLS: dict[str, Callable[..., Tensor]] = {
     "neg": torch.neg,
     "mul": torch.mul,
     "div": torch.div,
-    "pow": torch.pow,
+    "pow": _pow,
     "inverse": _inverse,  # 0 at 0
     "abs": torch.abs,
     "sqrt": torch.sqrt,
@@ -138,10 +153,11 @@ class Tape:
             raise TypeError(f"points must be of a floating dtype, not {dtype}")
         # Tensors without dimensions are faster than Python numbers. Of the dtype of the points,
         # they never raise the precision of points that have no dimension either.
-        constants = [
-            torch.tensor(n.constant, dtype=torch.bool if n.op == "true" else dtype)
-            for n in self._constants
-        ]
+        with torch.inference_mode(False):  # they outlive the mode of the first call
+            constants = [
+                torch.tensor(n.constant, dtype=torch.bool if n.op == "true" else dtype)
+                for n in self._constants
+            ]
         return [*constants, *[None] * (self._size - 2 - len(constants))]
 
 
