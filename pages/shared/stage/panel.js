@@ -1,7 +1,12 @@
-// A panel beside the map: a Plotly figure with a play head of its own above it.
+// A panel beside the map: Plotly draws axes, we draw the lines and the play head.
+
+/** Whether we can draw a trace ourselves; anything richer is left to Plotly. */
+const isLine = (t) =>
+  (t.type ?? "scatter") === "scatter" && t.mode === "lines" && !t.fill && !t.xaxis && !t.yaxis
+  && (t.line?.shape ?? "linear") === "linear";
 
 class Panel {
-  /** @param stage what a panel may ask for: seek, preview, theme, hidden, colours, show tooltip. */
+  /** @param stage what a panel may ask for: seek, preview, theme, hidden, colours, tell. */
   constructor(stage, signal) {
     this.stage = stage;
     this.title = make("div", { class: "panel-title" });
@@ -9,6 +14,7 @@ class Panel {
     this.canvas = make("canvas", { class: "overlay", "aria-hidden": "true" });
     this.box = make("div", { class: "panel-box" }, this.plot, this.canvas);
     this.root = make("section", { class: "panel" }, this.title, this.box);
+    this.picture = document.createElement("canvas"); // lines without the play head
     const on = (type, handler, options = {}) => this.box.addEventListener(type, handler, { ...options, signal });
     on("pointerdown", (e) => this.#down(e), { capture: true });
     on("pointermove", (e) => this.#move(e), { capture: true });
@@ -20,75 +26,137 @@ class Panel {
 
   /** Take a figure; true if it must be drawn. */
   setData({ stamp, figure }) {
-    this.root.style.flexGrow = figure.layout.meta?.weight ?? 1;
     if (stamp === this.stamp) return false;
     [this.stamp, this.figure] = [stamp, figure];
-    this.follows = figure.layout.meta?.cursor === "step";
+    const { data, layout } = figure;
+    this.root.style.flexGrow = layout.meta?.weight ?? 1;
+    this.follows = layout.meta?.cursor === "step";
     this.root.classList.toggle("follows", this.follows);
-    const title = plainText(titleOf(figure.layout).text);
+    const title = plainText(titleOf(layout).text);
     this.title.textContent = title;
     this.title.hidden = !title;
     this.plot.setAttribute("role", "img");
     this.plot.setAttribute("aria-label", title || "Panel");
-    this.lines = figure.data
-      .filter((t) => t.meta?.rule != null && (t.type ?? "scatter") === "scatter" && t.meta.role !== "band")
-      .map((t) => ({ trace: t, rule: t.meta.rule, x: flat(t.x), y: flat(t.y) }));
+    this.own = this.follows && data.every((t) => isLine(t) || isGrid(t));
+    this.grids = this.own ? data.filter(isGrid).map((t) => new Grid(t)) : [];
+    this.lines = data
+      .filter((t) => (t.type ?? "scatter") === "scatter" && (this.own || t.meta?.rule != null))
+      .map((t) => ({ trace: t, rule: t.meta?.rule, x: flat(t.x), y: flat(t.y) }));
+    this.ranges = this.own ? { xaxis: this.#range("x"), yaxis: this.#range("y") } : {};
     return true;
   }
 
-  async render(Plotly) {
-    const { theme, hidden, colours } = this.stage;
+  /** Draw what changed; Plotly is called only when axes, theme or size did. */
+  async render(Plotly, left) {
+    const { theme } = this.stage;
     const [width, height] = [this.box.clientWidth, this.box.clientHeight];
     if (!this.figure || width < 40 || height < 40) return;
-    const data = this.figure.data.map((t) => {
-      const colour = colours.get(t.meta?.rule) ?? (t.meta?.color_dark ? colorFor(t, theme) : null);
-      const out = { ...t };
-      if (hidden.has(t.meta?.rule)) out.visible = false;
-      if (colour && t.line) out.line = { ...t.line, color: colour };
-      if (colour && t.marker && !Array.isArray(t.marker.color) && t.type !== "heatmap") out.marker = { ...t.marker, color: colour };
-      if (this.follows) out.hoverinfo = "skip";
-      return out;
-    });
     const { layout } = this.figure;
-    const layoutNow = dressLayout(layout, theme, {
-      width, height, margin: { l: 50, r: 10, t: 4, b: titleOf(layout.xaxis).text ? 38 : 22, ...layout.meta?.margin },
-      showlegend: false, dragmode: false, hovermode: this.follows ? false : "closest",
+    const given = { ...layout };
+    for (const [name, range] of Object.entries(this.ranges))
+      given[name] = { ...layout[name], range, autorange: false };
+    const dressed = dressLayout(given, theme, {
+      width, height, showlegend: false, dragmode: false, hovermode: this.follows ? false : "closest",
+      margin: { l: left, r: 10, t: 6, b: titleOf(layout.xaxis).text ? 38 : 22, ...layout.meta?.margin, ...(this.follows && { l: left }) },
       uirevision: JSON.stringify([layout.xaxis?.range, layout.yaxis?.range]),
     });
-    await Plotly.react(this.plot, data, layoutNow, {
-      displayModeBar: false, scrollZoom: true, doubleClick: "reset", displaylogo: false,
-    });
+    const data = this.own ? [{ type: "scatter", x: [null], y: [null], hoverinfo: "skip" }] : this.figure.data.map((t) => this.#dress(t));
+    const state = JSON.stringify(this.own ? dressed : [dressed, this.stamp, [...this.stage.hidden]]);
+    if (state !== this.state) {
+      this.state = state;
+      await Plotly.react(this.plot, data, dressed, {
+        displayModeBar: false, scrollZoom: true, doubleClick: "reset", displaylogo: false,
+      });
+      this.reacts = (this.reacts ?? 0) + 1;
+    }
     if (!this.wired) {
       this.wired = true;
       for (const event of ["plotly_relayout", "plotly_relayouting", "plotly_afterplot"])
-        this.plot.on(event, () => this.cursor(this.at));
+        this.plot.on(event, () => this.#redraw());
     }
+    this.#redraw();
+  }
+
+  #redraw() {
+    this.#sketch();
     this.cursor(this.at);
   }
 
-  /** Draw the play head at a step. */
+  /** The lines on a canvas of their own, once per change of data, zoom, theme or size. */
+  #sketch() {
+    const full = this.plot._fullLayout;
+    if (!full || !this.own) return;
+    const { hidden, theme } = this.stage;
+    const ctx = sharpContext(this.picture, full.width, full.height);
+    const { l, t, w, h } = full._size;
+    ctx.beginPath();
+    ctx.rect(l, t, w, h);
+    ctx.save();
+    ctx.clip();
+    for (const grid of this.grids) {
+      const { rule } = grid.trace.meta ?? {};
+      if (hidden.has(rule)) continue;
+      const scale = grid.trace.colorscale;
+      const colour = this.stage.colours.get(rule);
+      grid.paint(colour ? [...scale.slice(0, -1), [1, colour]] : scale);
+      grid.draw(ctx, full.xaxis, full.yaxis);
+    }
+    ctx.lineJoin = "round";
+    for (const { trace, rule, x, y } of this.lines) {
+      if (hidden.has(rule)) continue;
+      const width = trace.line?.width ?? 2;
+      ctx.beginPath();
+      let pen = false;
+      for (let i = 0; i < x.length; i++) {
+        const [px, py] = [onAxis(full.xaxis, x[i]), onAxis(full.yaxis, y[i])];
+        const ok = Number.isFinite(px) && Number.isFinite(py);
+        if (ok) ctx[pen ? "lineTo" : "moveTo"](px, Math.max(-1e4, Math.min(1e4, py)));
+        pen = ok;
+      }
+      ctx.setLineDash(dashOf(trace.line?.dash, width));
+      ctx.lineWidth = width;
+      ctx.globalAlpha = trace.opacity ?? 0.9;
+      ctx.strokeStyle = this.#colour(trace) ?? theme.text;
+      ctx.stroke();
+    }
+    ctx.restore();
+  }
+
+  /** Draw the play head at a step: what lies ahead is faint. */
   cursor(step) {
     this.at = step;
     const full = this.plot._fullLayout;
     if (!full || !this.follows || step == null) return;
-    const { theme, hidden, colours } = this.stage;
+    const { theme, hidden } = this.stage;
     const ctx = sharpContext(this.canvas, full.width, full.height);
     const { l, t, w, h } = full._size;
-    const x = onAxis(full.xaxis, step);
-    if (x < l - 1 || x > l + w + 1) return;
+    const at = onAxis(full.xaxis, step);
+    const x = Math.max(l, Math.min(l + w, at));
+    if (this.own) {
+      const ratio = this.picture.width / full.width;
+      const slice = (from, to, alpha) => {
+        if (to <= from) return;
+        ctx.globalAlpha = alpha;
+        ctx.drawImage(this.picture, from * ratio, 0, (to - from) * ratio, this.picture.height, from, 0, to - from, full.height);
+      };
+      const cut = Math.round(x * ratio) / ratio;
+      slice(0, cut, 1);
+      slice(cut, full.width, 0.28);
+      ctx.globalAlpha = 1;
+    }
+    if (at < l - 1 || at > l + w + 1) return;
     ctx.fillStyle = theme.text;
     ctx.globalAlpha = 0.55;
-    ctx.fillRect(Math.round(x) - 0.5, t, 1, h);
+    ctx.fillRect(Math.round(at) - 0.5, t, 1, h);
     ctx.globalAlpha = 1;
     for (const line of this.lines) {
       if (hidden.has(line.rule)) continue;
       const axis = full[`yaxis${(line.trace.yaxis ?? "y").slice(1)}`];
-      const value = line.y[this.#index(line, step)];
-      const y = onAxis(axis, value);
+      const y = onAxis(axis, line.y[this.#index(line, step)]);
       if (!Number.isFinite(y) || y < t - 1 || y > t + h + 1) continue;
       ctx.beginPath();
-      ctx.arc(x, y, 3, 0, 2 * Math.PI);
-      ctx.fillStyle = colours.get(line.rule) ?? colorFor(line.trace, theme);
+      ctx.arc(at, y, 3, 0, 2 * Math.PI);
+      ctx.fillStyle = this.#colour(line.trace) ?? theme.text;
       ctx.strokeStyle = theme.background;
       ctx.lineWidth = 2;
       ctx.stroke();
@@ -99,6 +167,43 @@ class Panel {
   destroy(Plotly) {
     Plotly?.purge(this.plot);
     this.root.remove();
+  }
+
+  #colour(trace) {
+    return this.stage.colours.get(trace.meta?.rule) ?? colorFor(trace, this.stage.theme);
+  }
+
+  /** A trace for Plotly in the theme's colours. */
+  #dress(t) {
+    const colour = this.stage.colours.get(t.meta?.rule) ?? (t.meta?.color_dark && colorFor(t, this.stage.theme));
+    const out = { ...t };
+    if (this.stage.hidden.has(t.meta?.rule)) out.visible = false;
+    if (colour && t.line) out.line = { ...t.line, color: colour };
+    if (colour && t.marker && !Array.isArray(t.marker.color)) out.marker = { ...t.marker, color: colour };
+    if (this.follows) out.hoverinfo = "skip";
+    return out;
+  }
+
+  /** The range of an axis: the figure's, or one that holds all data and seldom changes. */
+  #range(letter) {
+    const axis = this.figure.layout[`${letter}axis`] ?? {};
+    if (axis.range) return [...axis.range];
+    let [low, high] = [Infinity, -Infinity];
+    const take = (v) => {
+      if (!Number.isFinite(v)) return;
+      if (v < low) low = v;
+      if (v > high) high = v;
+    };
+    for (const line of this.lines) for (const v of line[letter]) take(axis.type === "log" ? Math.log10(v) : v);
+    for (const grid of this.grids) grid[letter].forEach(take);
+    if (low > high) [low, high] = [0, 1];
+    if (letter === "y" && !this.grids.length) {
+      const pad = 0.04 * (high - low) || 0.5;
+      const unit = axis.type === "log" ? 0.25 : 10 ** Math.floor(Math.log10(high - low || 1)) / 4;
+      low = low === 0 ? 0 : Math.floor((low - pad) / unit) * unit;
+      high = Math.ceil((high + pad) / unit) * unit;
+    }
+    return axis.autorange === "reversed" ? [high, low] : [low, high];
   }
 
   /** The last index of a line at or before a step. */
@@ -150,7 +255,7 @@ class Panel {
   #tell(e, step) {
     const rows = this.lines
       .filter((l) => !this.stage.hidden.has(l.rule))
-      .map((l) => [l.trace.name ?? l.rule, pretty(l.y[this.#index(l, step)]), this.stage.colours.get(l.rule)]);
+      .map((l) => [l.trace.name ?? l.rule, pretty(l.y[this.#index(l, step)]), this.#colour(l.trace)]);
     this.stage.tell({ title: `Step ${step}`, rows, x: e.clientX, y: e.clientY });
   }
 }

@@ -13,8 +13,10 @@ function readPath(trace) {
 }
 
 class PathLayer {
-  constructor(canvas) {
-    this.canvas = canvas;
+  constructor() {
+    this.canvas = make("canvas", { class: "overlay", "aria-hidden": "true" });
+    this.floor = make("canvas", { class: "overlay", "aria-hidden": "true" }); // below Plotly's lines
+    this.grids = [];
     this.paths = [];
     this.marks = [];
   }
@@ -24,6 +26,12 @@ class PathLayer {
     this.marks = overlay
       .filter((t) => t.meta?.role === "start" || t.meta?.role === "minimiser")
       .map((t) => ({ role: t.meta.role, x: flat(t.x), y: flat(t.y) }));
+  }
+
+  /** Take the heatmaps of the ground; what is left is for Plotly. */
+  setGround(traces) {
+    this.grids = traces.filter((t) => t.meta?.role === "ground" && isGrid(t)).map((t) => new Grid(t));
+    return traces.filter((t) => !this.grids.some((g) => g.trace === t));
   }
 
   /** Recompute pixels for the axes of a drawn Plotly figure. */
@@ -37,6 +45,20 @@ class PathLayer {
       p.px = Float32Array.from(p.x, (v) => far(onAxis(xaxis, v)));
       p.py = Float32Array.from(p.y, (v) => far(onAxis(yaxis, v)));
     }
+  }
+
+  /** Draw the ground with a colour scale (or each heatmap's own). */
+  drawFloor(scale) {
+    const ctx = sharpContext(this.floor, ...this.size);
+    ctx.beginPath();
+    ctx.rect(...this.box);
+    ctx.save();
+    ctx.clip();
+    for (const grid of this.grids) {
+      grid.paint(scale ?? grid.trace.colorscale);
+      grid.draw(ctx, this.axes.xaxis, this.axes.yaxis);
+    }
+    ctx.restore();
   }
 
   /** Draw everything at a play head (a fractional step); Infinity is the finished race. */

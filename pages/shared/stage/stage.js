@@ -39,7 +39,7 @@ function loadPlotly(assets) {
 class Stage {
   constructor(parent) {
     this.life = new AbortController();
-    this.layer = new PathLayer(make("canvas", { class: "overlay", "aria-hidden": "true" }));
+    this.layer = new PathLayer();
     this.panels = [];
     this.counts = { ground: 0, panels: 0, frames: 0 };
     this.colours = new Map();
@@ -104,8 +104,10 @@ class Stage {
     const { theme, ground, Plotly } = this;
     const [width, height] = [this.map.clientWidth, this.map.clientHeight];
     if (width < 40 || height < 40) return;
-    const scale = ground.layout.meta?.ground_colorscales?.[theme.dark ? "dark" : "light"];
-    const data = ground.data.map((t) => this.#dressTrace(t, scale));
+    if (this.gridsOf !== ground) this.rest = this.layer.setGround(this.solid ? [] : ground.data);
+    this.gridsOf = ground;
+    this.scale = ground.layout.meta?.ground_colorscales?.[theme.dark ? "dark" : "light"];
+    const data = (this.solid ? ground.data : this.rest).map((t) => this.#dressTrace(t, this.scale));
     if (this.solid) data.push(this.#headsTrace());
     const margin = this.solid ? { l: 0, r: 0, t: 0, b: 0 } : { l: 46, r: 8, t: 8, b: 38, ...ground.layout.meta?.margin };
     const layout = dressLayout(ground.layout, theme, {
@@ -113,6 +115,7 @@ class Stage {
       dragmode: this.solid ? "turntable" : matchMedia("(pointer: coarse)").matches ? false : "zoom",
       uirevision: this.solid ? this.groundName.split(":")[0] : JSON.stringify([ground.layout.xaxis?.range, ground.layout.yaxis?.range]),
     });
+    if (!this.solid) for (const a of ["xaxis", "yaxis"]) layout[a].showgrid ??= false;
     await Plotly.react(this.plot, data, layout, {
       displayModeBar: false, scrollZoom: true, doubleClick: false, displaylogo: false,
     });
@@ -149,6 +152,7 @@ class Stage {
     const full = this.plot._fullLayout;
     if (!full || this.solid) return;
     this.layer.project(full);
+    this.layer.drawFloor(this.scale);
     const whole = this.ground.layout;
     const differs = ["xaxis", "yaxis"].some((a) => {
       const [given, now] = [whole[a]?.range, full[a].range];
@@ -170,24 +174,27 @@ class Stage {
     this.root.classList.toggle("alone", !given.length);
     const state = this.look + [...this.memory.hidden];
     this.panels.forEach((panel, i) => {
-      if (panel.setData(given[i]) || panel.state !== state) panel.due = true;
-      panel.state = state;
+      if (panel.setData(given[i]) || panel.look !== state) panel.due = true;
+      panel.look = state;
     });
   }
 
-  /** Draw the panels that changed, one per task, so that the map and the pointer never wait. */
+  /** Draw the panels that changed; those that Plotly draws one per task, so that nothing waits. */
   async #renderPanels() {
     const turn = (this.panelTurn = (this.panelTurn ?? 0) + 1);
     delete this.root.dataset.ready;
+    // One left margin for all panels that follow the steps, so that their play heads line up.
+    const left = Math.max(46, ...this.panels.filter((p) => p.follows).map((p) => p.figure.layout.meta?.margin?.l ?? 0));
     for (const panel of this.panels) {
-      if (!panel.due) continue;
-      await new Promise((next) => setTimeout(next));
+      if (!panel.due && left === this.left) continue;
+      if (!panel.own) await new Promise((next) => setTimeout(next));
       if (turn !== this.panelTurn || this.life.signal.aborted) return;
       panel.due = false;
-      await panel.render(this.Plotly);
-      panel.cursor(this.head);
+      panel.at = this.head;
+      await panel.render(this.Plotly, left);
       this.counts.panels += 1;
     }
+    this.left = left;
     if (turn !== this.panelTurn) return;
     this.root.dataset.panelDraws = this.counts.panels;
     this.root.dataset.ready = "true";
@@ -424,7 +431,7 @@ class Stage {
       ...["png", "svg"].map((format) =>
         make("button", { type: "button", onclick: () => this.#save(format) }, `Save as ${format.toUpperCase()}`)));
     this.tools.append(this.menu);
-    this.map = make("div", { class: "map", role: "img", tabindex: "0" }, this.plot, this.layer.canvas);
+    this.map = make("div", { class: "map", role: "img", tabindex: "0" }, this.layer.floor, this.plot, this.layer.canvas);
     this.frameBox = make("div", { class: "map-frame" }, this.map, this.tools);
     this.legend = make("div", { class: "legend", role: "group", "aria-label": "Rules: press to hide or show" });
     this.caption = make("p", { class: "caption" });
@@ -487,7 +494,7 @@ class Stage {
       const shown = !this.hidden.has(p.rule);
       const sample = make("span", { class: "sample", "aria-hidden": "true" });
       const colour = this.colours.get(p.rule);
-      sample.innerHTML = '<svg width="34" height="14" viewBox="0 0 34 14"><line x1="1" y1="7" x2="33" y2="7"/><path transform="translate(17 7)"/></svg>';
+      sample.innerHTML = '<svg width="28" height="14" viewBox="0 0 28 14"><line x1="0" y1="7" x2="28" y2="7"/><path transform="translate(14 7)"/></svg>';
       const [line, mark] = sample.querySelectorAll("line, path");
       line.setAttribute("stroke", colour);
       line.setAttribute("stroke-width", Math.min(3, p.width));

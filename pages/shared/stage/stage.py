@@ -25,14 +25,17 @@ import streamlit as st
 from streamlit.components.v1 import declare_component
 
 _HERE = Path(__file__).parent
-_PARTS = ("theme.js", "paths.js", "panel.js", "stage.js")
+_PARTS = ("theme.js", "grid.js", "paths.js", "panel.js", "stage.js")
 _FOLDERS = {"fonts": _HERE / "fonts", "plotly": Path(plotly.__file__).parent / "package_data"}
 _OVERLAY = frozenset({"path", "end", "start", "minimiser"})  # roles drawn by us, not by Plotly
 _FONT_STYLE = "<style>{}</style>".format(
     "".join(
         f"@font-face{{font-family:'{family}';font-weight:100 900;font-display:swap;"
         f"src:url('component/{__name__}.fonts/{file}') format('woff2')}}"
-        for family, file in {"Inter": "inter.woff2", "JetBrains Mono": "jetbrains-mono.woff2"}.items()
+        for family, file in {
+            "Inter": "inter.woff2",
+            "JetBrains Mono": "jetbrains-mono.woff2",
+        }.items()
     )
 )
 _KEPT = 6  # grounds the browser is trusted to remember; it keeps twice as many
@@ -159,36 +162,46 @@ def _payload(
     race_map: _Figure, panels: Sequence[_Figure], known: str | None, facts: dict[str, Any]
 ) -> bytes:
     """Everything the browser needs, as JSON; without the ground if the browser knows it."""
-    traces, layout = _parts(race_map)
+    layout = _layout(race_map)
     flat = "scene" not in layout
-    overlay = [t for t in traces if flat and _role(t) in _OVERLAY]
-    ground = {"data": [t for t in traces if not flat or _role(t) not in _OVERLAY], "layout": layout}
+    known = known if flat else None
+    traces = list(race_map.data if isinstance(race_map, go.Figure) else race_map["data"])
+    ours = [flat and _role(t) in _OVERLAY for t in traces]
+    overlay = [_plain(t) for t, own in zip(traces, ours, strict=True) if own]
+    ground = None
+    if not known:
+        rest = [_plain(t) for t, own in zip(traces, ours, strict=True) if not own]
+        ground = {"data": rest, "layout": layout}
     drawn = []
     for panel in panels:
-        data, panel_layout = _parts(panel)
-        text = _json({"data": data, "layout": panel_layout})
+        data = panel.data if isinstance(panel, go.Figure) else panel["data"]
+        text = _json({"data": [_plain(t) for t in data], "layout": _layout(panel)})
         drawn.append(f'{{"stamp":"{_stamp(text)}","figure":{text}}}')
     body = ",".join(
         (
             f'"facts":{_json(facts)}',
             f'"overlay":{_json(overlay)}',
-            f'"ground":{"null" if known and flat else _json(ground)}',
+            f'"ground":{_json(ground)}',
             f'"panels":[{",".join(drawn)}]',
         )
     )
     return f'{{"stamp":"{_stamp(body)}",{body}}}'.encode()
 
 
-def _parts(figure: _Figure) -> tuple[list[Mapping[str, Any]], dict[str, Any]]:
-    """Traces and layout of a figure; the template goes, the stage dresses figures itself."""
-    plain = figure.to_dict() if isinstance(figure, go.Figure) else figure
-    layout = {k: v for k, v in (plain.get("layout") or {}).items() if k != "template"}
-    return list(plain["data"]), layout
+def _layout(figure: _Figure) -> dict[str, Any]:
+    """A figure's layout without the template; the stage dresses figures itself."""
+    given = _plain(figure.layout if isinstance(figure, go.Figure) else figure.get("layout") or {})
+    return {k: v for k, v in given.items() if k != "template"}
 
 
-def _role(trace: Mapping[str, Any]) -> str | None:
+def _plain(part: Any) -> Mapping[str, Any]:
+    """A trace or layout as a dict, arrays untouched."""
+    return part if isinstance(part, Mapping) else part.to_plotly_json()
+
+
+def _role(trace: Any) -> str | None:
     """The role a trace's meta gives it."""
-    meta = trace.get("meta")
+    meta = trace.get("meta") if isinstance(trace, Mapping) else trace.meta
     return meta.get("role") if isinstance(meta, Mapping) else None
 
 
@@ -218,6 +231,6 @@ def _encode(value: object) -> object:
     value = np.ascontiguousarray(value, dtype=value.dtype.newbyteorder("<"))
     return {
         "dtype": f"{value.dtype.kind}{value.dtype.itemsize}",
-        "bdata": base64.b64encode(value).decode("ascii"),
+        "bdata": base64.b64encode(value.tobytes()).decode("ascii"),
         "shape": ", ".join(map(str, value.shape)),
     }

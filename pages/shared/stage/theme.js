@@ -20,20 +20,26 @@ function readTheme(element) {
   };
 }
 
-function luminance(color) {
-  const probe = document.createElement("canvas").getContext("2d");
-  probe.fillStyle = color; // the canvas normalises any CSS colour to #rrggbb or rgba()
+/** Any CSS colour as [red, green, blue, alpha], each 0 to 255. */
+function rgba(colour) {
+  const probe = (rgba.probe ??= document.createElement("canvas").getContext("2d"));
+  probe.fillStyle = colour; // the canvas normalises to #rrggbb or rgba()
   const text = probe.fillStyle;
-  const rgb = text[0] === "#"
-    ? [1, 3, 5].map((i) => parseInt(text.slice(i, i + 2), 16))
-    : text.match(/[\d.]+/g).slice(0, 3).map(Number);
-  return (0.2126 * rgb[0] + 0.7152 * rgb[1] + 0.0722 * rgb[2]) / 255;
+  if (text[0] === "#") return [1, 3, 5].map((i) => parseInt(text.slice(i, i + 2), 16)).concat(255);
+  const [r, g, b, a] = text.match(/[\d.]+/g).map(Number);
+  return [r, g, b, 255 * a];
+}
+
+function luminance(colour) {
+  const [r, g, b] = rgba(colour);
+  return (0.2126 * r + 0.7152 * g + 0.0722 * b) / 255;
 }
 
 /** A layout in the theme's colours and fonts, for a box of the given size. */
 function dressLayout(layout, theme, { width, height, margin, ...rest }) {
   const axis = (a = {}) => ({
-    ...a,
+    ...(a.type === "log" ? { exponentformat: "power" } : {}), ...a,
+    ...(a.range ? { range: [...a.range] } : {}), // Plotly writes zooms into the array it is given
     gridcolor: theme.grid, linecolor: theme.line, tickcolor: theme.line, zeroline: false,
     tickfont: { color: theme.muted, size: 11 },
     title: { ...titleOf(a), font: { color: theme.muted, size: 12 }, standoff: 6 },

@@ -69,20 +69,53 @@ def map_figure(runs, start, surface):
     kx = np.linspace(-2, 2, 120)
     layout = {"meta": {"ground_colorscales": GROUND}}
     if surface:
-        traces = [{"type": "surface", "x": x[::3], "y": y[::3], "z": z[::3, ::3], "meta": {"role": "ground"}}]
+        traces = [
+            {
+                "type": "surface",
+                "x": x[::3],
+                "y": y[::3],
+                "z": z[::3, ::3],
+                "meta": {"role": "ground"},
+            }
+        ]
         layout["scene"] = {"xaxis": {"title": {"text": "x"}}, "yaxis": {"title": {"text": "y"}}}
     else:
         traces = [
-            {"type": "heatmap", "x": x, "y": y, "z": z, "zsmooth": "best", "meta": {"role": "ground"}},
+            {
+                "type": "heatmap",
+                "x": x,
+                "y": y,
+                "z": z,
+                "zsmooth": "best",
+                "meta": {"role": "ground"},
+            },
             {"type": "scatter", "mode": "lines", "x": kx, "y": kx**2, "meta": {"role": "kink"}},
-            {"type": "scatter", "mode": "lines", "x": [1, 1], "y": [-1, 3], "meta": {"role": "kink"}},
+            {
+                "type": "scatter",
+                "mode": "lines",
+                "x": [1, 1],
+                "y": [-1, 3],
+                "meta": {"role": "kink"},
+            },
         ]
         layout["xaxis"] = {"range": list(WINDOW[0]), "title": {"text": "x"}}
         layout["yaxis"] = {"range": list(WINDOW[1]), "title": {"text": "y"}}
         mark = {"type": "scatter", "mode": "markers"}
         traces += [
-            {**mark, "x": [1], "y": [1], "marker": {"symbol": "star", "size": 12, "color": "#1C2430"}, "meta": {"role": "minimiser"}},
-            {**mark, "x": [start[0]], "y": [start[1]], "marker": {"symbol": "circle-open", "size": 12, "color": "#1C2430"}, "meta": {"role": "start"}},
+            {
+                **mark,
+                "x": [1],
+                "y": [1],
+                "marker": {"symbol": "star", "size": 12, "color": "#1C2430"},
+                "meta": {"role": "minimiser"},
+            },
+            {
+                **mark,
+                "x": [start[0]],
+                "y": [start[1]],
+                "marker": {"symbol": "circle-open", "size": 12, "color": "#1C2430"},
+                "meta": {"role": "start"},
+            },
         ]
     for rule, (points, facts) in runs.items():
         name, colour, dark, dash, width, symbol = RULES[rule]
@@ -93,8 +126,17 @@ def map_figure(runs, start, surface):
         kind = "scatter3d" if surface else "scatter"
         meta = {"role": "path", "rule": rule, "symbol": symbol, "color_dark": dark}
         line = {"color": colour, "width": width * (2 if surface else 1), "dash": dash}
-        traces.append({"type": kind, "mode": "lines", "name": name, **place, "line": line, "meta": meta,
-                       "customdata": facts.astype(np.float32)})
+        traces.append(
+            {
+                "type": kind,
+                "mode": "lines",
+                "name": name,
+                **place,
+                "line": line,
+                "meta": meta,
+                "customdata": facts.astype(np.float32),
+            }
+        )
     return {"data": traces, "layout": layout}
 
 
@@ -104,25 +146,61 @@ def panels(runs):
     def lines(column, title, axis, only=None):
         return {
             "data": [
-                {"type": "scatter", "mode": "lines", "x": step, "y": facts[:, column].astype(np.float32), "name": RULES[r][0],
-                 "line": {"color": RULES[r][1], "width": 1.4}, "meta": {"rule": r}}
-                for r, (_, facts) in runs.items() if only is None or r in only
+                {
+                    "type": "scatter",
+                    "mode": "lines",
+                    "x": step,
+                    "y": facts[:, column].astype(np.float32),
+                    "name": RULES[r][0],
+                    "line": {"color": RULES[r][1], "width": 1.4},
+                    "meta": {"rule": r},
+                }
+                for r, (_, facts) in runs.items()
+                if only is None or r in only
             ],
-            "layout": {"title": {"text": title}, "meta": {"cursor": "step", "weight": 1.3 if column == 1 else 1},
-                       "xaxis": {"range": [0, STEPS]}, "yaxis": axis},
+            "layout": {
+                "title": {"text": title},
+                "meta": {"cursor": "step", "weight": 1.3 if column == 1 else 1},
+                "xaxis": {"range": [0, STEPS]},
+                "yaxis": axis,
+            },
         }
 
-    turned = [np.r_[0, np.diff(np.sign(points[:, 1] - points[:, 0] ** 2)) != 0].astype(np.uint8) for points, _ in runs.values()]
+    turned = [
+        np.r_[0, np.diff(np.sign(points[:, 1] - points[:, 0] ** 2)) != 0].astype(np.uint8)
+        for points, _ in runs.values()
+    ]
     strips = {
-        "data": [{"type": "heatmap", "x": step, "y": [i], "z": t[None], "showscale": False, "xgap": 0, "ygap": 4,
-                  "colorscale": [[0, "rgba(128,128,128,0.10)"], [1, RULES[r][1]]], "zmin": 0, "zmax": 1, "meta": {"rule": r}}
-                 for i, (r, t) in enumerate(zip(runs, turned, strict=True))],
-        "layout": {"title": {"text": "Chattering: the gradient turned here"}, "meta": {"cursor": "step", "margin": {"l": 112}},
-                   "xaxis": {"range": [0, STEPS], "title": {"text": "step"}}, "yaxis": {"autorange": "reversed", "showgrid": False, "tickvals": list(range(len(runs))),
-                             "ticktext": [RULES[r][0] for r in runs]}},
+        "data": [
+            {
+                "type": "heatmap",
+                "x": step,
+                "y": [i],
+                "z": t[None],
+                "showscale": False,
+                "xgap": 0,
+                "ygap": 4,
+                "colorscale": [[0, "rgba(128,128,128,0.10)"], [1, RULES[r][1]]],
+                "zmin": 0,
+                "zmax": 1,
+                "meta": {"rule": r},
+            }
+            for i, (r, t) in enumerate(zip(runs, turned, strict=True))
+        ],
+        "layout": {
+            "title": {"text": "Chattering: the gradient turned here"},
+            "meta": {"cursor": "step", "margin": {"l": 112}},
+            "xaxis": {"range": [0, STEPS], "title": {"text": "step"}},
+            "yaxis": {
+                "autorange": "reversed",
+                "showgrid": False,
+                "tickvals": list(range(len(runs))),
+                "ticktext": [RULES[r][0] for r in runs],
+            },
+        },
     }
     return [
-        lines(1, "Gap to the minimum", {"type": "log", "dtick": 1, "exponentformat": "power"}),
+        lines(1, "Gap to the minimum", {"type": "log"}),
         lines(4, "LGI two-sided along the path", {"range": [0, 1.05]}, {"adam", "sadam2"}),
         strips,
     ]
@@ -133,7 +211,14 @@ st.set_page_config(page_title="Stage", page_icon="⛰️", layout="wide")
 with st.sidebar:
     st.header("Race")
     lr = st.slider("Learning rate", 0.001, 0.1, 0.03, 0.001, key="lr")
-    shown = st.pills("Rules", list(RULES), selection_mode="multi", default=list(RULES), format_func=lambda r: RULES[r][0], key="rules")
+    shown = st.pills(
+        "Rules",
+        list(RULES),
+        selection_mode="multi",
+        default=list(RULES),
+        format_func=lambda r: RULES[r][0],
+        key="rules",
+    )
     view = st.segmented_control("View", ["Map", "Surface"], default="Map", key="view")
     other = st.toggle("Other ground", key="other")
     wide = st.toggle("Autoplay", value="autoplay" in st.query_params, key="autoplay")
@@ -155,9 +240,16 @@ def moved(x, y):
 
 st.title("Bent valley")
 stage(
-    figure, side, key="race", steps=STEPS, ground_stamp=f"valley-{surface}-{other}", autoplay=wide,
-    caption="**Adam** turned in 39 % of the last 50 steps; **S-Adam two-sided** in 8 %, and <b>ended</b> 47× closer.",
-    label="Bent valley with five paths", on_click=moved,
+    figure,
+    side,
+    key="race",
+    steps=STEPS,
+    ground_stamp=f"valley-{surface}-{other}",
+    autoplay=wide,
+    caption="**Adam** turned in 39 % of the last 50 steps; **S-Adam two-sided** in 8 %, "
+    "and <b>ended</b> 47 times closer.",
+    label="Bent valley with five paths",
+    on_click=moved,
 )
 done = time.perf_counter()
 with st.sidebar:
