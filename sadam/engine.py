@@ -17,15 +17,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sadam.probes import Probing, directions, lgi_from_slopes
+from sadam.probes import Probing, directions, lgi_from_slopes, lgi_power_ratio
 from sadam.rules import (
+    Coefficients,
     MomentRule,
     Moments,
     StepCoefficients,
     UpdateRule,
     advance,
     at_step,
-    brake_of,
 )
 from sadam.schedules import SCHEDULES
 
@@ -89,16 +89,17 @@ def value_and_grad_of(objective: Function) -> ValueAndGrad:
 
 @dataclass(frozen=True)
 class _ProbeGroup:
-    """Neighbouring lanes that probe alike."""
+    """Neighbouring lanes that probe alike, as views of the batch's fixed buffers."""
 
-    lanes: slice
-    probing: Probing
-    radius: Tensor  # () or (lanes,)
-    signed: Sequence[Tensor]  # per step (D, K, 1) or (D, K, lanes): offsets from the point
-    points: Tensor  # view of the probe buffer, (D, K, lanes)
-    values: slice  # where its values stand among those of the buffer
-    damping: Tensor | float
-    cap: Tensor | float
+    zeta: Tensor  # zeta sigma^2, () or (lanes,): the LGI is taken from differences, not slopes
+    offsets: Sequence[Tensor]  # at each step (D, K, 1) or (D, K, lanes)
+    centre: Tensor  # the lanes' positions, (D, 1, lanes)
+    points: Tensor  # where their probes are put, (D, K, lanes)
+    values: Tensor  # f at the probes, (K, lanes)
+    forward: Tensor  # their forward half
+    backward: Tensor | None  # and backward half
+    value: Tensor  # f at the positions, (lanes,)
+    lgi: Tensor  # (lanes,)
 
 
 def run(
@@ -141,10 +142,13 @@ def run(
         raise ValueError(f"Invalid starts: shape {tuple(starts.shape)}, must be (..., D)")
     factors = _factors(schedule, steps)
     batch = _Batch(objective, rules, starts.to(torch.float64), factors, seed, smooth, prox)
-    with torch.no_grad():
+    # A plane objective is ours; anybody else's may keep tensors that must outlive inference mode.
+    # The buffers were made outside, so the results are plain tensors.
+    with torch.inference_mode() if batch.plane else torch.no_grad():
         batch.go()
+    with torch.no_grad():
         batch.observe(observe or Probing())
-        return batch.trajectories()
+    return batch.trajectories()
 
 
 def _factors(schedule: str | Tensor, steps: int) -> Tensor:
@@ -160,7 +164,12 @@ def _factors(schedule: str | Tensor, steps: int) -> Tensor:
 
 
 class _Batch:
-    """All lanes of one run: family rules first, so that their lanes are one slice."""
+    """All lanes of one run: family rules first, so that their lanes are one slice.
+
+    The current step lives in one buffer of rows (position, gradient, f, LGI, brake) whose views are
+    made once; recording a step is one copy of it. At a handful of lanes a call into torch costs
+    more than its arithmetic, so the number of calls is what counts here.
+    """
 
     def __init__(
         self,
@@ -178,62 +187,81 @@ class _Batch:
         self.width = math.prod(self.lead)
         self.sizes = getattr(objective, "sizes", None)
         self.names = list(rules)
-        ordered = sorted(rules.items(), key=_grouping)
-        self.rules: dict[str, UpdateRule] = dict(ordered)
+        self.rules: dict[str, UpdateRule] = dict(sorted(rules.items(), key=_grouping))
         self.lanes = {
             name: slice(i * self.width, (i + 1) * self.width) for i, name in enumerate(self.rules)
         }
-        steps, lanes = len(factors), len(rules) * self.width
-        new = lambda *shape: torch.empty(shape, dtype=torch.float64)  # noqa: E731
-        self.points = new(steps + 1, self.dim, lanes)
-        self.points[0] = starts.reshape(-1, self.dim).T.repeat(1, len(rules))
-        self.values, self.grads = new(steps + 1, lanes), new(steps + 1, self.dim, lanes)
-        self.lgi, self.brake = new(steps, lanes).zero_(), new(steps, lanes).fill_(1.0)
-        self.one, self.two = new(steps + 1, lanes), new(steps + 1, lanes)
-        proximal = [n for n, r in self.rules.items() if getattr(r, "proximal", False)]
+        self.family = [n for n, r in self.rules.items() if isinstance(r, MomentRule)]
+        steps, dim, lanes = len(factors), self.dim, len(rules) * self.width
+        now = torch.zeros(2 * dim + 3, lanes, dtype=torch.float64)
+        self.now, self.record = now, now.new_empty(steps + 1, *now.shape)
+        self.x, self.g = now[:dim], now[dim : 2 * dim]
+        self.value, self.lgi, self.brake = now[2 * dim], now[2 * dim + 1], now[2 * dim + 2]
+        self.x.copy_(starts.reshape(-1, dim).T.repeat(1, len(rules)))
+        self.x_points, self.g_points = self.x.T, self.g.T
+        self.plane: tuple[Tensor, ...] = ()
+        if hasattr(objective, "value_and_grad_components"):
+            self.plane = tuple(self.x)
+            self._evaluate = self._evaluate_plane
+        proximal = [n for n in self.family if getattr(self.rules[n], "proximal", False)]
         self.proximal = {n: self.lanes[n] for n in proximal} if smooth and prox else {}
         self.smooth, self.prox = value_and_grad_of(smooth) if smooth else None, prox
-        self.groups, self.probe_points = self._probe_groups()
+        self.groups, self.probe_points, self.probe_values = self._probe_groups()
+        self.one = self.record.new_empty(steps + 1, lanes)
+        self.two = torch.empty_like(self.one)
+        self.damping = -self._by_lane("damping", 0.0)
+        self.cap = self._by_lane("cap", math.inf)
 
     def _flat(self, value: Any) -> Tensor:
-        """A hyperparameter as one value per start, flat: ``(width,)`` (or ``(T, width)``)."""
+        """A hyperparameter as one value per start: ``(width,)``."""
         tensor = torch.as_tensor(value, dtype=torch.float64)
         if tensor.ndim == 0:
             return tensor.expand(self.width)
         return tensor.expand(self.lead).reshape(-1)
 
-    def _probe_groups(self) -> tuple[list[_ProbeGroup], Tensor]:
+    def _by_lane(self, name: str, default: float) -> Tensor:
+        """A field of the rules that probe, for every lane: ``(lanes,)``; the default elsewhere."""
+        return torch.cat(
+            [
+                self._flat(getattr(rule, name, default) if rule.probing else default)
+                for rule in self.rules.values()
+            ]
+        )
+
+    def _probe_groups(self) -> tuple[list[_ProbeGroup], Tensor, Tensor]:
         """Lay out the probes of all lanes in one buffer, so that f is called once for all."""
         members: dict[tuple, list[str]] = {}
         for name, rule in self.rules.items():
             if rule.probing is not None:
                 members.setdefault(_probe_key(rule.probing), []).append(name)
+        probings: list[Probing] = [self.rules[names[0]].probing for names in members.values()]  # type: ignore[misc]
         sizes = [
-            len(names) * self.width * self.rules[names[0]].probing.evaluations  # type: ignore[union-attr]
-            for names in members.values()
+            len(names) * self.width * probing.evaluations
+            for names, probing in zip(members.values(), probings, strict=True)
         ]
-        buffer = torch.empty(self.dim, sum(sizes), dtype=torch.float64)
-        groups, offset = [], 0
-        for names, size in zip(members.values(), sizes, strict=True):
-            rules: list[Any] = [self.rules[n] for n in names]
-            probing: Probing = rules[0].probing
+        points = torch.empty(self.dim, sum(sizes), dtype=torch.float64)
+        values = torch.empty(sum(sizes), dtype=torch.float64)
+        groups = []
+        for names, probing, near, f_near in zip(
+            members.values(), probings, points.split(sizes, 1), values.split(sizes), strict=True
+        ):
             lanes = slice(self.lanes[names[0]].start, self.lanes[names[-1]].stop)
-            radius = _merge([self._flat(r.probing.radius) for r in rules])
-            u = self._signed(probing).movedim(2, 1).unsqueeze(-1)  # (T+1, D, K, 1)
+            radius = _merge([self._flat(self.rules[n].probing.radius) for n in names])  # type: ignore[union-attr]
+            u = self._signed(probing)[:-1].movedim(2, 1).unsqueeze(-1)  # (T, D, K, 1)
             groups.append(
                 _ProbeGroup(
-                    lanes,
-                    probing,
-                    radius,
-                    (u[:-1] * radius).unbind(0),
-                    buffer[:, offset : offset + size].view(self.dim, probing.evaluations, -1),
-                    slice(offset, offset + size),
-                    _merge([self._flat(getattr(r, "damping", 0.0)) for r in rules]),
-                    _merge([self._flat(getattr(r, "cap", 10.0)) for r in rules]),
+                    zeta=probing.zeta * radius * radius,
+                    offsets=(u * radius).unbind(0),
+                    centre=self.x[:, None, lanes],
+                    points=near.view(self.dim, probing.evaluations, -1),
+                    values=(both := f_near.view(probing.evaluations, -1)),
+                    forward=both[: probing.num_probes],
+                    backward=both[probing.num_probes :] if probing.kind == "two-sided" else None,
+                    value=self.value[lanes],
+                    lgi=self.lgi[lanes],
                 )
             )
-            offset += size
-        return groups, buffer
+        return groups, points, values
 
     def _signed(self, probing: Probing, both_sides: bool = False) -> Tensor:
         """The probes' unit vectors, backward ones after the forward ones: ``(T+1, K, D)``."""
@@ -247,123 +275,119 @@ class _Batch:
         )
         return torch.cat([u, -u], dim=1) if both_sides or probing.kind == "two-sided" else u
 
-    def _table(self, names: Sequence[str]) -> list[StepCoefficients]:
-        """The family's coefficients for every step, each ``(lanes,)``."""
+    def _table(self) -> list[StepCoefficients]:
+        """The family's coefficients for every step, each ``(lanes,)`` or one number for all."""
         steps = len(self.factors)
         t = torch.arange(1, steps + 1, dtype=torch.float64)[:, None]
         columns: list[list[Tensor]] = []
-        for name in names:
+        for name in self.family:
             row = self.rules[name].coefficients()  # type: ignore[attr-defined]
-            flat = type(row)(
-                **{
-                    key: value
-                    if isinstance(value, bool) or value is None or not isinstance(value, Tensor)
-                    else self._flat(value)
-                    for key, value in vars(row).items()
-                }
-            )
+            flat = {
+                key: self._flat(value) if isinstance(value, Tensor) else value
+                for key, value in vars(row).items()
+            }
             if name in self.proximal:  # the landscape's own proximal map takes the l1 term's place
-                flat = type(flat)(**{**vars(flat), "l1": 0.0})
-            k = at_step(flat, t, self.factors[:, None])
+                flat["l1"] = 0.0
+            k = at_step(Coefficients(**flat), t, self.factors[:, None])
             columns.append(
                 [torch.as_tensor(v, dtype=torch.float64).expand(steps, self.width) for v in k]
             )
         fields = [torch.cat(parts, dim=1) for parts in zip(*columns, strict=True)]
-        self.any_soft = bool(fields[-1].any())
         by_step = [  # what never changes is not cut into steps
-            repeat(f[0], steps) if bool((f == f[0]).all()) else f.unbind(0) for f in fields
+            repeat(_merge([f[0]]), steps) if bool((f == f[0]).all()) else f.unbind(0)
+            for f in fields
         ]
         return [StepCoefficients(*row) for row in zip(*by_step, strict=True)]
 
     def go(self) -> None:
         """Take all steps."""
-        family = [n for n, r in self.rules.items() if isinstance(r, MomentRule)]
-        others = [n for n in self.rules if n not in family]
-        count = len(family) * self.width
-        rows = [self.rules[n].coefficients() for n in family]  # type: ignore[attr-defined]
-        adaptive, peak = any(r.second is not None for r in rows), any(r.peak for r in rows)
-        table = self._table(family) if family else []
-        state = self._family_state(family)
-        states = {n: self.rules[n].init(self.points[0, :, self.lanes[n]].T) for n in others}
-        points, values = self.points.unbind(0), self.values.unbind(0)
-        grads, brakes, lgis = self.grads.unbind(0), self.brake.unbind(0), self.lgi.unbind(0)
-        braked = bool(self.groups)
-        for i in range(len(self.factors)):
-            x, g = points[i], grads[i]
-            self._evaluate(x, values[i], g)
-            if braked:
-                self._probe(i, x, values[i], lgis[i], brakes[i])
-            if family:
-                advance(
-                    x[:, :count],
-                    self._proximal_gradient(x, g)[:, :count] if self.proximal else g[:, :count],
-                    brakes[i][:count] if braked else None,
-                    state,
-                    table[i],
-                    adaptive=adaptive,
-                    peak=peak,
-                    soft=self.any_soft,
-                    out=points[i + 1][:, :count],
-                )
-                if self.proximal:
-                    self._apply_prox(points[i + 1], -table[i].scale)
-            for name in others:
+        others = [n for n in self.rules if n not in self.family]
+        count = len(self.family) * self.width
+        rows = [self.rules[n].coefficients() for n in self.family]  # type: ignore[attr-defined]
+        uses = {
+            "adaptive": any(r.second is not None for r in rows),
+            "peak": any(r.peak for r in rows),
+        }
+        table = self._table() if rows else []
+        if table:
+            uses["soft"] = any(bool(torch.as_tensor(k.soft).any()) for k in (table[0], table[-1]))
+        state = self._family_state()
+        states = {n: self.rules[n].init(self.x[:, self.lanes[n]].T) for n in others}
+        x, g, brake = self.x[:, :count], self.g[:, :count], self.brake[:count]
+        for i, recorded in enumerate(self.record[:-1].unbind(0)):
+            self._evaluate()
+            if self.groups:
+                self._probe(i)
+            recorded.copy_(self.now)
+            for name in others:  # before the family moves on: all lanes read the same step
                 at = self.lanes[name]
                 new = self.rules[name].update(
-                    x[:, at].T, g[:, at].T, lgis[i][at], states[name], i + 1, float(self.factors[i])
+                    recorded[: self.dim, at].T,
+                    recorded[self.dim : 2 * self.dim, at].T,
+                    self.lgi[at],
+                    states[name],
+                    i + 1,
+                    float(self.factors[i]),
                 )
-                points[i + 1][:, at] = new.T
-        self._evaluate(points[-1], values[-1], grads[-1])
+                self.x[:, at] = new.T
+            if rows:
+                if self.proximal:
+                    self._smooth_gradients()
+                advance(x, g, brake if self.groups else None, state, table[i], out=x, **uses)
+                if self.proximal:
+                    self._apply_prox(-torch.as_tensor(table[i].scale).expand(count))
+        self._evaluate()
+        self.record[-1] = self.now
 
-    def _family_state(self, family: Sequence[str]) -> Moments:
-        parts = [
-            self.rules[n].init(self.points[0, :, self.lanes[n]])  # elementwise: columns will do
-            for n in family
+    def _family_state(self) -> Moments:
+        parts = [  # elementwise: columns will do
+            self.rules[n].init(self.x[:, self.lanes[n]]) for n in self.family
         ]
         if not parts:
-            empty = torch.empty(0)
-            return Moments(empty, empty, empty)
+            return Moments(*[torch.empty(0)] * 3)
         return Moments(*(torch.cat(list(p), dim=1) for p in zip(*parts, strict=True)))
 
-    def _evaluate(self, x: Tensor, value: Tensor, grad: Tensor) -> None:
-        f, g = self.vg(x.T)
-        value.copy_(f)
-        grad.copy_(g.T)
+    def _evaluate(self) -> None:
+        value, grad = self.vg(self.x_points)
+        self.value.copy_(value)
+        self.g_points.copy_(grad)
 
-    def _probe(self, i: int, x: Tensor, fx: Tensor, lgi: Tensor, brake: Tensor) -> None:
+    def _evaluate_plane(self) -> None:
+        """The same for an objective that takes and gives components: fewer calls."""
+        value, *grad = self.f.value_and_grad_components(*self.plane)  # type: ignore[attr-defined]
+        self.value.copy_(value)
+        torch.stack(grad, out=self.g)
+
+    def _probe(self, i: int) -> None:
+        """Measure the LGI where a rule asks for it, and set the brake from it."""
         for group in self.groups:
-            torch.add(x[:, None, group.lanes], group.signed[i], out=group.points)
-        values = self.f(self.probe_points.T)
+            torch.add(group.centre, group.offsets[i], out=group.points)
+        self.probe_values.copy_(self.f(self.probe_points.T))
         for group in self.groups:
-            shape = group.points.shape[1:]
-            slopes = (values[group.values].view(shape) - fx[group.lanes]).div_(group.radius)
-            k = group.probing.num_probes
-            rho = lgi_from_slopes(
-                slopes[:k], slopes[k:] if shape[0] > k else None, group.probing.zeta
-            )
-            lgi[group.lanes] = rho
-            brake[group.lanes] = brake_of(rho, group.damping, group.cap)
+            group.values.sub_(group.value)
+            group.lgi.copy_(lgi_power_ratio(group.forward, group.backward, group.zeta))
+        self.lgi.copy_(self.lgi.float())  # see probes.round_to_float32
+        torch.minimum(self.lgi, self.cap, out=self.brake).mul_(self.damping).exp_()
 
-    def _proximal_gradient(self, x: Tensor, g: Tensor) -> Tensor:
-        """Gradients to step with: of the smooth part alone where a proximal map does the rest."""
-        g = g.clone()
+    def _smooth_gradients(self) -> None:
+        """Step along the smooth part alone where a proximal map does the rest."""
         for at in self.proximal.values():
-            g[:, at] = self.smooth(x[:, at].T)[1].T  # type: ignore[misc]
-        return g
+            self.g[:, at] = self.smooth(self.x[:, at].T)[1].T  # type: ignore[misc]
 
-    def _apply_prox(self, x: Tensor, lr: Tensor) -> None:
+    def _apply_prox(self, lr: Tensor) -> None:
         for at in self.proximal.values():
-            x[:, at] = self.prox(x[:, at].T, lr[at]).T  # type: ignore[misc]
+            self.x[:, at] = self.prox(self.x[:, at].T, lr[at]).T  # type: ignore[misc]
 
     def observe(self, default: Probing) -> None:
         """Measure both estimators along every finished path, at all its points at once."""
+        steps, dim = len(self.record), self.dim
         for name, rule in self.rules.items():
             probing, at = rule.probing or default, self.lanes[name]
             u = self._signed(probing, both_sides=True)  # (T+1, 2k, D)
             k, radius = probing.num_probes, _merge([self._flat(probing.radius)])
-            x, fx = self.points[:, :, at], self.values[:, at]
+            x, fx = self.record[:, :dim, at], self.record[:, 2 * dim, at]
             block = max(1, OBSERVE_BLOCK // (2 * k * self.width))
-            for start in range(0, len(x), block):
+            for start in range(0, steps, block):
                 now = slice(start, start + block)
                 offset = u[now].movedim(2, 0)[..., None] * radius  # (D, t, 2k, 1 or width)
                 near = x[now].movedim(1, 0)[:, :, None] + offset
@@ -373,26 +397,27 @@ class _Batch:
                 self.one[now, at] = lgi_from_slopes(forward, None, probing.zeta)
             if rule.probing is not None:  # what the rule itself saw is what counts
                 seen = self.two if probing.kind == "two-sided" else self.one
-                seen[:-1, at] = self.lgi[:, at]
+                seen[:-1, at] = self.record[:-1, 2 * dim + 1, at]
 
     def trajectories(self) -> dict[str, Trajectories]:
         """Freeze the lanes that left the finite numbers, and hand every rule its own."""
-        diverged = self._freeze()
-        steps = len(self.factors)
+        diverged, dim = self._freeze(), self.dim
 
         def own(array: Tensor, at: slice) -> Tensor:
             if array.ndim == 3:
-                return array[:, :, at].movedim(1, 2).reshape(-1, *self.lead, self.dim)
+                return array[:, :, at].movedim(1, 2).reshape(-1, *self.lead, dim)
             return array[:, at].reshape(-1, *self.lead)
 
         return {
             name: Trajectories(
-                points=own(self.points, (at := self.lanes[name])),
-                values=own(self.values, at),
-                grads=own(self.grads, at),
+                points=own(self.record[:, :dim], (at := self.lanes[name])),
+                values=own(self.record[:, 2 * dim], at),
+                grads=own(self.record[:, dim : 2 * dim], at),
                 lgi_one_sided=own(self.one, at),
                 lgi_two_sided=own(self.two, at),
-                brake=own(self.brake, at).reshape(steps, *self.lead),
+                brake=own(self.record[:-1, 2 * dim + 2], at)
+                if self.groups
+                else torch.ones(len(self.factors), *self.lead, dtype=torch.float64),
                 diverged_at=diverged[at].reshape(self.lead),
                 evaluations=2 + (p.evaluations if (p := self.rules[name].probing) else 0),
             )
@@ -401,17 +426,15 @@ class _Batch:
 
     def _freeze(self) -> Tensor:
         """Hold lanes at their last finite point; return when each left, -1 for never."""
-        fine = (self.values.abs() < LIMIT) & (self.points.abs() < LIMIT).all(1)
-        bad = ~(fine & (self.grads.abs() < LIMIT).all(1))
+        dim = self.dim
+        bad = ~(self.record[:, : 2 * dim + 1].abs() < LIMIT).all(1)
         diverged = torch.where(bad.any(0), bad.to(torch.int8).argmax(0), -1)
         for lane in diverged.gt(-1).nonzero().flatten().tolist():
             at = int(diverged[lane])
-            last = max(at - 1, 0)
-            self.points[at:, :, lane] = self.points[last, :, lane]
-            self.values[at:, lane] = self.values[last, lane]
-            self.grads[at:, :, lane] = math.nan
+            here = self.record[at:, :, lane]
+            here[:] = self.record[max(at - 1, 0), :, lane]
+            here[:, dim : 2 * dim] = here[:, 2 * dim + 1 :] = math.nan
             self.one[at:, lane] = self.two[at:, lane] = math.nan
-            self.brake[at:, lane] = math.nan
         return diverged
 
 

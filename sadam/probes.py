@@ -105,21 +105,18 @@ def _directions(
     return torch.cat([b / torch.linalg.vector_norm(b, dim=-1, keepdim=True) for b in blocks], -1)
 
 
-def tree_sum(terms: Tensor) -> Tensor:
-    """Sum over the first axis in a fixed order, whatever the size of the other axes.
+def ordered_sum(terms: Tensor) -> Tensor:
+    """Sum over the first axis, first to last, whatever the size of the other axes.
 
     ``Tensor.sum`` chooses its order of additions by the shape of the whole batch; then a
-    trajectory's last bits would depend on its neighbours.
+    trajectory's last bits would depend on its neighbours. Both ways below add in the same order:
+    few terms in one call, many without striding through memory.
     """
-    while (n := terms.shape[0]) > 3:
-        rest = terms[-1] if n % 2 else None
-        first, second = terms[: n - n % 2].chunk(2)
-        terms = first + second
-        if rest is not None:
-            terms[0] += rest
-    total, *others = terms.unbind(0)
-    for term in others:
-        total = total + term
+    if terms.numel() <= 4096:
+        return terms.cumsum(0).select(0, -1)
+    total = terms[0].clone()
+    for term in terms[1:]:
+        total += term
     return total
 
 
@@ -136,21 +133,32 @@ def lgi_from_slopes(forward: Tensor, backward: Tensor | None, zeta: float = 1e-6
         Shape ``(...)``, rounded to float32 precision but in the dtype of the slopes: difference
         quotients amplify rounding, and two correct runs would part company on the digits beyond.
     """
+    return round_to_float32(lgi_power_ratio(forward, backward, zeta))
+
+
+def lgi_power_ratio(forward: Tensor, backward: Tensor | None, zeta: float | Tensor) -> Tensor:
+    """The LGI before rounding; from slopes, or from differences ``sigma D_i`` and ``sigma^2 zeta``.
+
+    Both estimators are ratios of powers of the slopes, so a common factor of the slopes matters
+    only beside ``zeta``. Arguments and result as :func:`lgi_from_slopes`.
+    """
     k = forward.shape[0]
     if backward is not None:
-        twice = torch.stack((forward + backward, forward - backward), dim=1)  # 2e and 2o
-        even, odd = tree_sum(twice.mul_(twice)).unbind(0)  # 4k times their mean squares
-        return _round(even / odd.add_(even).add_(4 * k * zeta))
+        even, odd = forward + backward, forward - backward  # 2e and 2o
+        even_power = ordered_sum(even.mul_(even))  # 4k times the mean of e^2
+        total = ordered_sum(odd.mul_(odd)).add_(even_power).add_(zeta * (4 * k))
+        return even_power.div_(total)
     if k == 1:
         return torch.zeros_like(forward[0])
-    mean = tree_sum(forward) / k
-    away = forward - mean
-    scatter = tree_sum(away.mul_(away))
-    mean_square = mean.mul_(mean).add_(scatter, alpha=1 / k)
-    return _round(scatter.div_(k - 1).div_(mean_square.add_(zeta)))
+    total = ordered_sum(forward)
+    away = torch.sub(forward, total, alpha=1 / k)
+    scatter = ordered_sum(away.mul_(away))  # k - 1 times the unbiased variance
+    power = torch.addcmul(scatter, total, total, value=1 / k)  # k times the mean of D^2
+    return scatter.mul_(k / (k - 1)).div_(power.add_(zeta * k))
 
 
-def _round(lgi: Tensor) -> Tensor:
+def round_to_float32(lgi: Tensor) -> Tensor:
+    """Round to float32 precision, keeping the dtype."""
     return lgi.to(torch.float32).to(lgi.dtype)
 
 

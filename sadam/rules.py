@@ -105,8 +105,8 @@ def at_step(row: Coefficients, t: int | Tensor, lr_factor: Hyper = 1.0) -> StepC
     """Return the coefficients of step ``t`` (from 1); with a column of steps, of all of them."""
     lr = row.lr * lr_factor
     b2: Hyper = 1.0 if row.second is None else row.second
-    bias1 = 1.0 - row.momentum**t if row.averaged else 1.0
-    bias2: Hyper = 1.0 if row.second is None else 1.0 - b2**t
+    bias1 = 1.0 - _power(row.momentum, t) if row.averaged else 1.0
+    bias2: Hyper = 1.0 if row.second is None else 1.0 - _power(b2, t)
     c = 1.0 - row.momentum if row.averaged else 1.0
     return StepCoefficients(
         b1=row.momentum,
@@ -122,10 +122,18 @@ def at_step(row: Coefficients, t: int | Tensor, lr_factor: Hyper = 1.0) -> StepC
     )
 
 
+def _power(base: Hyper, t: int | Tensor) -> Hyper:
+    """``base^t``, element by element: ``torch.pow`` rounds differently by place in the batch."""
+    if isinstance(base, Tensor):
+        return torch.exp(torch.log(base) * t)
+    if isinstance(t, Tensor):
+        return torch.tensor([base**s for s in t.flatten().tolist()], dtype=t.dtype).view_as(t)
+    return base**t
+
+
 def brake_of(lgi: Tensor, damping: Hyper, cap: Hyper = 10.0) -> Tensor:
     """Return the brake ``exp(-damping * min(LGI, cap))``, in (0, 1], shape of ``lgi``."""
-    cap = torch.as_tensor(cap, dtype=lgi.dtype)
-    return torch.minimum(lgi, cap).mul_(damping).neg_().exp_()
+    return torch.exp(torch.minimum(lgi, torch.as_tensor(cap, dtype=lgi.dtype)) * -damping)
 
 
 def advance(
@@ -163,14 +171,13 @@ def advance(
         if peak:  # peak = 0 forgets the past, so that the maximum is v itself
             second = torch.maximum(state.peak.mul_(k.peak), state.v, out=state.peak)
         step.div_(second.sqrt().div_(k.root_bias2).add_(k.eps))
-    new = torch.mul(x, torch.as_tensor(k.keep, dtype=x.dtype), out=out).add_(step)
+    new = torch.mul(x, k.keep, out=out).add_(step)  # type: ignore[arg-type]
     return soft_threshold_(new, k.soft) if soft else new
 
 
 def soft_threshold_(x: Tensor, threshold: Hyper) -> Tensor:
     """Apply the proximal map of ``threshold * |x|_1`` in place: shrink towards 0, exactly to 0."""
-    bound = torch.as_tensor(threshold, dtype=x.dtype)
-    return x.sub_(torch.clamp(x, -bound, bound))
+    return x.sub_(torch.clamp(x, -threshold, threshold))
 
 
 def _lift(value: Hyper) -> Hyper:
@@ -281,6 +288,10 @@ class ProxSGD(MomentRule):
 
     Where a landscape declares itself ``smooth + h`` with a known proximal map of ``h``, the engine
     uses the gradient of the smooth part and that map in place of the l1 term.
+
+    With momentum the gradients add up to ``1 / (1 - mu)`` of one while the proximal step stays what
+    it is: the rule settles where ``smooth + (1 - mu) h`` is least. Only ``momentum=0`` settles at
+    the minimiser of ``smooth + h``.
 
     Raises:
         ValueError: If a hyperparameter is out of its range.
@@ -436,3 +447,10 @@ RULES: Mapping[str, Callable[..., MomentRule]] = MappingProxyType(
     }
 )
 """Every rule by its key on the command line and in a spec, as a constructor."""
+
+
+def key_of(rule: MomentRule) -> str:
+    """Return the key of a rule in :data:`RULES`."""
+    if isinstance(rule, SAdam):
+        return "s-adam" if rule.probes == "one-sided" else "s-adam-two-sided"
+    return next(key for key, make in RULES.items() if make is type(rule))

@@ -1,0 +1,96 @@
+"""A landscape as the ground of a picture: levels on a grid, kinks as lines."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from contourpy import LineType, contour_generator
+from numpy.typing import NDArray
+
+from landscapes import Landscape
+
+Window = tuple[tuple[float, float], tuple[float, float]]
+GRID = 161  # points along each side of the picture
+KINK_GRID = 401  # kinks are lines: they need a finer grid than the shading
+
+COLORSCALES = {  # desaturated, so that the paths stand out; low ground is light on light screens
+    "light": [[0.0, "#FBFAF6"], [0.35, "#E9E8E0"], [0.7, "#CDD2D3"], [1.0, "#A9B3B8"]],
+    "dark": [[0.0, "#10161D"], [0.35, "#1B2733"], [0.7, "#2A3B4A"], [1.0, "#40586B"]],
+}
+
+
+class Ground(NamedTuple):
+    """Levels of a landscape on a grid."""
+
+    x: NDArray[np.float32]  # (n,)
+    y: NDArray[np.float32]  # (n,)
+    level: NDArray[np.float32]  # (n, n), rows are y: log10(f - f* + offset)
+    reference: float  # f*: the known minimum, else the least value on the grid
+    offset: float
+
+    def level_of(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the level of function values."""
+        return np.log10(np.maximum(values - self.reference, 0.0) + self.offset)
+
+
+def grid_points(window: Window, n: int) -> tuple[NDArray, NDArray, torch.Tensor]:
+    """Return the axes, ``(n,)`` each, and the points ``(n, n, 2)`` of a grid; rows are y."""
+    x, y = (np.linspace(*side, n) for side in window)
+    points = torch.stack(torch.meshgrid(torch.from_numpy(x), torch.from_numpy(y), indexing="xy"))
+    return x, y, points.movedim(0, -1)
+
+
+@lru_cache(maxsize=64)
+def ground(landscape: Landscape, window: Window, n: int = GRID) -> Ground:
+    """Compute the levels ``log10(f - f* + c)`` over a window.
+
+    ``c`` is a hundredth of the median height, so that the valley is resolved and its floor is not a
+    hole without end.
+    """
+    x, y, points = grid_points(window, n)
+    with torch.no_grad():
+        values = landscape.value(points.movedim(-1, 0).contiguous().movedim(0, -1)).numpy()
+    finite = values[np.isfinite(values)]
+    lowest = float(finite.min()) if finite.size else 0.0
+    reference = lowest if landscape.minimum is None else min(landscape.minimum, lowest)
+    typical = float(np.median(finite - reference)) if finite.size else 0.0
+    offset = typical / 100 if typical > 0 else 1.0
+    with np.errstate(invalid="ignore"):
+        level = np.log10(np.maximum(values - reference, 0.0) + offset)
+    level[~np.isfinite(level)] = math.nan
+    return Ground(
+        x.astype(np.float32), y.astype(np.float32), level.astype(np.float32), reference, offset
+    )
+
+
+@lru_cache(maxsize=64)
+def kink_lines(
+    landscape: Landscape, window: Window, n: int = KINK_GRID
+) -> list[NDArray[np.float64]]:
+    """Trace the declared kinks inside a window: polylines of shape ``(m, 2)``.
+
+    A kink function's sign changes are traced where both sides are defined; a sign change by a jump
+    through infinity is not a zero and is left out by the contouring's interpolation test.
+    """
+    x, y, points = grid_points(window, n)
+    lines: list[NDArray[np.float64]] = []
+    for kink in landscape.kinks:
+        with torch.no_grad():
+            values = kink(points).numpy()
+        masked = np.ma.masked_invalid(values)
+        if masked.count() == 0:
+            continue
+        generator = contour_generator(x, y, masked, line_type=LineType.Separate)
+        lines.extend(np.asarray(line) for line in generator.lines(0.0))
+    return lines
+
+
+def joined(lines: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Join polylines into one array ``(m, 2)`` with a row of NaN between them."""
+    gap = np.full((1, 2), math.nan)
+    pieces = [piece for line in lines for piece in (line, gap)]
+    return np.concatenate(pieces[:-1]) if pieces else np.empty((0, 2))

@@ -1,0 +1,264 @@
+"""Trajectories on their landscape: the map, and the same on a surface."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import plotly.graph_objects as go
+import torch
+from numpy.typing import NDArray
+
+from sadam.engine import Trajectories
+from sadam.lab.figures.ground import COLORSCALES, Ground, Window, ground, joined, kink_lines
+from sadam.lab.race import Race
+from sadam.lab.style import Style, style_of
+
+INK = "#2B333D"
+HOVER = (
+    "<b>%{fullData.name}</b><br>step %{customdata[0]:.0f}<br>f = %{customdata[1]:.6g}"
+    "<br>|g| = %{customdata[2]:.4g}<br>LGI one-sided %{customdata[3]:.3f}"
+    "<br>LGI two-sided %{customdata[4]:.3f}<br>brake %{customdata[5]:.4f}<extra></extra>"
+)
+
+
+def path_window(race: Race) -> Window:
+    """The smallest comfortable window round the paths: what the race really saw.
+
+    Diverged runs and the far ends of stragglers would shrink everything else to a dot, so a path
+    counts only as far as it stays within ten windows of the landscape's own.
+    """
+    (x0, x1), (y0, y1) = race.landscape.window
+    low = np.array([x0 - 10 * (x1 - x0), y0 - 10 * (y1 - y0)])
+    high = np.array([x1 + 10 * (x1 - x0), y1 + 10 * (y1 - y0)])
+    seen = np.concatenate([t.points.reshape(-1, 2).numpy() for t in race.trajectories.values()])
+    seen = seen[((seen >= low) & (seen <= high)).all(axis=1)]
+    if not len(seen):
+        return race.landscape.window
+    lower, upper = seen.min(axis=0), seen.max(axis=0)
+    half = max(float((upper - lower).max()) * 0.56, 1e-6 * max(x1 - x0, y1 - y0))
+    cx, cy = (lower + upper) / 2
+    return ((float(cx - half), float(cx + half)), (float(cy - half), float(cy + half)))
+
+
+def window_of(race: Race, follow: bool) -> Window:
+    """The landscape's window, or the one that follows the paths."""
+    return path_window(race) if follow else race.landscape.window
+
+
+def details(track: Trajectories, start: int) -> NDArray[np.float32]:
+    """What hovering tells of each point: ``(T+1, 6)``.
+
+    Columns: step, f, |g|, one-sided LGI, two-sided LGI, brake of the step that leaves the point.
+    """
+    brake = torch.cat([track.brake[:, start], torch.full((1,), torch.nan, dtype=torch.float64)])
+    columns = [
+        torch.arange(track.steps + 1, dtype=torch.float64),
+        track.values[:, start],
+        torch.linalg.vector_norm(track.grads[:, start], dim=-1),
+        track.lgi_one_sided[:, start],
+        track.lgi_two_sided[:, start],
+        brake,
+    ]
+    return torch.stack(columns, dim=1).to(torch.float32).numpy()
+
+
+def _drawn(race: Race) -> Iterator[tuple[str, Style, Trajectories, int]]:
+    """Every path in drawing order: S-Adam two-sided last, on top."""
+    labels = sorted(race.trajectories, key=lambda label: style_of(label, race.rules[label]).width)
+    for label in labels:
+        track = race.trajectories[label]
+        for start in range(track.values.shape[1]):
+            yield label, style_of(label, race.rules[label]), track, start
+
+
+def trajectory_map(race: Race, follow: bool = False) -> go.Figure:
+    """Paths over contours of ``log10(f - f* + c)``, kinks as lines, minimisers as stars.
+
+    Args:
+        race: What to draw.
+        follow: Whether to frame the paths rather than the landscape's window.
+    """
+    window = window_of(race, follow)
+    base = ground(race.landscape, window)
+    figure = go.Figure()
+    figure.add_trace(
+        go.Contour(
+            x=base.x,
+            y=base.y,
+            z=base.level,
+            ncontours=22,
+            colorscale=COLORSCALES["light"],
+            showscale=False,
+            line={"width": 0.5, "color": "#B4BABD"},
+            hoverinfo="skip",
+            meta={"role": "ground"},
+            name="landscape",
+        )
+    )
+    kinks = joined(kink_lines(race.landscape, window))
+    if len(kinks):
+        figure.add_scatter(
+            x=kinks[:, 0],
+            y=kinks[:, 1],
+            mode="lines",
+            line={"width": 1, "color": "#5B6570"},
+            hoverinfo="skip",
+            name="kinks",
+            showlegend=True,
+            meta={"role": "kink"},
+        )
+    for label, style, track, start in _drawn(race):
+        points = track.points[:, start].numpy()
+        end = points[-1]
+        common = {"rule": label, "start": start, "color_dark": style.color_dark}
+        figure.add_scatter(
+            x=points[:, 0],
+            y=points[:, 1],
+            mode="lines",
+            name=style.title,
+            legendgroup=label,
+            showlegend=start == 0,
+            line={"color": style.color, "width": style.width, "dash": style.dash},
+            customdata=details(track, start),
+            hovertemplate=HOVER,
+            meta={"role": "path", "symbol": style.symbol, **common},
+        )
+        figure.add_scatter(
+            x=[end[0]],
+            y=[end[1]],
+            mode="markers",
+            name=style.title,
+            legendgroup=label,
+            showlegend=False,
+            marker={
+                "symbol": style.symbol,
+                "size": 11,
+                "color": style.color,
+                "line": {"width": 1.2, "color": "white"},
+            },
+            hoverinfo="skip",
+            meta={"role": "end", **common},
+        )
+    _add_landmarks(figure, race, go.Scatter)
+    axes = {"zeroline": False, "showgrid": False}
+    figure.update_layout(
+        meta={"ground_colorscales": COLORSCALES, "summary": summary(race)},
+        xaxis={"range": list(window[0]), "title": "x", **axes},
+        yaxis={"range": list(window[1]), "title": "y", **axes},
+        hovermode="closest",
+    )
+    return figure
+
+
+def summary(race: Race) -> str:
+    """The picture in words, for those who cannot see it."""
+    starts = ", ".join(f"({x:g}, {y:g})" for x, y in race.experiment.starts[:3])
+    more = "" if len(race.experiment.starts) <= 3 else " and others"
+    names = ", ".join(style_of(label, rule).title for label, rule in race.experiment.rules)
+    return (
+        f"Paths of {names} on {race.landscape.title} from {starts}{more}, "
+        f"{race.experiment.steps} steps."
+    )
+
+
+def _add_landmarks(figure: go.Figure, race: Race, kind: type, base: Ground | None = None) -> None:
+    """Mark minimisers, traps and starts."""
+    groups = (
+        ("minimiser", "minimum", race.landscape.minimisers, "star"),
+        ("trap", "trap: stationary, not minimal", race.landscape.traps, "x-thin"),
+        ("start", "start", race.experiment.starts, "circle-open"),
+    )
+    for role, name, places, symbol in groups:
+        if not places:
+            continue
+        at = np.asarray(places, dtype=np.float64)
+        position = {"x": at[:, 0], "y": at[:, 1]}
+        if base is not None:
+            values = race.landscape.value(torch.from_numpy(at)).numpy()
+            position["z"] = base.level_of(values)
+            symbol = {"star": "diamond", "x-thin": "x", "circle-open": "circle-open"}[symbol]
+        figure.add_trace(
+            kind(
+                **position,
+                mode="markers",
+                name=name,
+                marker={
+                    "symbol": symbol,
+                    "size": {"minimiser": 14, "trap": 11, "start": 12}[role] / (2 if base else 1),
+                    "color": INK,
+                    "line": {"width": 2 if role != "minimiser" else 0.5, "color": INK},
+                },
+                hovertemplate=f"{name}<br>(%{{x:.4g}}, %{{y:.4g}})<extra></extra>",
+                meta={"role": role},
+            )
+        )
+
+
+def trajectory_surface(race: Race, follow: bool = False) -> go.Figure:
+    """The same on a surface whose height and colour are ``log10(f - f* + c)``.
+
+    Paths are drawn where they run inside the window.
+    """
+    window = window_of(race, follow)
+    base = ground(race.landscape, window)
+    figure = go.Figure(
+        go.Surface(
+            x=base.x,
+            y=base.y,
+            z=base.level,
+            colorscale=COLORSCALES["light"],
+            showscale=False,
+            opacity=0.96,
+            hoverinfo="skip",
+            lighting={"ambient": 0.75, "diffuse": 0.5, "specular": 0.05, "roughness": 0.9},
+            contours={"z": {"show": True, "color": "#98A2A8", "width": 1}},
+            meta={"role": "ground"},
+            name="landscape",
+        )
+    )
+    lift = 0.01 * float(np.nanmax(base.level) - np.nanmin(base.level))
+    (x0, x1), (y0, y1) = window
+    for label, style, track, start in _drawn(race):
+        points = track.points[:, start].numpy().copy()
+        height = base.level_of(track.values[:, start].numpy()) + lift
+        inside = (
+            (points[:, 0] >= x0)
+            & (points[:, 0] <= x1)
+            & (points[:, 1] >= y0)
+            & (points[:, 1] <= y1)
+        )
+        points[~inside] = np.nan
+        figure.add_scatter3d(
+            x=points[:, 0],
+            y=points[:, 1],
+            z=np.where(inside, height, np.nan),
+            mode="lines",
+            name=style.title,
+            legendgroup=label,
+            showlegend=start == 0,
+            line={"color": style.color, "width": 2.2 * style.width},
+            customdata=details(track, start),
+            hovertemplate=HOVER,
+            meta={
+                "role": "path",
+                "rule": label,
+                "start": start,
+                "symbol": style.symbol,
+                "color_dark": style.color_dark,
+            },
+        )
+    _add_landmarks(figure, race, go.Scatter3d, base)
+    figure.update_layout(
+        meta={"ground_colorscales": COLORSCALES, "summary": summary(race)},
+        scene={
+            "xaxis": {"title": "x", "range": list(window[0])},
+            "yaxis": {"title": "y", "range": list(window[1])},
+            "zaxis": {"title": "log₁₀(f − f* + c)"},
+            "aspectmode": "manual",
+            "aspectratio": {"x": 1, "y": 1, "z": 0.6},
+            "camera": {"eye": {"x": -1.3, "y": -1.3, "z": 1.0}},
+        },
+        uirevision="surface",
+    )
+    return figure

@@ -1,0 +1,162 @@
+"""A race: every rule of an experiment on one landscape, its table, and what happened in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+import torch
+
+import landscapes
+from landscapes import Landscape
+from sadam import metrics
+from sadam.engine import Trajectories, run
+from sadam.lab.experiment import Experiment
+from sadam.lab.style import style_of
+from sadam.probes import Probing
+from sadam.rules import MomentRule
+
+
+@dataclass(frozen=True)
+class Race:
+    """An experiment and what came of it; the starts are the trajectories' one leading axis."""
+
+    experiment: Experiment
+    landscape: Landscape
+    trajectories: dict[str, Trajectories]
+
+    @property
+    def rules(self) -> dict[str, MomentRule]:
+        """The rules by label, in the experiment's order."""
+        return dict(self.experiment.rules)
+
+    @property
+    def reference(self) -> float:
+        """What gaps are measured from: the known minimum, else the least value any rule saw."""
+        if self.landscape.minimum is not None:
+            return self.landscape.minimum
+        return min(float(t.values.min()) for t in self.trajectories.values())
+
+
+def run_race(experiment: Experiment) -> Race:
+    """Run an experiment. The same experiment gives the same numbers everywhere."""
+    torch.set_num_threads(1)  # faster at this size, and steady beside a busy neighbour
+    landscape = landscapes.get(experiment.landscape)
+    rules = dict(experiment.rules)
+    probing = [rule.probing for rule in rules.values() if rule.probing is not None]
+    trajectories = run(
+        landscape.value,
+        rules,
+        torch.tensor(experiment.starts, dtype=torch.float64),
+        steps=experiment.steps,
+        seed=experiment.seed,
+        schedule=experiment.schedule,
+        smooth=landscape.smooth,
+        prox=landscape.prox,
+        observe=probing[0] if probing else Probing(),
+    )
+    return Race(experiment, landscape, trajectories)
+
+
+def results_table(race: Race) -> pd.DataFrame:
+    """One row for each rule, sorted by final gap; medians over the starts.
+
+    Columns: ``rule`` (label), ``title``, ``final_gap`` (median of f - f* over the last 10 % of
+    steps; infinite where more than half of the starts diverged), ``best_gap``, the chattering
+    measures of :data:`sadam.metrics.MEASURES`, ``kink_crossings`` per step, ``mean_brake``,
+    ``evaluations`` (of one start's whole run: a gradient counts 2, a probe 1), ``diverged`` (number
+    of starts) and ``diverged_at`` (first step at which one left, or -1).
+    """
+    rows = []
+    for label, track in race.trajectories.items():
+        left = track.diverged_at[track.diverged_at >= 0]
+        crossings = metrics.kink_crossings(track.points, race.landscape.kinks).mean(0)
+        numbers = {
+            "final_gap": metrics.final_gap(track, race.reference),
+            "best_gap": metrics.best_gap(track, race.reference),
+            **metrics.measure(track),
+            "kink_crossings": crossings,
+            "mean_brake": metrics.mean_brake(track),
+        }
+        rows.append(
+            {"rule": label, "title": style_of(label, race.rules[label]).title}
+            | {name: float(value.quantile(0.5)) for name, value in numbers.items()}
+            | {
+                "evaluations": track.evaluations * track.steps,
+                "diverged": len(left),
+                "diverged_at": int(left.min()) if len(left) else -1,
+            }
+        )
+    return pd.DataFrame(rows).sort_values("final_gap", kind="stable", ignore_index=True)
+
+
+def last_steps(race: Race) -> int:
+    """How many steps the last 10 % are."""
+    return max(1, round(race.experiment.steps / 10))
+
+
+def sentence(race: Race) -> str:
+    """What happened, in words that say no more than the numbers of this race do."""
+    table = results_table(race).set_index("rule")
+    said = [
+        f"{row['title']} left the finite numbers at step {int(row['diverged_at'])}"
+        + (f" from {int(row['diverged'])} of {starts} starts." if starts > 1 else ".")
+        for starts in [len(race.experiment.starts)]
+        for _, row in table[table["diverged"] > 0].iterrows()
+    ]
+    standing = table[table["diverged"] == 0]
+    if len(standing):
+        best = standing.iloc[0]
+        rival = _rival(race, standing)
+        if rival is None:
+            said.insert(0, f"{best['title']} ended {_number(best['final_gap'])} above f*.")
+        else:
+            said = [_compare(race, best, rival), *said]
+    return " ".join(said)
+
+
+def _rival(race: Race, standing: pd.DataFrame) -> pd.Series | None:
+    """Whom to hold the best against: Adam if it is in the race, else the next best."""
+    others = standing.iloc[1:]
+    if not len(others):
+        return None
+    adams = [label for label in others.index if type(race.rules[label]).__name__ == "Adam"]
+    return others.loc[adams[0]] if adams else others.iloc[0]
+
+
+def _compare(race: Race, best: pd.Series, rival: pd.Series) -> str:
+    turns = {
+        label: 100 * float(_tail_conflicts(race, label).quantile(0.5))
+        for label in (best.name, rival.name)
+    }
+    n = last_steps(race)
+    text = (
+        f"In the last {n} steps the gradient turned back on itself in "
+        f"**{turns[rival.name]:.0f} %** of {rival['title']}'s steps and in "
+        f"**{turns[best.name]:.0f} %** of {best['title']}'s"
+    )
+    if rival["final_gap"] <= best["final_gap"]:
+        return f"{text}; both ended {_number(best['final_gap'])} above the minimum."
+    if best["final_gap"] <= 0:
+        return (
+            f"{text}; {best['title']} ended at the minimum itself, {rival['title']} "
+            f"{_number(rival['final_gap'])} above it."
+        )
+    factor = rival["final_gap"] / best["final_gap"]
+    closer = f"{factor:.2g}" if factor < 10 else f"{factor:,.0f}"
+    return (
+        f"{text}; {best['title']} ended **{closer} times closer** to the minimum "
+        f"({_number(best['final_gap'])} against {_number(rival['final_gap'])})."
+    )
+
+
+def _tail_conflicts(race: Race, label: str) -> torch.Tensor:
+    track = race.trajectories[label]
+    n = last_steps(race) + 1
+    return metrics.conflict_rate(
+        metrics.Track(track.points[-n:], track.values[-n:], track.grads[-n:])
+    )
+
+
+def _number(value: float) -> str:
+    return f"{value:.3g}"

@@ -1,0 +1,40 @@
+"""How a rule looks and is called: the same on every page and in every export.
+
+Okabe-Ito colours, which colour-blind readers can tell apart, plus a dash and an end marker of its
+own for each rule, so that no picture depends on colour alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from sadam.rules import MomentRule, key_of
+
+
+@dataclass(frozen=True)
+class Style:
+    """Name, colours (light and dark screens), dash, marker symbol and line width of a rule."""
+
+    title: str
+    color: str
+    color_dark: str
+    dash: str
+    symbol: str
+    width: float = 1.7
+
+
+STYLES = {
+    "sgd": Style("SGD", "#7A7F87", "#9BA1AA", "dot", "circle"),
+    "prox-sgd": Style("Prox-SGD", "#E69F00", "#F0B429", "dash", "square"),
+    "adam": Style("Adam", "#009E73", "#1FBF91", "dashdot", "diamond"),
+    "amsgrad": Style("AMSGrad", "#56B4E9", "#7CC7F2", "longdash", "hexagon"),
+    "adamw": Style("AdamW", "#0072B2", "#4A9FDB", "longdashdot", "triangle-up"),
+    "s-adam": Style("S-Adam (published)", "#8E4B9E", "#C08AD0", "solid", "cross"),
+    "s-adam-two-sided": Style("S-Adam two-sided", "#D55E00", "#FF7F2A", "solid", "star", 2.6),
+}
+
+
+def style_of(label: str, rule: MomentRule) -> Style:
+    """Return the style of a rule; a label that is not a rule's key is its title."""
+    style = STYLES[key_of(rule)]
+    return style if label in STYLES else replace(style, title=label)
