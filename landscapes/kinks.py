@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 
@@ -13,9 +14,9 @@ from landscapes.derivatives import adjoints
 from landscapes.expressions import Graph, Node
 
 _GRID = 49  # lines per direction
-_PER_CANDIDATE = 48  # places looked at
-_HALVINGS = 44  # from the width of a cell down to rounding
-_PI = 3.141592653589793
+_PER_CANDIDATE = 32  # places looked at
+_SECTIONS, _ROUNDS = 64, 5  # from the width of a cell down to 1e-9 of it
+_STEPS = ("sign", "floor", "round")
 
 
 def candidates(graph: Graph, root: Node) -> list[Node]:
@@ -23,7 +24,8 @@ def candidates(graph: Graph, root: Node) -> list[Node]:
 
     Each is NaN where the operation it comes from is hidden: where the derivative of ``root`` with
     respect to that operation is exactly 0, or, for two arguments of a maximum, where neither is the
-    largest.
+    largest. Steps (sign, floor, round) are never hidden: on one side of a jump that derivative may
+    well be 0, as for ``round(x)**2``.
     """
     shown: dict[Node, Node] = {}
     for u, visible in _places(graph, root):
@@ -40,11 +42,10 @@ def _places(graph: Graph, root: Node) -> Iterator[tuple[Node, Node]]:
     """Yield (function, condition under which its zeros matter)."""
     for node, adjoint in adjoints(graph, root).items():
         visible = graph.apply("ne", adjoint, graph.zero)
-        if node.op in ("abs", "relu", "sign"):
+        if node.op in ("abs", "relu"):
             yield node.args[0], visible
-        elif node.op in ("floor", "round"):
-            turns = graph.mul(graph.number(_PI), node.args[0])
-            yield graph.apply("sin" if node.op == "floor" else "cos", turns), visible
+        elif node.op in _STEPS:
+            yield _jumps_of(graph, node), graph.truth(visible.constant != 0)
         elif node.op in ("maximum", "minimum"):
             yield graph.sub(*node.args), visible
         elif node.op in ("maximums", "minimums"):
@@ -54,6 +55,13 @@ def _places(graph: Graph, root: Node) -> Iterator[tuple[Node, Node]]:
                 yield graph.sub(a, b), graph.both(visible, top)
         elif node.op == "where":
             yield from _boundaries(graph, node.args[0], visible)
+
+
+def _jumps_of(graph: Graph, node: Node) -> Node:
+    if node.op == "sign":
+        return node.args[0]
+    turns = graph.mul(graph.number(math.pi), node.args[0])
+    return graph.apply("sin" if node.op == "floor" else "cos", turns)
 
 
 def _boundaries(graph: Graph, condition: Node, visible: Node) -> Iterator[tuple[Node, Node]]:
@@ -74,7 +82,7 @@ def real_kinks(
 ) -> tuple[Objective, ...]:
     """Keep the functions on whose zero set the objective's value or gradient really jumps.
 
-    Zeros are found along the lines of a grid over the window and refined by bisection; then value
+    Zeros are found along the lines of a grid over the window and refined by sections; then value
     and gradient are compared a small distance to either side, and again eight times closer. What is
     smooth changes less; a jump stays.
 
@@ -88,10 +96,10 @@ def real_kinks(
     """
     (x0, x1), (y0, y1) = window
     size = torch.tensor([x1 - x0, y1 - y0], dtype=torch.float64)
-    # Off the round numbers, where kinks like to cross.
-    ticks = (torch.arange(_GRID, dtype=torch.float64) + 0.4567) / _GRID
-    corner = torch.tensor([x0, y0], dtype=torch.float64)
-    grid = corner + size * torch.stack(torch.meshgrid(ticks, ticks, indexing="ij"), -1)
+    # Off the round numbers and off the diagonals, where kinks like to lie.
+    ticks = torch.arange(_GRID, dtype=torch.float64)
+    ticks = torch.meshgrid((ticks + 0.4567) / _GRID, (ticks + 0.2931) / _GRID, indexing="ij")
+    grid = torch.tensor([x0, y0], dtype=torch.float64) + size * torch.stack(ticks, -1)
     return tuple(u for u in functions if _jumps(objective, *_zeros(u, grid), size))
 
 
@@ -107,13 +115,16 @@ def _zeros(u: Objective, grid: Tensor) -> tuple[Tensor, Tensor]:
     every = max(1, -(-len(low) // _PER_CANDIDATE))
     low, high = low[::every], high[::every]
     along = (high - low) / torch.linalg.vector_norm(high - low, dim=-1, keepdim=True)
-    side = torch.sign(u(low))
-    for _ in range(_HALVINGS if len(low) else 0):
-        # Not in the middle: a zero hit exactly is often NaN.
-        mid = low + 0.4878 * (high - low)
-        left = (torch.sign(u(mid)) == side).unsqueeze(-1)
-        low, high = torch.where(left, mid, low), torch.where(left, high, mid)
-    return low, along
+    fractions = torch.linspace(0, 1, _SECTIONS + 1, dtype=torch.float64)[:, None, None]
+    n = torch.arange(len(low))
+    for _ in range(_ROUNDS if len(low) else 0):
+        points = low + fractions * (high - low)
+        signs = torch.sign(u(points))
+        same = (signs == signs[0]).cumprod(0).sum(0).clamp(max=_SECTIONS)  # points before a change
+        low, high = points[same - 1, n], points[same, n]
+    # Where it turns into NaN it does not vanish: it becomes hidden.
+    found = u(low) * u(high) <= 0
+    return low[found], along[found]
 
 
 def _jumps(f: DifferentiableObjective, at: Tensor, along: Tensor, size: Tensor) -> bool:
