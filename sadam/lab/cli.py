@@ -1,0 +1,386 @@
+"""The command line: ``python -m sadam list`` and ``python -m sadam race``.
+
+The laboratory, and torch with it, is imported only when a command runs, so that ``--help`` answers
+at once. Defaults stated in the help texts are held to the real ones by a test.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import json
+import os
+import re
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    from sadam.lab.experiment import Experiment
+    from sadam.lab.race import Race
+
+PROGRAM = "sadam"
+
+ABOUT = """\
+Watch and measure how optimizers behave on functions with kinks.
+
+Adam's steps chatter where a function is not differentiable: the gradient jumps from one side of a
+kink to the other and the steps with it. S-Adam probes the function at a few random points near by,
+condenses the slopes it finds into one number, the local geometric instability (LGI), and multiplies
+the step by exp(-damping * LGI). As published it probes one side of each direction; "two-sided"
+probes both, which is silent on smooth slopes and loud at kinks.
+"""
+
+EXAMPLES = """\
+examples:
+  python -m sadam list landscapes
+  python -m sadam race
+  python -m sadam race --landscape crescent --start=-1.5,2 --lr 0.05 --out crescent
+  python -m sadam race --landscape cb2 --start 2,2 --start 1,-0.1 --rules adam,s-adam-two-sided
+  python -m sadam race --rules adam,slow=adam --set slow.lr=0.01 --schedule cosine
+  python -m sadam race --spec crescent/spec.json --seed 1 --json
+"""
+
+RACE_ABOUT = """\
+Run several optimizers from the same starts on one landscape, with the same random probe directions,
+and print for each how near it came and how much it chattered:
+
+  final gap        median of f - f* over the last 10 % of steps
+  best gap         least f - f* of all steps
+  conflict rate    share of steps at which the gradient turned by more than 90 degrees
+  path efficiency  distance from start to end over the length of the path; 1 is straight
+  mean brake       mean factor that S-Adam put on its steps; 1 is no brake
+  evaluations      function evaluations: a gradient counts 2, a probe 1
+  diverged         when it left the finite numbers, if it did
+
+With several starts these are medians over them. With --out the spec, the numbers, the trajectories
+and the figures are written too. Exit code: 0 done; 1 done, but images asked for with --formats are
+missing; 2 something is wrong with what was asked, or a file could not be written; 130 interrupted.
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose complaints are one sentence, with the nearest option or command."""
+
+    def error(self, message: str) -> NoReturn:
+        invalid = re.match(r"argument .*: invalid choice: '(.*?)' \(choose from (.*)\)", message)
+        if unknown := re.search(r"unrecognized arguments: (\S+)", message):
+            flag = unknown.group(1).partition("=")[0]
+            message = (
+                f"unknown argument {flag!r}{_hint(flag, _options(self)) if flag[0] == '-' else ''}"
+            )
+        elif invalid:
+            names = re.findall(r"[\w-]+", invalid.group(2))
+            hint = _hint(invalid.group(1), names) or f": it must be one of {', '.join(names)}"
+            message = f"there is no {invalid.group(1)!r}{hint}"
+        raise ValueError(message)
+
+
+def _options(parser: argparse.ArgumentParser) -> list[str]:
+    """All option strings of a parser and its commands."""
+    found = list(parser._option_string_actions)
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            found += [text for command in action.choices.values() for text in _options(command)]
+    return found
+
+
+def _hint(name: str, names: Sequence[str]) -> str:
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    return f", did you mean {close[0]!r}?" if close else ""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = _Parser(
+        f"python -m {PROGRAM}",
+        description=ABOUT,
+        epilog=EXAMPLES,
+        formatter_class=raw,
+        allow_abbrev=False,
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+
+    about = "show the landscapes, rules and schedules there are"
+    add = commands.add_parser(
+        "list", help=about, description=about.capitalize() + ".", allow_abbrev=False
+    )
+    add.add_argument(
+        "what",
+        nargs="?",
+        default="all",
+        choices=["all", "landscapes", "rules", "schedules"],
+        help="what to show (default: all)",
+    )
+    add.add_argument("--json", action="store_true", help="print JSON")
+    add.set_defaults(run=_list)
+
+    add = commands.add_parser(
+        "race",
+        help="run optimizers side by side: a table, and files with --out",
+        description=RACE_ABOUT,
+        epilog=EXAMPLES,
+        formatter_class=raw,
+        allow_abbrev=False,
+    )
+    _add_race_options(add)
+    add.set_defaults(run=_race)
+    return parser
+
+
+def _add_race_options(parser: argparse.ArgumentParser) -> None:
+    what = parser.add_argument_group("what to run")
+    what.add_argument(
+        "--landscape", metavar="KEY", help="the function (default: nonsmooth-rosenbrock); see list"
+    )
+    what.add_argument(
+        "--start",
+        metavar="X,Y",
+        action="append",
+        help="where to start; give it again for more starts (default: the landscape's own)",
+    )
+    what.add_argument(
+        "--rules",
+        metavar="KEY,KEY,...",
+        help="the optimizers, KEY or LABEL=KEY to use one twice "
+        "(default: adam,adamw,prox-sgd,s-adam,s-adam-two-sided)",
+    )
+    what.add_argument("--steps", metavar="N", help="number of steps (default: 500)")
+    what.add_argument("--seed", metavar="N", help="seed of the probe directions (default: 0)")
+    what.add_argument(
+        "--schedule",
+        metavar="KEY",
+        help="learning rate over time: constant, inverse-sqrt or cosine (default: constant)",
+    )
+    what.add_argument(
+        "--spec",
+        metavar="FILE",
+        help="start from the JSON of a spec, - for standard input; options given here override it "
+        "(another --landscape without --start: its own start; --rules keeps what it knows)",
+    )
+    hyper = parser.add_argument_group(
+        "hyperparameters", "of all rules that have them; the authors' defaults but for lr"
+    )
+    hyper.add_argument("--lr", metavar="LR", help="learning rate (default: 0.05)")
+    hyper.add_argument("--betas", metavar="B1,B2", help="moment decay rates (default: 0.9,0.999)")
+    hyper.add_argument(
+        "--weight-decay", metavar="WD", help="decoupled weight decay of AdamW, S-Adam (0.01)"
+    )
+    hyper.add_argument(
+        "--damping", metavar="LAMBDA", help="strength of the brake (2; 4 for two-sided)"
+    )
+    hyper.add_argument("--num-probes", metavar="K", help="probe directions at each step (2)")
+    hyper.add_argument("--radius", metavar="SIGMA", help="distance of the probes (0.01)")
+    hyper.add_argument(
+        "--set",
+        metavar="RULE.NAME=VALUE",
+        action="append",
+        default=[],
+        help="any hyperparameter of one rule (by label), or of all with RULE 'all'; repeatable",
+    )
+    out = parser.add_argument_group("output")
+    out.add_argument("--json", action="store_true", help="print the numbers and the spec as JSON")
+    out.add_argument("--out", metavar="DIR", help="write files there; made if it is not there")
+    out.add_argument(
+        "--formats",
+        metavar="F,F,...",
+        help="which of html,parquet,csv,png,svg,pdf to write (default: all; png, svg and pdf need "
+        "a Chromium); spec.json and results.json are always written",
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code.
+
+    Args:
+        argv: The arguments, without the program's name; those of the process by default.
+    """
+    if argv is None:  # the process is ours
+        argv = sys.argv[1:]
+        signal.signal(signal.SIGTERM, _terminate)
+        for stream in (sys.stdout, sys.stderr):
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    code = _guarded(argv)
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        _silence()
+        return code if isinstance(error, BrokenPipeError) else 2
+    return code
+
+
+def _guarded(argv: Sequence[str]) -> int:
+    """Run a command; every way it can end becomes an exit code and at most one sentence."""
+    try:
+        parser = build_parser()
+        arguments = parser.parse_args(_joined(argv))
+        if not hasattr(arguments, "run"):
+            parser.print_help()
+            return 0
+        return arguments.run(arguments)
+    except SystemExit as end:  # argparse, after --help; or a SIGTERM
+        return end.code if isinstance(end.code, int) else 0
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        _silence()
+        return 0
+    except (ValueError, OSError, MemoryError) as error:
+        message = " ".join(str(error).split()) or "out of memory"
+        print(f"{PROGRAM}: {message}", file=sys.stderr)
+        return 2
+
+
+def _say(text: str) -> None:
+    """Print; if nobody reads on, go on in silence."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        _silence()
+
+
+def _silence() -> None:
+    """Send what is still to be printed nowhere, so that nothing complains at exit."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _terminate(*_: Any) -> NoReturn:
+    raise SystemExit(143)
+
+
+def _joined(words: Sequence[str]) -> list[str]:
+    """Turn ``--start -1.5,2`` into ``--start=-1.5,2``, lest the value be taken for an option."""
+    result: list[str] = []
+    for word in words:
+        last = result[-1] if result else ""
+        if re.match(r"-(\d|\.\d|inf|nan)", word, re.I) and re.fullmatch(r"--[a-z-]+", last):
+            result[-1] = f"{last}={word}"
+        else:
+            result.append(word)
+    return result
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    from sadam.lab.listing import listing, readable
+
+    found = listing(arguments.what)
+    _say(json.dumps(found, indent=2, ensure_ascii=False) if arguments.json else readable(found))
+    return 0
+
+
+def _race(arguments: argparse.Namespace) -> int:
+    from sadam.lab.race import run_race
+    from sadam.lab.report import results_document, terminal_report
+
+    experiment = experiment_from(arguments)
+    notes: list[str] = []
+    with _output(arguments) as write:  # before the race: what cannot be written is said at once
+        race = run_race(experiment)
+        document = results_document(race)
+        if not arguments.json:
+            _say(terminal_report(race))
+        if write is not None:
+            files, notes = write(race)
+            document |= {"directory": arguments.out, "files": files}
+    if arguments.json:
+        _say(json.dumps(document, indent=2, ensure_ascii=False))
+    elif arguments.out is not None:
+        _say(f"\n{len(document['files'])} files are in {arguments.out}")
+    for note in notes:
+        print(f"{PROGRAM}: {note}", file=sys.stderr)
+    return 1 if notes and arguments.formats else 0
+
+
+@contextmanager
+def _output(
+    arguments: argparse.Namespace,
+) -> Iterator[Callable[[Race], tuple[list[str], list[str]]] | None]:
+    """What writes a race to ``--out`` and returns the files' names and notes; None without it."""
+    if arguments.out is None:
+        if arguments.formats is not None:
+            raise ValueError("--formats needs --out DIR")
+        yield None
+        return
+    from sadam.lab.export import FORMATS, check_formats, staged, write_race
+
+    formats = FORMATS
+    if arguments.formats is not None:
+        formats = tuple(name.strip() for name in arguments.formats.split(","))
+        check_formats(formats)
+    with staged(arguments.out) as stage:
+
+        def write(race: Race) -> tuple[list[str], list[str]]:
+            notes = write_race(race, stage, formats)
+            return sorted(os.listdir(stage)), notes
+
+        yield write
+
+
+def experiment_from(arguments: argparse.Namespace) -> Experiment:
+    """Return the experiment that the options of ``race`` describe.
+
+    Raises:
+        ValueError: If they describe none, or the file of ``--spec`` cannot be read.
+    """
+    from sadam.lab.codec import from_text
+    from sadam.lab.experiment import SHORTCUTS, Experiment, Point, make_rules, set_hyperparameter
+
+    given: dict[str, Any] = {}
+    base = None if arguments.spec is None else _read_spec(arguments.spec)
+    if base is not None:
+        given = {name: getattr(base, name) for name in base.__dataclass_fields__}
+    if arguments.landscape is not None:
+        if arguments.landscape != given.get("landscape"):
+            given["starts"] = ()
+        given["landscape"] = arguments.landscape
+    if arguments.start:
+        given["starts"] = tuple(from_text(Point, text, "start") for text in arguments.start)
+    for name in ("steps", "seed"):
+        if (text := getattr(arguments, name)) is not None:
+            given[name] = from_text(int, text, name)
+    if arguments.schedule is not None:
+        given["schedule"] = arguments.schedule
+    if arguments.rules is not None:
+        rules = make_rules(name.strip() for name in arguments.rules.split(","))
+        known = dict(base.rules) if base else {}
+        given["rules"] = tuple(
+            (label, known[label] if type(known.get(label)) is type(rule) else rule)
+            for label, rule in rules
+        )
+    experiment = Experiment(**given)
+    rules = experiment.rules
+    for name in SHORTCUTS:
+        if (text := getattr(arguments, name)) is not None:
+            rules = set_hyperparameter(rules, "all", name, text)
+    for setting in arguments.set:
+        place, equals, text = setting.partition("=")
+        who, dot, name = place.rpartition(".")
+        if not (equals and dot):
+            raise ValueError(
+                f"--set {setting}: it must look like RULE.NAME=VALUE, e.g. s-adam.radius=0.05"
+            )
+        rules = set_hyperparameter(rules, who, name, text)
+    return experiment if rules == experiment.rules else replace(experiment, rules=rules)
+
+
+def _read_spec(path: str) -> Experiment:
+    from sadam.lab.codec import MAX_BYTES
+    from sadam.lab.experiment import load
+
+    name = "standard input" if path == "-" else path
+    try:
+        if path == "-":
+            data = sys.stdin.buffer.read(MAX_BYTES + 1)
+        else:
+            with open(path, "rb") as file:
+                data = file.read(MAX_BYTES + 1)
+        return load(data)
+    except OSError as error:
+        raise ValueError(f"cannot read {name}: {error.strerror}") from None
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None

@@ -1,0 +1,108 @@
+"""A race in numbers and words, for people and for programs."""
+
+from __future__ import annotations
+
+import math
+import platform
+import textwrap
+from typing import Any
+
+import numpy as np
+import torch
+
+from sadam.lab.race import Race, results_table, sentence
+
+
+def results_document(race: Race) -> dict[str, Any]:
+    """Return the numbers of a race as plain data for JSON: what is not a finite number is None."""
+    table = results_table(race)
+    return {
+        "command": race.experiment.to_command(),
+        "spec": race.experiment.to_dict(),
+        "landscape": {
+            "title": race.landscape.title,
+            "formula": race.landscape.formula,
+            "minimum": race.landscape.minimum,
+            "reference": race.reference,
+        },
+        "sentence": sentence(race).replace("**", ""),
+        "results": [
+            {str(name): _plain(value) for name, value in row.items()}
+            for row in table.to_dict("records")
+        ],
+        "versions": {
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+        },
+    }
+
+
+def _plain(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def describe(race: Race) -> str:
+    """Return the race in one line: formula, starts, steps, schedule, seed."""
+    spec = race.experiment
+    starts = f"({spec.starts[0][0]:g}, {spec.starts[0][1]:g})"
+    if len(spec.starts) > 1:
+        starts = f"{len(spec.starts)} starts"
+    formula = f"{race.landscape.formula}; " if race.landscape.formula else ""
+    return (
+        f"{formula}from {starts}, {spec.steps} steps, {spec.schedule} learning rate, "
+        f"seed {spec.seed}; gaps from f* = {race.reference:.6g}"
+    )
+
+
+def readable_table(race: Race) -> tuple[list[str], list[list[str]]]:
+    """Return header and rows of the results as texts, best final gap first."""
+    header = ["rule", "final gap", "best gap", "conflict rate", "path efficiency", "mean brake"]
+    header += ["evaluations", "diverged"]
+    starts = len(race.experiment.starts)
+    rows = []
+    for row in results_table(race).to_dict("records"):
+        left = "-"
+        if row["diverged"]:
+            left = f"at step {row['diverged_at']}"
+            if starts > 1:
+                left = f"{row['diverged']} of {starts}, first {left}"
+        rows.append(
+            [
+                row["rule"],
+                _gap(row["final_gap"]),
+                _gap(row["best_gap"]),
+                f"{100 * row['conflict_rate']:.1f} %",
+                f"{row['path_efficiency']:.3f}",
+                f"{row['mean_brake']:.3f}",
+                f"{row['evaluations']:,}",
+                left,
+            ]
+        )
+    return header, rows
+
+
+def _gap(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.3g}"
+
+
+def terminal_report(race: Race, width: int = 80) -> str:
+    """Return the race for a terminal: what was run, the table, what happened.
+
+    Args:
+        race: What to report.
+        width: Where text is wrapped, unless the table is wider.
+    """
+    header, rows = readable_table(race)
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    lines = [
+        "  ".join(
+            cell.ljust(width) if i == 0 else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in (header, ["-" * width for width in widths], *rows)
+    ]
+    width = max(width, len(lines[0]))
+    about = textwrap.fill(describe(race), width, break_on_hyphens=False)
+    said = textwrap.fill(sentence(race).replace("**", ""), width)
+    return "\n".join([race.landscape.title, about, "", *lines, "", said])

@@ -1,0 +1,202 @@
+"""Figures dressed for paper, and one web page that holds them all and opens offline."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+from plotly.offline import get_plotlyjs
+
+WIDTH = 1000
+HEIGHTS = {"map": 760, "surface": 760, "chattering": 820, "instability": 680}
+HEIGHT = 560
+FONT = "Helvetica Neue, Helvetica, Arial, Liberation Sans, DejaVu Sans, sans-serif"
+INK, QUIET, RULE = "#1F2933", "#5B6570", "#E3E7EA"
+CAPTION_LINES = 5
+
+POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; "
+    "img-src data: blob:; font-src data:"
+)
+
+STYLE = """
+:root { color-scheme: light; }
+body { margin: 0 auto; padding: 2rem 1.25rem 4rem; max-width: 1080px; background: #fff;
+  color: #1f2933; font: 16px/1.5 system-ui, sans-serif; }
+h1 { font-size: 1.6rem; margin: 0 0 .25rem; }
+.formula, pre { font: 13px/1.5 ui-monospace, monospace; color: #40474f; }
+pre { background: #f5f6f7; padding: .75rem 1rem; border-radius: 6px; white-space: pre-wrap;
+  overflow-wrap: anywhere; }
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: 1.25rem 0; }
+th, td { padding: .3rem .8rem; text-align: right; border-bottom: 1px solid #e3e7ea;
+  white-space: nowrap; }
+th { font-weight: 600; color: #5b6570; }
+th:first-child, td:first-child { text-align: left; padding-left: 0; }
+figure { margin: 2rem 0; }
+summary { cursor: pointer; }
+"""
+
+SCRIPT = """
+for (const place of document.querySelectorAll(".plot")) {
+  const figure = JSON.parse(document.getElementById(place.id + "-data").textContent);
+  Plotly.newPlot(place, figure.data, figure.layout, {responsive: true, displaylogo: false});
+}
+"""
+
+
+def dressed(
+    figures: Mapping[str, go.Figure],
+    spec: Mapping[str, Any],
+    command: str,
+    *,
+    title: str,
+    caption: bool,
+) -> dict[str, go.Figure]:
+    """Return copies of figures fit for print: white, sized, and carrying their spec.
+
+    Args:
+        figures: Figures by name.
+        spec: The spec, put into each figure's ``layout.meta``.
+        command: The command line that makes it, put there too.
+        title: The title of figures that have none.
+        caption: Whether to write the command below each figure.
+    """
+    facts = {"spec": dict(spec), "command": command}
+    return {
+        name: _dress(go.Figure(figure), name, facts, title, caption)
+        for name, figure in figures.items()
+    }
+
+
+def _dress(
+    figure: go.Figure, name: str, facts: dict[str, Any], title: str, caption: bool
+) -> go.Figure:
+    meta = figure.layout.meta
+    facts = {**(meta if isinstance(meta, dict) else {}), **facts}
+    height = HEIGHTS.get(name, HEIGHT)
+    figure.update_layout(
+        template="plotly_white",
+        title={"text": figure.layout.title.text or html.escape(title, quote=False)},
+        paper_bgcolor="white",
+        plot_bgcolor="white",
+        font={"family": FONT, "size": 14, "color": INK},
+        margin={"l": 75, "r": 30, "t": 60, "b": 65},
+        width=WIDTH,
+        height=height,
+        meta=facts,
+    )
+    figure.update_xaxes(gridcolor=RULE, linecolor=QUIET, zerolinecolor=RULE)
+    figure.update_yaxes(gridcolor=RULE, linecolor=QUIET, zerolinecolor=RULE)
+    if caption:
+        lines = caption_lines(facts["command"])
+        room = 16 * len(lines) + 8
+        figure.update_layout(height=height + room, margin={"b": 65 + room})
+        figure.add_annotation(
+            text="<br>".join(html.escape(line, quote=False) for line in lines),
+            font={"family": "DejaVu Sans Mono, Liberation Mono, monospace", "size": 10},
+            align="left",
+            showarrow=False,
+            x=0,
+            xref="paper",
+            xanchor="left",
+            xshift=-60,
+            y=0,
+            yref="paper",
+            yanchor="top",
+            yshift=-65,
+        )
+        figure.layout.annotations[-1].font.color = QUIET
+    return figure
+
+
+def caption_lines(command: str, width: int = 145) -> list[str]:
+    """Break a command into lines; a very long one ends in a hint where all of it is."""
+    lines = textwrap.wrap(command, width, break_long_words=True, break_on_hyphens=False)
+    if len(lines) > CAPTION_LINES:
+        lines = [*lines[: CAPTION_LINES - 1], "... (in full in spec.json and results.json)"]
+    return lines
+
+
+def page(
+    figures: Mapping[str, go.Figure],
+    spec: Mapping[str, Any],
+    command: str,
+    *,
+    title: str,
+    subtitle: str,
+    said: str,
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+) -> str:
+    """Return one HTML page with everything in it: plotly.js once, figures, table, spec, command.
+
+    Args:
+        figures: Figures by name, as :func:`dressed` returns them without a caption.
+        spec: The spec; also there as JSON in ``<script id="spec">``.
+        command: The command line that makes it.
+        title: Heading.
+        subtitle: Below it, e.g. the formula.
+        said: What happened, in words; ``**`` around a phrase makes it bold.
+        header: Names of the table's columns.
+        rows: Cells of its rows.
+    """
+    head = "".join(f"<th>{html.escape(cell)}</th>" for cell in header)
+    body = "\n".join(
+        "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
+    )
+    plots = "\n".join(_plot(name, figure) for name, figure in figures.items())
+    bold = re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", html.escape(said))
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="{POLICY}">
+<title>{html.escape(title)}</title>
+<style>{STYLE}</style>
+<script>{get_plotlyjs()}</script>
+</head>
+<body>
+<h1>{html.escape(title)}</h1>
+<p class="formula">{html.escape(subtitle)}</p>
+<p>{bold}</p>
+<div class="wide"><table>
+<thead><tr>{head}</tr></thead>
+<tbody>
+{body}
+</tbody>
+</table></div>
+{plots}
+<h2>How to make this again</h2>
+<pre>{html.escape(command)}</pre>
+<details><summary>The spec</summary><pre>{html.escape(json.dumps(spec, indent=2))}</pre></details>
+<script type="application/json" id="spec">{script_json(json.dumps(spec))}</script>
+<script>{SCRIPT}</script>
+</body>
+</html>
+"""
+
+
+def _plot(name: str, figure: go.Figure) -> str:
+    figure = go.Figure(figure).update_layout(width=None, autosize=True)
+    identity = f"figure-{html.escape(name)}"
+    meta = figure.layout.meta or {}
+    words = html.escape(meta.get("summary") or figure.layout.title.text or name)
+    height = int(figure.layout.height or HEIGHT)
+    return (
+        f'<figure><div class="plot" id="{identity}" role="img" aria-label="{words}" '
+        f'style="height:{height}px"></div></figure>\n'
+        f'<script type="application/json" id="{identity}-data">'
+        f"{script_json(figure.to_json())}</script>"
+    )
+
+
+def script_json(text: str) -> str:
+    """Escape JSON so that nothing in it can end the script element it stands in."""
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
