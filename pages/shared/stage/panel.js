@@ -54,7 +54,7 @@ class Panel {
     const { layout } = this.figure;
     const given = { ...layout };
     for (const [name, range] of Object.entries(this.ranges))
-      given[name] = { ...layout[name], range, autorange: false };
+      given[name] = { ...this.#ticks(layout[name], range), ...layout[name], range, autorange: false };
     const dressed = dressLayout(given, theme, {
       width, height, showlegend: false, dragmode: false, hovermode: this.follows ? false : "closest",
       margin: { l: left, r: 10, t: 6, b: titleOf(layout.xaxis).text ? 38 : 22, ...layout.meta?.margin, ...(this.follows && { l: left }) },
@@ -115,7 +115,7 @@ class Panel {
       }
       ctx.setLineDash(dashOf(trace.line?.dash, width));
       ctx.lineWidth = width;
-      ctx.globalAlpha = trace.opacity ?? 0.9;
+      ctx.globalAlpha = trace.opacity ?? 1;
       ctx.strokeStyle = this.#colour(trace) ?? theme.text;
       ctx.stroke();
     }
@@ -204,6 +204,11 @@ class Panel {
       high = Math.ceil((high + pad) / unit) * unit;
     }
     return axis.autorange === "reversed" ? [high, low] : [low, high];
+  }
+
+  /** On a log axis of little more than a decade: 1, 2, 5. */
+  #ticks(axis, [low, high]) {
+    return axis?.type === "log" && Math.abs(high - low) < 1.6 ? { dtick: "D2" } : { nticks: 6 };
   }
 
   /** The last index of a line at or before a step. */

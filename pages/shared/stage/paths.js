@@ -183,6 +183,6 @@ class PathLayer {
   #pulse(ctx, { x, y, age }, theme) {
     const [px, py] = [onAxis(this.axes.xaxis, x), onAxis(this.axes.yaxis, y)];
     this.#ring(ctx, px, py, 7, theme, 1);
-    if (age < 1) this.#ring(ctx, px, py, 7 + 16 * age, theme, 0.6 * (1 - age));
+    if (age < 1 && !CALM.matches) this.#ring(ctx, px, py, 7 + 16 * age, theme, 0.6 * (1 - age));
   }
 }

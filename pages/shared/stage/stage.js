@@ -11,30 +11,8 @@ const ICON = {
 const RACE_SECONDS = 8; // a whole race at speed 1
 const FACTS = ["Step", "f", "|g|", "LGI one-sided", "LGI two-sided", "Brake"];
 const KEPT_GROUNDS = 12;
-
-// What outlives a mount: grounds by stamp, and what the visitor set, by the component's key.
-const SHELF = (window.sadamShelf ??= { grounds: new Map(), memories: new Map(), plotly: null });
-
-/** A path of this app's own server as a URL, also below a base path and on deep links. */
-function ownUrl(path) {
-  const script = document.querySelector('script[src*="static/js/"]');
-  return script ? new URL(`../../${path}`, script.src).href : new URL(path, document.baseURI).href;
-}
-
-function loadPlotly(assets) {
-  SHELF.plotly ??= new Promise((done, fail) => {
-    if (window.Plotly?.react) return done(window.Plotly);
-    const script = make("script", { src: ownUrl(`${assets}plotly/plotly.min.js`), async: true });
-    script.onload = () => done(window.Plotly);
-    script.onerror = () => {
-      SHELF.plotly = null;
-      script.remove();
-      fail(new Error("plotly.js could not be loaded from this server"));
-    };
-    document.head.append(script);
-  });
-  return SHELF.plotly;
-}
+const COARSE = matchMedia("(pointer: coarse)"); // fingers
+const CALM = matchMedia("(prefers-reduced-motion: reduce)");
 
 class Stage {
   constructor(parent) {
@@ -54,6 +32,8 @@ class Stage {
     this.send = send;
     const data = bytes === this.bytes ? this.data : JSON.parse(new TextDecoder().decode(bytes));
     this.bytes = bytes;
+    this.pulse = null; // the server has answered
+    this.invalidate();
     const theme = readTheme(this.root);
     const look = JSON.stringify(theme);
     if (data.stamp === this.data?.stamp && look === this.look) return;
@@ -96,7 +76,7 @@ class Stage {
     this.paint();
     this.root.dataset.stamp = this.data.stamp;
     await this.#renderPanels();
-    if (facts.autoplay && !memory.played && !matchMedia("(prefers-reduced-motion: reduce)").matches) this.play(0);
+    if (facts.autoplay && !memory.played && !CALM.matches) this.play(0);
     memory.played = true;
   }
 
@@ -112,7 +92,7 @@ class Stage {
     const margin = this.solid ? { l: 0, r: 0, t: 0, b: 0 } : { l: 46, r: 8, t: 8, b: 38, ...ground.layout.meta?.margin };
     const layout = dressLayout(ground.layout, theme, {
       width, height, margin, showlegend: false, hovermode: this.solid ? "closest" : false,
-      dragmode: this.solid ? "turntable" : matchMedia("(pointer: coarse)").matches ? false : "zoom",
+      dragmode: this.solid ? "turntable" : COARSE.matches ? (this.root.classList.contains("zoomed") ? "pan" : false) : "zoom",
       uirevision: this.solid ? this.groundName.split(":")[0] : JSON.stringify([ground.layout.xaxis?.range, ground.layout.yaxis?.range]),
     });
     if (!this.solid) for (const a of ["xaxis", "yaxis"]) layout[a].showgrid ??= false;
@@ -159,6 +139,8 @@ class Stage {
       return given && Math.max(...now.map((v, i) => Math.abs(v - given[i]))) > 1e-9 * Math.abs(given[1] - given[0]);
     });
     this.root.classList.toggle("zoomed", differs);
+    if (COARSE.matches && this.plot._fullLayout.dragmode !== (differs ? "pan" : false))
+      this.Plotly.relayout(this.plot, { dragmode: differs ? "pan" : false }); // a finger scrolls the page or moves a zoomed map
     if (paint) this.paint();
   }
 
@@ -264,10 +246,7 @@ class Stage {
         if (this.solid) this.#renderMap();
       }
     }
-    if (this.pulse) {
-      this.pulse.age = (now - this.pulse.born) / 650;
-      if (this.pulse.age > 1 && !this.pulse.waits) this.pulse = null;
-    }
+    if (this.pulse) this.pulse.age = (now - this.pulse.born) / 650;
     this.paint();
     if (this.playing || (this.pulse && this.pulse.age < 1)) this.frame = requestAnimationFrame((t) => this.#tick(t));
   }

@@ -25,13 +25,14 @@ import streamlit as st
 from streamlit.components.v1 import declare_component
 
 _HERE = Path(__file__).parent
-_PARTS = ("theme.js", "grid.js", "paths.js", "panel.js", "stage.js")
+_PARTS = ("theme.js", "load.js", "grid.js", "paths.js", "panel.js", "stage.js")
 _FOLDERS = {"fonts": _HERE / "fonts", "plotly": Path(plotly.__file__).parent / "package_data"}
 _OVERLAY = frozenset({"path", "end", "start", "minimiser"})  # roles drawn by us, not by Plotly
+_ASSETS = f"component/{__name__}."
 _FONT_STYLE = "<style>{}</style>".format(
     "".join(
         f"@font-face{{font-family:'{family}';font-weight:100 900;font-display:swap;"
-        f"src:url('component/{__name__}.fonts/{file}') format('woff2')}}"
+        f"src:url('{_ASSETS}fonts/{file}') format('woff2')}}"
         for family, file in {
             "Inter": "inter.woff2",
             "JetBrains Mono": "jetbrains-mono.woff2",
@@ -50,27 +51,46 @@ class Point(NamedTuple):
     y: float
 
 
+def _read(*parts: str) -> str:
+    """The text of files of this folder, one after the other."""
+    return "\n".join((_HERE / part).read_text(encoding="utf-8") for part in parts)
+
+
 _component = st.components.v2.component(
-    "sadam_stage",
-    js="\n".join((_HERE / part).read_text(encoding="utf-8") for part in _PARTS),
-    css=(_HERE / "stage.css").read_text(encoding="utf-8"),
+    "sadam_stage", js=_read(*_PARTS), css=_read("stage.css"), isolate_styles=False
+)
+_preload = st.components.v2.component(
+    "sadam_preload",
+    js=_read("theme.js", "load.js", "preload.js"),
+    css=".stElementContainer:has(.sadam-preload) { display: none; }\n",
     isolate_styles=False,
 )
 
 
-def serve_assets() -> None:
+def _declare() -> None:
+    """Tell Streamlit's server of the folders, once per session; again does no harm."""
+    if "_stage_assets" not in st.session_state:
+        for name, folder in _FOLDERS.items():
+            declare_component(name, path=str(folder))
+        st.session_state["_stage_assets"] = True
+
+
+def serve_assets(*, preload: bool = True) -> None:
     """Hand out plotly.js and the fonts of the theme from this app's own server.
 
     Call it in app.py on every run. Two folders are served read-only, `plotly/package_data` and
     `fonts`, under ``component/pages.shared.stage.stage.<name>/``. The fonts are declared here and
     not in ``theme.fontFaces``, which the browser reads before the first script run has declared
     where they are.
+
+    Args:
+        preload: Let the browser load plotly.js now, while the script imports and computes; for
+            runs that will show a stage.
     """
-    if "_stage_assets" not in st.session_state:
-        for name, folder in _FOLDERS.items():
-            declare_component(name, path=str(folder))
-        st.session_state["_stage_assets"] = True
+    _declare()
     st.html(_FONT_STYLE)
+    if preload:
+        _preload(key="sadam_preload", data=_ASSETS)
 
 
 def stage(
@@ -118,7 +138,7 @@ def stage(
     Returns:
         The clicked point on the rerun that a click caused, otherwise None.
     """
-    serve_assets()
+    _declare()
     sent: list[str] = st.session_state.setdefault(f"_stage_{key}_sent", [])
     payload = _payload(
         race_map,
@@ -132,7 +152,7 @@ def stage(
             "label": label,
             "filename": filename,
             "autoplay": autoplay,
-            "assets": f"component/{__name__}.",
+            "assets": _ASSETS,
         },
     )
     if ground_stamp in sent:

@@ -206,8 +206,8 @@ def panels(runs):
     ]
 
 
-serve_assets()
 st.set_page_config(page_title="Stage", page_icon="⛰️", layout="wide")
+serve_assets()
 with st.sidebar:
     st.header("Race")
     lr = st.slider("Learning rate", 0.001, 0.1, 0.03, 0.001, key="lr")
