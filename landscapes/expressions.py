@@ -178,8 +178,14 @@ class Graph:
         return self._label_power(node, a, 2) if a is b else node
 
     def div(self, a: Node, b: Node) -> Node:
-        """Return ``a / b``."""
-        if b is self.one or (a is self.zero and b is not self.zero):
+        """Return ``a / b``.
+
+        Raises:
+            FoldError: If b is 0.
+        """
+        if b is self.zero:
+            raise FoldError("division by zero")
+        if b is self.one or a is self.zero:
             return a
         if a.op == "neg":
             return self.neg(self.div(a.args[0], b))

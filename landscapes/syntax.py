@@ -74,6 +74,7 @@ class FormulaError(ValueError):
     Attributes:
         text: The text as given.
         column: Where, counted from 1; one past the end where the text stops too early.
+        reason: The message without the column.
     """
 
     def __init__(self, text: str, column: int, reason: str):
