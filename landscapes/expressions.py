@@ -137,6 +137,8 @@ class Graph:
             return b
         if b is self.zero:
             return a
+        if a is b:
+            return self.mul(self.number(2.0), a)
         if a.op == "neg" and b.op == "neg":
             return self.neg(self.add(a.args[0], b.args[0]))
         if a.op == "neg":

@@ -83,8 +83,8 @@ def real_kinks(
     """Keep the functions on whose zero set the objective's value or gradient really jumps.
 
     Zeros are found along the lines of a grid over the window and refined by sections; then value
-    and gradient are compared a small distance to either side, and again eight times closer. What is
-    smooth changes less; a jump stays.
+    and gradient are compared a small distance to either side, and again eight and 64 times closer.
+    What is smooth shrinks; a jump stays.
 
     Args:
         objective: The function in question.
@@ -130,10 +130,12 @@ def _zeros(u: Objective, grid: Tensor) -> tuple[Tensor, Tensor]:
 def _jumps(f: DifferentiableObjective, at: Tensor, along: Tensor, size: Tensor) -> bool:
     if not len(at):
         return False
-    step = 1e-5 * (along * size)
-    steps = torch.stack((step, -step, step / 8, -step / 8))
-    value, grad = f.value_and_grad(at + steps)
+    scales = torch.tensor([1e-5, 1e-5 / 8, 1e-5 / 64], dtype=torch.float64)[:, None, None]
+    step = scales * (along * size)
+    value, grad = f.value_and_grad(torch.stack((at + step, at - step)))
     both = torch.cat((value.unsqueeze(-1), grad), -1)
-    far, near = (both[0] - both[1]).abs(), (both[2] - both[3]).abs()
-    rounding = 1e-8 * (1 + both.abs().amax(0))
-    return bool(((near > far / 2) & (near > rounding)).any())
+    far, middle, near = both[0] - both[1]
+    # What grows in proportion to the distance cancels.
+    wide, narrow = (middle - far / 8).abs(), (near - middle / 8).abs()
+    rounding = 1e-9 * (1 + both.abs().amax((0, 1)))
+    return bool(((narrow > wide / 2) & (narrow > rounding)).any())
