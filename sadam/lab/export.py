@@ -6,7 +6,7 @@ file atomically over an older one of its name. A failure on the way leaves the t
 The trajectories are one long table with a row for each rule, start and step. Reading them back::
 
     pandas.read_parquet("trajectories.parquet")
-    pandas.read_csv("trajectories.csv", comment="#", float_precision="round_trip")
+    pandas.read_csv("trajectories.csv", comment="#")
 
 The spec is in the Parquet file's metadata under ``sadam.spec`` and in the CSV's first line, behind
 ``# ``.

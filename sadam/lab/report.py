@@ -104,5 +104,5 @@ def terminal_report(race: Race, width: int = 80) -> str:
     ]
     width = max(width, len(lines[0]))
     about = textwrap.fill(describe(race), width, break_on_hyphens=False)
-    said = textwrap.fill(sentence(race).replace("**", ""), width)
+    said = textwrap.fill(sentence(race).replace("**", ""), width, break_on_hyphens=False)
     return "\n".join([race.landscape.title, about, "", *lines, "", said])

@@ -1,0 +1,461 @@
+import json
+import math
+import os
+import resource
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import threading
+import time
+import zlib
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import pyarrow.csv
+import pyarrow.parquet
+import pytest
+
+from sadam.lab import export as exporting
+from sadam.lab import images, report, webpage
+from sadam.lab.experiment import Experiment, load, make_rules
+from sadam.lab.export import FORMATS, ExportError, export_race, trajectories_table
+from sadam.lab.figures import RACE_FIGURES
+from sadam.lab.race import results_table, run_race
+from sadam.rules import Adam
+
+COLUMNS = ["rule", "start", "step", "x", "y", "f", "gap", "grad_x", "grad_y"]
+COLUMNS += ["lgi_one_sided", "lgi_two_sided", "brake", "evaluations"]
+
+
+def need_browser():
+    if images.find_browser() is None:
+        message = "there is no Chromium"
+        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
+
+
+@pytest.fixture(scope="module")
+def race():
+    """Four rules and one that diverges, from two starts."""
+    rules = (
+        *make_rules(["adam", "s-adam", "s-adam-two-sided", "prox-sgd"]),
+        ("wild", Adam(lr=1e9)),
+    )
+    return run_race(Experiment("cb2", ((1.0, -0.1), (2.0, 2.0)), rules, steps=40))
+
+
+@pytest.fixture(scope="module")
+def light(race, tmp_path_factory):
+    """An export of all that needs no browser."""
+    directory = tmp_path_factory.mktemp("light") / "made" / "on the way"
+    return export_race(race, directory, ("html", "parquet", "csv"))
+
+
+@pytest.fixture(scope="module")
+def pictures(race, tmp_path_factory):
+    need_browser()
+    return export_race(race, tmp_path_factory.mktemp("pictures"), images.IMAGE_FORMATS)
+
+
+# ---- numbers
+
+
+def test_the_files_are_there_and_no_others(light):
+    expected = {"figures.html", "results.json", "spec.json"}
+    expected |= {"trajectories.csv", "trajectories.parquet"}
+    assert set(light.files) == expected == set(os.listdir(light.directory))
+    assert light.notes == ()
+
+
+def test_the_spec_comes_back_from_every_file(race, light):
+    spec = race.experiment
+    assert load((light.directory / "spec.json").read_bytes()) == spec
+    results = json.loads((light.directory / "results.json").read_text())
+    assert Experiment.from_dict(results["spec"]) == spec
+    assert results["command"] == spec.to_command()
+    metadata = pyarrow.parquet.read_schema(light.directory / "trajectories.parquet").metadata
+    assert load(metadata[b"sadam.spec"]) == spec
+    assert metadata[b"sadam.command"].decode() == spec.to_command()
+    first = (light.directory / "trajectories.csv").read_text().partition("\n")[0]
+    assert load(first.removeprefix("# ")) == spec
+
+
+def _check_against_the_trajectories(table, race):
+    assert list(table.columns) == COLUMNS
+    steps, starts = race.experiment.steps, len(race.experiment.starts)
+    assert len(table) == len(race.trajectories) * starts * (steps + 1)
+    for label, track in race.trajectories.items():
+        for start in range(starts):
+            rows = table[(table["rule"] == label) & (table["start"] == start)]
+            assert list(rows["step"]) == list(range(steps + 1))
+            expected = {
+                "x": track.points[:, start, 0],
+                "y": track.points[:, start, 1],
+                "f": track.values[:, start],
+                "gap": track.values[:, start] - race.landscape.minimum,
+                "grad_x": track.grads[:, start, 0],
+                "grad_y": track.grads[:, start, 1],
+                "lgi_one_sided": track.lgi_one_sided[:, start],
+                "lgi_two_sided": track.lgi_two_sided[:, start],
+            }
+            for name, values in expected.items():
+                np.testing.assert_array_equal(rows[name], values.numpy(), err_msg=name)
+            np.testing.assert_array_equal(rows["brake"][:-1], track.brake[:, start].numpy())
+            assert math.isnan(rows["brake"].iloc[-1])
+            assert list(rows["evaluations"]) == [track.evaluations * t for t in range(steps + 1)]
+
+
+def test_parquet_holds_the_numbers_of_the_race_to_the_last_bit(race, light):
+    table = pd.read_parquet(light.directory / "trajectories.parquet")
+    _check_against_the_trajectories(table, race)
+
+
+def test_csv_holds_the_numbers_of_the_race_to_the_last_bit(race, light):
+    path = light.directory / "trajectories.csv"
+    after_the_spec = pyarrow.csv.ReadOptions(skip_rows=1)
+    table = pyarrow.csv.read_csv(path, read_options=after_the_spec).to_pandas()
+    _check_against_the_trajectories(table, race)
+    by_pandas = pd.read_csv(path, comment="#")
+    pd.testing.assert_frame_equal(by_pandas, table, rtol=1e-14, atol=0, check_dtype=False)
+
+
+def test_a_diverged_rule_is_in_the_table_and_keeps_its_last_finite_point(race):
+    table = trajectories_table(race).to_pandas()
+    wild = table[(table["rule"] == "wild") & (table["start"] == 0)]
+    left = int(race.trajectories["wild"].diverged_at[0])
+    assert left > 0
+    assert np.isfinite(wild[["x", "y", "f", "gap"]]).all(axis=None)
+    assert wild["grad_x"].isna().to_list() == [t >= left for t in range(len(wild))]
+
+
+def test_results_hold_the_numbers_of_the_table_and_are_strict_json(race, light):
+    def refuse(name):
+        raise AssertionError(name)
+
+    text = (light.directory / "results.json").read_text()
+    results = json.loads(text, parse_constant=refuse)
+    table = results_table(race)
+    assert [row["rule"] for row in results["results"]] == table["rule"].to_list()
+    for row, expected in zip(results["results"], table.to_dict("records"), strict=True):
+        for name, value in expected.items():
+            missing = isinstance(value, float) and not math.isfinite(value)
+            assert row[name] == (None if missing else value)
+    assert "**" not in results["sentence"]
+
+
+def test_the_readable_table_says_when_a_rule_left(race):
+    header, rows = report.readable_table(race)
+    assert header[0] == "rule"
+    wild = next(row for row in rows if row[0] == "wild")
+    assert wild[-1].startswith("2 of 2, first at step ")
+    assert all(row[-1] == "-" for row in rows if row[0] not in ("wild", "prox-sgd"))
+    one = run_race(replace(race.experiment, starts=race.experiment.starts[:1]))
+    wild = next(row for row in report.readable_table(one)[1] if row[0] == "wild")
+    assert wild[-1].startswith("at step ")
+
+
+# ---- the page
+
+
+class _Page(HTMLParser):
+    def __init__(self, text):
+        super().__init__()
+        self.addresses, self.scripts, self.text, self.identity = [], {}, [], None
+        self.count = {}
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        found = dict(attributes)
+        self.count[tag] = self.count.get(tag, 0) + 1
+        self.addresses += [v for k, v in attributes if k in ("src", "href", "action", "data")]
+        self.identity = found.get("id") if tag == "script" else None
+        if self.identity:
+            self.scripts[self.identity] = ""
+
+    def handle_data(self, data):
+        if self.identity:
+            self.scripts[self.identity] += data
+        else:
+            self.text.append(data)
+
+
+def test_the_page_is_one_file_with_everything_in_it(race, light):
+    path = light.directory / "figures.html"
+    text = path.read_text(encoding="utf-8")
+    page = _Page(text)
+    assert page.addresses == []
+    assert page.count["script"] == len(RACE_FIGURES) + 3  # plotly.js, the spec, the starter
+    assert text.count("plotly.js v") == 1
+    assert load(page.scripts["spec"]) == race.experiment
+    assert set(page.scripts) == {"spec", *(f"figure-{name}-data" for name in RACE_FIGURES)}
+    for name in RACE_FIGURES:
+        figure = json.loads(page.scripts[f"figure-{name}-data"])
+        assert Experiment.from_dict(figure["layout"]["meta"]["spec"]) == race.experiment
+        assert figure["layout"]["paper_bgcolor"] == "white"
+        assert figure["layout"]["title"]["text"]
+    shown = "".join(page.text)
+    assert race.experiment.to_command() in shown
+    assert race.landscape.title in shown
+
+
+def test_whatever_is_put_into_the_page_is_escaped(race):
+    evil = "</script><script>alert('x')</script>&<!--"
+    nasty = replace(race, landscape=replace(race.landscape, title=evil, formula=f"x + {evil}"))
+    figures = {name: make(nasty) for name, make in RACE_FIGURES.items()}
+    spec = nasty.experiment.to_dict()
+    dressed = webpage.dressed(figures, spec, evil, title=evil, caption=True)
+    text = webpage.page(
+        dressed,
+        {**spec, "evil": evil},
+        evil,
+        title=evil,
+        subtitle=evil,
+        said=f"**{evil}**",
+        header=[evil],
+        rows=[[evil]],
+    )
+    assert evil not in text
+    page = _Page(text)
+    assert page.count["script"] == len(RACE_FIGURES) + 3
+    assert json.loads(page.scripts["spec"])["evil"] == evil
+    assert "".join(page.text).count(evil) >= 5
+
+
+@pytest.mark.browser
+def test_the_page_opens_offline_and_draws_every_figure(light):
+    need_browser()
+    from playwright.sync_api import sync_playwright
+
+    address = (light.directory / "figures.html").as_uri()
+    asked, wrong = [], []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=images.find_browser(), args=["--no-sandbox"]
+        )
+        try:
+            page = browser.new_page()
+            page.on("request", lambda request: asked.append(request.url))
+            page.on("pageerror", lambda error: wrong.append(str(error)))
+            page.on("console", lambda line: wrong.append(line.text) if line.type == "error" else 0)
+            page.goto(address)
+            page.wait_for_function(
+                "document.querySelectorAll('.plot .main-svg').length >= arguments_()".replace(
+                    "arguments_()", str(len(RACE_FIGURES))
+                ),
+                timeout=60_000,
+            )
+            drawn = page.evaluate(
+                "[...document.querySelectorAll('.plot')].map(d => d._fullData.length)"
+            )
+        finally:
+            browser.close()
+    assert wrong == []
+    assert {url.partition(":")[0] for url in asked} <= {"file", "data", "blob"}
+    assert len(drawn) == len(RACE_FIGURES)
+    assert min(drawn) >= 2
+
+
+# ---- pictures
+
+
+def _png_chunks(data):
+    assert data[:8] == b"\x89PNG\r\n\x1a\n"
+    at = 8
+    while at < len(data):
+        (length,) = struct.unpack(">I", data[at : at + 4])
+        body = data[at + 4 : at + 8 + length]
+        (check,) = struct.unpack(">I", data[at + 8 + length : at + 12 + length])
+        assert check == zlib.crc32(body)
+        yield body[:4], body[4:]
+        at += 12 + length
+
+
+@pytest.mark.browser
+@pytest.mark.timeout(300)
+def test_every_figure_is_there_in_every_format(pictures):
+    assert pictures.notes == ()
+    expected = {f"{name}.{form}" for name in RACE_FIGURES for form in images.IMAGE_FORMATS}
+    assert set(pictures.files) == expected | {"spec.json", "results.json"}
+
+
+@pytest.mark.browser
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("name", sorted(RACE_FIGURES))
+def test_png_svg_and_pdf_are_what_they_should_be(race, pictures, name):
+    chunks = list(_png_chunks((pictures.directory / f"{name}.png").read_bytes()))
+    width, height = struct.unpack(">II", chunks[0][1][:8])
+    assert width == images.SCALE * webpage.WIDTH
+    assert height > images.SCALE * webpage.HEIGHTS.get(name, webpage.HEIGHT)
+    text = dict(chunks)[b"iTXt"]
+    assert load(text.removeprefix(b"sadam.spec\0\0\0\0\0")) == race.experiment
+
+    root = ElementTree.parse(pictures.directory / f"{name}.svg").getroot()
+    assert root.tag.endswith("svg")
+    (metadata,) = (element for element in root if element.tag.endswith("metadata"))
+    assert load(metadata.text) == race.experiment
+    words = "".join(root.itertext())
+    assert "python -m sadam race --landscape cb2" in words
+
+    pdf = (pictures.directory / f"{name}.pdf").read_bytes()
+    assert pdf.startswith(b"%PDF-")
+    assert b"/FontFile2" in pdf  # fonts are embedded
+    assert b"/ToUnicode" in pdf  # and their letters known: the text can be searched
+    assert pdf.rstrip().endswith(b"%%EOF")
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_browser_that_dies_or_hangs_is_replaced(blow):
+    need_browser()
+    figures = {f"f{i}": go.Figure(go.Scatter(y=[1, 3, 2])) for i in range(4)}
+    struck = []
+
+    def strike():  # as soon as the browser is there
+        while not struck:
+            struck.extend(pid for pid in _own_browsers() if not os.kill(pid, blow))
+            time.sleep(0.02)
+
+    striker = threading.Thread(target=strike, daemon=True)
+    striker.start()
+    done, problems = images.draw(figures, ("svg",), timeout=20)
+    assert struck
+    assert problems == []
+    assert set(done) == {(name, "svg") for name in figures}
+    assert not [pid for pid in struck if Path(f"/proc/{pid}").exists()]
+
+
+def _own_browsers():
+    """Browsers that a worker of this very process started."""
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            command = (entry / "cmdline").read_bytes().split(b"\0")
+            scratch = (entry / "environ").read_bytes().partition(b"TMPDIR=")[2].partition(b"\0")[0]
+            if b"--headless" in command and not any(c.startswith(b"--type") for c in command):
+                worker = _parent(_parent(int(entry.name)))
+                if b"sadam-" in scratch and os.getpid() in (worker, _parent(worker)):
+                    yield int(entry.name)
+        except (OSError, ValueError):
+            continue
+
+
+def _parent(pid):
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def test_without_a_browser_there_is_one_line_and_all_else(race, tmp_path, monkeypatch):
+    monkeypatch.setenv("BROWSER_PATH", "/nowhere/chromium")
+    done = export_race(race, tmp_path / "out", FORMATS)
+    assert done.notes == (images.NO_BROWSER,)
+    assert "apt install chromium" in images.NO_BROWSER
+    assert "figures.html" in done.files
+    assert not [name for name in done.files if name.endswith((".png", ".svg", ".pdf"))]
+
+
+def test_a_browser_that_is_none_is_told_in_one_line(monkeypatch):
+    monkeypatch.setenv("BROWSER_PATH", shutil.which("false"))
+    done, problems = images.draw({"a": go.Figure()}, ("png", "svg"), timeout=30)
+    assert done == {}
+    assert problems == ["the browser ended while drawing a.png, so 2 images are missing"]
+
+
+# ---- all or nothing
+
+
+def _tree(directory):
+    return {
+        str(path.relative_to(directory)): path.read_bytes() if path.is_file() else None
+        for path in directory.rglob("*")
+    }
+
+
+@pytest.mark.parametrize("failure", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+@pytest.mark.parametrize("place", ["page", "write_csv", "write_table", "replace"])
+def test_a_failure_in_the_middle_leaves_nothing(race, tmp_path, monkeypatch, failure, place):
+    (tmp_path / "trajectories.csv").write_text("mine")
+    before = _tree(tmp_path)
+
+    def fail(*_, **__):
+        raise failure
+
+    holder = {
+        "page": webpage,
+        "write_csv": exporting.pa.csv,
+        "write_table": exporting.pa.parquet,
+        "replace": os,
+    }[place]
+    monkeypatch.setattr(holder, place, fail)
+    for directory in (tmp_path, tmp_path / "new" / "deep"):
+        with pytest.raises((ExportError, KeyboardInterrupt)) as caught:
+            export_race(race, directory, ("html", "parquet", "csv"))
+        if isinstance(caught.value, ExportError):
+            assert str(caught.value) == f"cannot write to {directory}: No space left on device"
+    assert _tree(tmp_path) == before
+
+
+def test_a_full_disk_leaves_nothing(tmp_path):
+    """Really: writes fail for lack of room (a limit on the size of files) part of the way."""
+    out = tmp_path / "out"
+    limit = (100_000, 100_000)
+    ended = subprocess.run(
+        [sys.executable, "-m", "sadam", "race", "--out", str(out), "--formats", "parquet,csv"],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[2],
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit),
+    )
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(f"sadam: cannot write to {out}: ")
+    assert ended.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_files_of_the_same_name_are_replaced_and_others_left(race, tmp_path):
+    (tmp_path / "spec.json").write_text("old")
+    (tmp_path / "notes.txt").write_text("mine")
+    export_race(race, tmp_path, ("csv",))
+    assert load((tmp_path / "spec.json").read_text()) == race.experiment
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+    assert sorted(os.listdir(tmp_path)) == [
+        "notes.txt",
+        "results.json",
+        "spec.json",
+        "trajectories.csv",
+    ]
+
+
+def test_a_directory_in_the_way_is_told_and_nothing_written(race, tmp_path):
+    (tmp_path / "trajectories.csv").mkdir()
+    with pytest.raises(ExportError, match=r"trajectories\.csv: a directory has that name"):
+        export_race(race, tmp_path, ("csv",))
+    assert os.listdir(tmp_path) == ["trajectories.csv"]
+
+
+@pytest.mark.parametrize("below", [".", "deep/er"])
+def test_a_file_in_the_way_is_told(race, tmp_path, below):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(ExportError, match="it is not a directory"):
+        export_race(race, tmp_path / "file" / below, ("csv",))
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_an_unknown_format_is_told_the_nearest(race, tmp_path):
+    with pytest.raises(ExportError, match="unknown format 'pgn': did you mean 'png'"):
+        export_race(race, tmp_path / "out", ("pgn",))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_long_command_is_broken_and_cut():
+    short = webpage.caption_lines("python -m sadam race --seed 0")
+    assert short == ["python -m sadam race --seed 0"]
+    long = webpage.caption_lines("python -m sadam race " + "--start=1,2 " * 200)
+    assert len(long) == webpage.CAPTION_LINES
+    assert "spec.json" in long[-1]
+    assert max(map(len, long)) <= 145
