@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 import torch
 
@@ -80,7 +81,7 @@ def results_table(race: Race) -> pd.DataFrame:
         }
         rows.append(
             {"rule": label, "title": style_of(label, race.rules[label]).title}
-            | {name: float(value.quantile(0.5)) for name, value in numbers.items()}
+            | {name: _median(value) for name, value in numbers.items()}
             | {
                 "evaluations": track.evaluations * track.steps,
                 "diverged": len(left),
@@ -88,6 +89,10 @@ def results_table(race: Race) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows).sort_values("final_gap", kind="stable", ignore_index=True)
+
+
+def _median(over_starts: torch.Tensor) -> float:
+    return float(np.median(over_starts.numpy()))  # unlike torch's, defined at infinity
 
 
 def last_steps(race: Race) -> int:
@@ -126,26 +131,25 @@ def _rival(race: Race, standing: pd.DataFrame) -> pd.Series | None:
 
 def _compare(race: Race, best: pd.Series, rival: pd.Series) -> str:
     turns = {
-        label: 100 * float(_tail_conflicts(race, label).quantile(0.5))
-        for label in (best.name, rival.name)
+        label: 100 * _median(_tail_conflicts(race, label)) for label in (best.name, rival.name)
     }
-    n = last_steps(race)
     text = (
-        f"In the last {n} steps the gradient turned back on itself in "
-        f"**{turns[rival.name]:.0f} %** of {rival['title']}'s steps and in "
-        f"**{turns[best.name]:.0f} %** of {best['title']}'s"
+        f"Over the last {last_steps(race)} steps f swings by "
+        f"**{_number(rival['tail_amplitude'])}** under {rival['title']}, whose gradient turns back "
+        f"on itself in {turns[rival.name]:.0f} % of steps, and by "
+        f"**{_number(best['tail_amplitude'])}** under {best['title']} ({turns[best.name]:.0f} %)"
     )
     if rival["final_gap"] <= best["final_gap"]:
-        return f"{text}; both ended {_number(best['final_gap'])} above the minimum."
+        return f"{text}; both end {_number(best['final_gap'])} above the minimum."
     if best["final_gap"] <= 0:
         return (
-            f"{text}; {best['title']} ended at the minimum itself, {rival['title']} "
+            f"{text}; {best['title']} ends at the minimum itself, {rival['title']} "
             f"{_number(rival['final_gap'])} above it."
         )
     factor = rival["final_gap"] / best["final_gap"]
     closer = f"{factor:.2g}" if factor < 10 else f"{factor:,.0f}"
     return (
-        f"{text}; {best['title']} ended **{closer} times closer** to the minimum "
+        f"{text}; {best['title']} ends **{closer} times closer** to the minimum "
         f"({_number(best['final_gap'])} against {_number(rival['final_gap'])})."
     )
 

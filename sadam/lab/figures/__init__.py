@@ -8,7 +8,7 @@ from types import MappingProxyType
 import plotly.graph_objects as go
 
 from sadam.lab.figures.curves import chattering, gap_by_evaluations, gap_by_step, instability
-from sadam.lab.figures.paths import trajectory_map, trajectory_surface
+from sadam.lab.figures.paths import trajectory_map, trajectory_surface, window_of
 from sadam.lab.race import Race
 
 RACE_FIGURES: Mapping[str, Callable[[Race], go.Figure]] = MappingProxyType(
@@ -22,3 +22,14 @@ RACE_FIGURES: Mapping[str, Callable[[Race], go.Figure]] = MappingProxyType(
     }
 )
 """Every figure of a race by the name its files get."""
+
+__all__ = [
+    "RACE_FIGURES",
+    "chattering",
+    "gap_by_evaluations",
+    "gap_by_step",
+    "instability",
+    "trajectory_map",
+    "trajectory_surface",
+    "window_of",
+]

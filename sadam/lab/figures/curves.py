@@ -14,7 +14,7 @@ from sadam.engine import Trajectories
 from sadam.lab.race import Race
 from sadam.lab.style import Style, style_of
 
-FLOOR = 1e-16  # below it a gap is rounding: drawn here on the log axis
+FLOOR, CEILING = 1e-16, 1e30  # gaps are drawn between: rounding below, runaways above
 MOST_BINS = 1000  # columns of a barcode; longer runs show shares
 Array = NDArray[np.float64]
 
@@ -65,11 +65,11 @@ def _band(label: str, style: Style, x: Array, low: Array, high: Array) -> go.Sca
 
 
 def _moving_quantiles(values: Array, window: int) -> Array:
-    """Least, median and largest value over a centred window: ``(n,) -> (3, n)``."""
+    """Tenth, half and nine tenths of the values in a centred window: ``(n,) -> (3, n)``."""
     half = window // 2
     padded = np.pad(values, half, mode="edge")
     views = np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1)
-    return np.stack([views.min(axis=-1), np.median(views, axis=-1), views.max(axis=-1)])
+    return np.quantile(views, [0.1, 0.5, 0.9], axis=-1)
 
 
 def _gap_figure(race: Race, by_evaluations: bool) -> go.Figure:
@@ -77,8 +77,8 @@ def _gap_figure(race: Race, by_evaluations: bool) -> go.Figure:
     steps = np.arange(race.experiment.steps + 1)
     one_start = len(race.experiment.starts) == 1
     for label, style, track in _styled(race):
-        gap = np.maximum(track.values.numpy() - race.reference, FLOOR)
-        if one_start:  # dense chattering overplots: a band from trough to crest, the median in it
+        gap = np.clip(track.values.numpy() - race.reference, FLOOR, CEILING)
+        if one_start:  # dense chattering overplots: a band, the median in it
             low, middle, high = _moving_quantiles(
                 gap[:, 0], smoothing_window(race.experiment.steps)
             )
@@ -98,7 +98,7 @@ def _gap_figure(race: Race, by_evaluations: bool) -> go.Figure:
 
 
 def gap_by_step(race: Race) -> go.Figure:
-    """``f - f*`` against the step, log scale: moving median in a band from trough to crest.
+    """``f - f*`` against the step, log scale: moving median in the band of its middle 80 %.
 
     With several starts: the median over them in its interquartile band.
     """

@@ -1,0 +1,26 @@
+"""S-Adam Lab in the browser: ``streamlit run app.py``."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from pages.shared.stage import serve_assets
+
+HERE = Path(__file__).parent
+
+# Before st.navigation: with an icon of our own the browser asks no other host for one.
+st.set_page_config(
+    page_title="S-Adam Lab",
+    page_icon=str(HERE / "pages/shared/icon.svg"),
+    layout="wide",
+    menu_items={
+        "About": "Watch, measure and judge optimizers on non-smooth functions. "
+        "Method: Xu, She, Jin, Wang, ICML 2026, arXiv:2605.29547."
+    },
+)
+st.logo(str(HERE / "pages/shared/icon.svg"), size="large")
+serve_assets()
+page = st.navigation(
+    [st.Page(HERE / "pages/race.py", title="Race", icon=":material/conversion_path:", default=True)]
+)
+page.run()

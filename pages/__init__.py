@@ -1,0 +1,1 @@
+"""The pages of the app; helpers they share are in pages/shared."""

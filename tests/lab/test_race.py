@@ -1,0 +1,82 @@
+"""A race's table and sentence against numbers computed here from its trajectories."""
+
+import math
+
+import numpy as np
+import pytest
+
+from sadam.lab.experiment import Experiment
+from sadam.lab.race import results_table, run_race, sentence
+from sadam.rules import RULES
+
+
+def race(landscape="crescent", keys=("adam", "s-adam-two-sided"), lr=0.1, **spec):
+    rules = tuple((key, RULES[key](lr=lr)) for key in keys)
+    return run_race(Experiment(landscape=landscape, rules=rules, **spec))
+
+
+def test_table_is_what_the_trajectories_say():
+    result = race(steps=200, starts=((-1.5, 2.0), (1.0, 1.0), (0.5, 0.5)))
+    table = results_table(result).set_index("rule")
+    for label, track in result.trajectories.items():
+        f, x, g = (a.numpy() for a in (track.values, track.points, track.grads))
+        row = table.loc[label]
+        assert row["final_gap"] == pytest.approx(np.median(np.median(np.sort(f[-20:], 0)[9:10], 0)))
+        assert row["best_gap"] == pytest.approx(np.median(f.min(0)))
+        turned = (g[1:] * g[:-1]).sum(-1) < 0
+        assert row["conflict_rate"] == pytest.approx(np.median(turned.mean(0)))
+        steps = np.diff(x, axis=0)
+        straight = np.linalg.norm(x[-1] - x[0], axis=-1) / np.linalg.norm(steps, axis=-1).sum(0)
+        assert row["path_efficiency"] == pytest.approx(np.median(straight))
+        assert row["mean_brake"] == pytest.approx(np.median(track.brake.numpy().mean(0)))
+        assert row["evaluations"] == 200 * {"adam": 2, "s-adam-two-sided": 6}[label]
+        circle = np.sign(x[..., 0] ** 2 + (x[..., 1] - 1) ** 2 - 1)
+        assert row["kink_crossings"] == pytest.approx(
+            np.median((circle[1:] * circle[:-1] < 0).mean(0)), abs=0.006
+        )
+    assert list(table["final_gap"]) == sorted(table["final_gap"])
+
+
+def test_sentence_compares_the_best_with_adam():
+    result = race()
+    table = results_table(result).set_index("rule")
+    factor = table.loc["adam", "final_gap"] / table.loc["s-adam-two-sided", "final_gap"]
+    said = sentence(result)
+    assert factor > 1
+    assert f"**{factor:,.0f} times closer**" in said
+    assert f"{table.loc['adam', 'tail_amplitude']:.3g}" in said
+    assert "50 steps" in said
+
+
+def test_sentence_says_who_left_and_when():
+    rules = (("adam", RULES["adam"](lr=0.05)), ("sgd", RULES["sgd"](lr=10.0)))
+    result = run_race(Experiment(landscape="cb2", rules=rules))
+    at = int(result.trajectories["sgd"].diverged_at[0])
+    assert f"SGD left the finite numbers at step {at}" in sentence(result)
+    table = results_table(result).set_index("rule")
+    assert table.loc["sgd", "final_gap"] == math.inf
+    assert table.loc["sgd", "diverged_at"] == at
+    assert table.loc["adam", "diverged"] == 0
+
+
+def test_everyone_may_diverge():
+    said = sentence(race("cb2", ("sgd",), lr=10.0))
+    assert said.startswith("SGD left the finite numbers at step")
+
+
+def test_alone_there_is_nobody_to_compare_with():
+    said = sentence(race(keys=("adam",)))
+    assert "times" not in said
+    assert "above f*" in said
+
+
+def test_the_same_spec_gives_the_same_numbers():
+    spec = Experiment(seed=3, steps=120)
+    one, two = run_race(spec), run_race(Experiment.from_json(spec.to_json()))
+    assert results_table(one).equals(results_table(two))
+
+
+def test_composite_landscapes_use_their_own_proximal_map():
+    rules = (("prox-sgd", RULES["prox-sgd"](lr=0.1, momentum=0.0)),)
+    result = run_race(Experiment(landscape="lasso", rules=rules))
+    assert result.trajectories["prox-sgd"].points[-1, 0, 1] == 0

@@ -1,0 +1,127 @@
+"""The Race page without a browser: every control reaches the experiment, errors are sentences."""
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from landscapes import CATALOGUE
+from sadam.lab.experiment import PAPER_RULES, load
+
+APP = str(Path(__file__).parents[2] / "app.py")
+
+
+@pytest.fixture
+def app():
+    test = AppTest.from_file(APP, default_timeout=60).run()
+    assert not test.exception
+    return test
+
+
+def spec(app):
+    """The experiment on screen, from the code the page shows for it."""
+    python = next(c.value for c in app.code if c.language == "python")
+    return load(python.split("'''")[1])
+
+
+def rerun(app):
+    app.run()
+    assert not app.exception
+    return app
+
+
+def test_it_opens_on_a_drawn_race(app):
+    assert [label for label, _ in spec(app).rules] == sorted(
+        PAPER_RULES, key=["adam", "adamw", "prox-sgd", "s-adam", "s-adam-two-sided"].index
+    )
+    assert not CATALOGUE[spec(app).landscape].convex
+    (table,) = app.dataframe
+    assert len(table.value) == 5
+    assert table.value["final_gap"].is_monotonic_increasing
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "read"),
+    [
+        ("lr", 0.05, lambda s: dict(s.rules)["adam"].lr),
+        ("lr_sgd", 0.01, lambda s: dict(s.rules)["prox-sgd"].lr),
+        ("radius", 0.05, lambda s: dict(s.rules)["s-adam"].radius),
+        ("num_probes", 5, lambda s: dict(s.rules)["s-adam-two-sided"].num_probes),
+        ("damping_one", 1.0, lambda s: dict(s.rules)["s-adam"].damping),
+        ("damping_two", 0.5, lambda s: dict(s.rules)["s-adam-two-sided"].damping),
+        ("steps", 100, lambda s: s.steps),
+        ("seed", 7, lambda s: s.seed),
+        ("schedule", "cosine", lambda s: s.schedule),
+        ("beta1", 0.5, lambda s: dict(s.rules)["adamw"].betas[0]),
+        ("beta2", 0.9, lambda s: dict(s.rules)["adamw"].betas[1]),
+        ("weight_decay", 0.1, lambda s: dict(s.rules)["s-adam"].weight_decay),
+        ("momentum", 0.5, lambda s: dict(s.rules)["prox-sgd"].momentum),
+        ("l1", 0.1, lambda s: dict(s.rules)["prox-sgd"].l1),
+        ("start_x", 0.25, lambda s: s.starts[0][0]),
+        ("start_y", -0.5, lambda s: s.starts[0][1]),
+    ],
+)
+def test_every_control_reaches_the_experiment(app, name, value, read):
+    assert read(spec(app)) != value
+    app.session_state[name] = value
+    assert read(spec(rerun(app))) == value
+
+
+def test_choosing_a_landscape_moves_the_start(app):
+    app.selectbox(key="landscape").select("cb2")
+    now = spec(rerun(app))
+    assert now.landscape == "cb2"
+    assert now.starts == (CATALOGUE["cb2"].start,)
+
+
+@pytest.mark.parametrize("key", CATALOGUE)
+def test_every_landscape_can_be_shown(app, key):
+    app.session_state["landscape"] = key
+    assert spec(rerun(app)).landscape == key
+
+
+def test_the_list_holds_the_catalogue_group_by_group(app):
+    options = app.selectbox(key="landscape").options
+    assert len(options) == len(CATALOGUE)
+    groups = [next(g for g in ("kinked", "smooth", "stepped") if g in o) for o in options]
+    assert groups == sorted(groups, key=["kinked", "smooth", "stepped"].index)
+
+
+def test_views(app):
+    app.session_state["view"] = "Surface"
+    app.session_state["frame"] = "Paths"
+    app.session_state["cost"] = "Evaluations"
+    rerun(app)
+
+
+def test_no_optimizer_is_met_with_a_sentence(app):
+    app.session_state["rules"] = []
+    rerun(app)
+    (error,) = app.error
+    assert "rule" in error.value
+    assert "Traceback" not in error.value
+
+
+def test_a_race_too_large_names_the_cap(app):
+    app.session_state["steps"] = 20_000
+    app.session_state["num_probes"] = 32
+    app.session_state["rules"] = list(PAPER_RULES)
+    rerun(app)
+
+
+def test_reset_restores_the_first_picture(app):
+    first = spec(app)
+    for name, value in {"lr": 0.05, "steps": 100, "landscape": "cb2"}.items():
+        app.session_state[name] = value
+    assert spec(rerun(app)) != first
+    next(b for b in app.button if "Reset" in b.label).click()
+    assert spec(rerun(app)) == first
+
+
+def test_a_diverging_rule_is_named(app):
+    app.session_state["landscape"] = "cb2"
+    app.session_state["lr_sgd"] = 10.0
+    rerun(app)
+    (table,) = app.dataframe
+    row = table.value.set_index("title").loc["Prox-SGD"]
+    assert row["diverged"].startswith("at step")
