@@ -86,7 +86,7 @@ class Panel {
   #sketch() {
     const full = this.plot._fullLayout;
     if (!full || !this.own) return;
-    const { hidden, theme } = this.stage;
+    const { hidden } = this.stage;
     const ctx = sharpContext(this.picture, full.width, full.height);
     const { l, t, w, h } = full._size;
     ctx.beginPath();
@@ -101,23 +101,14 @@ class Panel {
       grid.paint(colour ? [...scale.slice(0, -1), [1, colour]] : scale);
       grid.draw(ctx, full.xaxis, full.yaxis);
     }
-    ctx.lineJoin = "round";
     for (const { trace, rule, x, y } of this.lines) {
       if (hidden.has(rule)) continue;
-      const width = trace.line?.width ?? 2;
-      ctx.beginPath();
-      let pen = false;
-      for (let i = 0; i < x.length; i++) {
-        const [px, py] = [onAxis(full.xaxis, x[i]), onAxis(full.yaxis, y[i])];
-        const ok = Number.isFinite(px) && Number.isFinite(py);
-        if (ok) ctx[pen ? "lineTo" : "moveTo"](px, Math.max(-1e4, Math.min(1e4, py)));
-        pen = ok;
-      }
-      ctx.setLineDash(dashOf(trace.line?.dash, width));
-      ctx.lineWidth = width;
       ctx.globalAlpha = trace.opacity ?? 1;
-      ctx.strokeStyle = this.#colour(trace) ?? theme.text;
-      ctx.stroke();
+      ctx.strokeStyle = this.#colour(trace);
+      const px = Float32Array.from(x, (v) => onAxis(full.xaxis, v));
+      const py = Float32Array.from(y, (v) => Math.max(-1e4, Math.min(1e4, onAxis(full.yaxis, v))));
+      const line = measureLine({ px, py, width: trace.line?.width ?? 2, dash: trace.line?.dash });
+      strokeLine(ctx, line, 0, px.length - 1);
     }
     ctx.restore();
   }
@@ -156,7 +147,7 @@ class Panel {
       if (!Number.isFinite(y) || y < t - 1 || y > t + h + 1) continue;
       ctx.beginPath();
       ctx.arc(at, y, 3, 0, 2 * Math.PI);
-      ctx.fillStyle = this.#colour(line.trace) ?? theme.text;
+      ctx.fillStyle = this.#colour(line.trace);
       ctx.strokeStyle = theme.background;
       ctx.lineWidth = 2;
       ctx.stroke();

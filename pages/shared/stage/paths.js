@@ -12,10 +12,14 @@ function readPath(trace) {
   };
 }
 
+const FRESH = 40; // steps behind the play head that are drawn at full strength
+
 class PathLayer {
   constructor() {
     this.canvas = make("canvas", { class: "overlay", "aria-hidden": "true" });
     this.floor = make("canvas", { class: "overlay", "aria-hidden": "true" }); // below Plotly's lines
+    this.full = document.createElement("canvas"); // all steps, drawn once
+    this.trail = document.createElement("canvas"); // the steps behind the play head
     this.grids = [];
     this.paths = [];
     this.marks = [];
@@ -44,7 +48,9 @@ class PathLayer {
     for (const p of this.paths) {
       p.px = Float32Array.from(p.x, (v) => far(onAxis(xaxis, v)));
       p.py = Float32Array.from(p.y, (v) => far(onAxis(yaxis, v)));
+      measureLine(p);
     }
+    this.known = null;
   }
 
   /** Draw the ground with a colour scale (or each heatmap's own). */
@@ -70,23 +76,22 @@ class PathLayer {
     ctx.beginPath();
     ctx.rect(left, top, width, height);
     ctx.clip();
-    ctx.lineJoin = "round";
     this.#marks(ctx, theme);
     const shown = this.paths.filter((p) => !hidden.has(p.rule));
-    for (const p of shown) {
-      const colour = colorFor(p.trace, theme);
-      const away = lit && lit !== p.rule;
-      const last = p.px.length - 1;
-      if (head >= last) {
-        this.#stroke(ctx, p, 0, last, colour, away ? 0.1 : 0.82);
-      } else {
-        this.#stroke(ctx, p, 0, last, colour, away ? 0.05 : 0.16);
-        if (!away) {
-          const fresh = Math.max(0, Math.floor(head) - 40);
-          this.#stroke(ctx, p, 0, fresh, colour, 0.5);
-          this.#stroke(ctx, p, fresh, head, colour, 1);
-        } else this.#stroke(ctx, p, 0, head, colour, 0.15);
-      }
+    const state = JSON.stringify([theme.dark, lit, [...hidden]]);
+    if (state !== this.known) {
+      this.known = state;
+      const brush = this.#fresh(this.full);
+      for (const p of shown) this.#stroke(brush, p, 0, p.px.length - 1, theme, lit);
+      this.trailed = Infinity; // the trail is of another picture
+    }
+    if (head === Infinity) this.#lay(ctx, this.full, 0.86);
+    else {
+      const fresh = Math.max(0, Math.floor(head) - FRESH);
+      this.#trail(shown, fresh, theme, lit);
+      this.#lay(ctx, this.full, 0.16);
+      this.#lay(ctx, this.trail, 0.5);
+      for (const p of shown) this.#stroke(ctx, p, fresh, Math.min(head, p.px.length - 1), theme, lit);
     }
     for (const p of shown) {
       const [x, y] = this.#at(p, head);
@@ -113,26 +118,31 @@ class PathLayer {
     return best;
   }
 
-  #stroke(ctx, p, from, to, colour, alpha) {
-    if (to <= from) return;
-    const { px, py } = p;
+  #stroke(ctx, p, from, to, theme, lit) {
+    ctx.strokeStyle = colorFor(p.trace, theme);
+    ctx.globalAlpha = lit && lit !== p.rule ? 0.12 : 1;
+    strokeLine(ctx, p, from, to);
+    ctx.globalAlpha = 1;
+  }
+
+  /** Bring the picture of all steps before `to` up to date; playing forward adds to it. */
+  #trail(shown, to, theme, lit) {
+    if (to === this.trailed) return;
+    const brush = to > this.trailed ? this.trail.getContext("2d") : this.#fresh(this.trail);
+    const from = to > this.trailed ? this.trailed : 0;
+    for (const p of shown) this.#stroke(brush, p, from, Math.min(to, p.px.length - 1), theme, lit);
+    this.trailed = to;
+  }
+
+  #fresh(canvas) {
+    const ctx = sharpContext(canvas, ...this.size);
     ctx.beginPath();
-    let pen = false;
-    for (let i = from; i <= to; i++) {
-      const ok = Number.isFinite(px[i]) && Number.isFinite(py[i]);
-      if (ok) ctx[pen ? "lineTo" : "moveTo"](px[i], py[i]);
-      pen = ok;
-    }
-    const [hx, hy] = this.#at(p, to);
-    if (pen && to % 1 && Number.isFinite(hx + hy)) ctx.lineTo(hx, hy);
-    const dash = dashOf(p.dash, p.width);
-    ctx.setLineDash(dash);
-    ctx.lineCap = dash.length ? "butt" : "round";
-    ctx.lineWidth = p.width;
-    ctx.strokeStyle = colour;
+    return ctx;
+  }
+
+  #lay(ctx, canvas, alpha) {
     ctx.globalAlpha = alpha;
-    ctx.stroke();
-    ctx.setLineDash([]);
+    ctx.drawImage(canvas, 0, 0, ...this.size);
     ctx.globalAlpha = 1;
   }
 

@@ -156,6 +156,61 @@ function fromAxis(axis, pixel) {
   return axis.type === "log" ? 10 ** v : v;
 }
 
+const CHUNK = 32; // steps that are judged together
+
+/**
+ * Measure a line given in pixels: how far it has run at each point, and where it runs to and fro.
+ * Chattering is drawn as a solid hair line: readable, and twenty times faster to paint without a
+ * graphics card than one wide stroke that overlaps itself.
+ */
+function measureLine(line) {
+  const { px, py } = line;
+  line.run = new Float32Array(px.length);
+  line.dense = [];
+  for (let start = 0; start < px.length; start += CHUNK) {
+    const stop = Math.min(px.length - 1, start + CHUNK);
+    let [left, right, top, bottom] = [px[start], px[start], py[start], py[start]];
+    for (let i = start + 1; i <= stop; i++) {
+      line.run[i] = line.run[i - 1] + (Math.hypot(px[i] - px[i - 1], py[i] - py[i - 1]) || 0);
+      left = Math.min(left, px[i]);
+      right = Math.max(right, px[i]);
+      top = Math.min(top, py[i]);
+      bottom = Math.max(bottom, py[i]);
+    }
+    const length = line.run[stop] - line.run[start];
+    line.dense.push(length > 24 && length > 3.5 * Math.hypot(right - left, bottom - top));
+  }
+  return line;
+}
+
+/** Stroke points from..to of a measured line; `to` may lie between two points, `from` not. */
+function strokeLine(ctx, { px, py, run, dense, width, dash }, from, to) {
+  const thin = 1 / (window.devicePixelRatio || 1);
+  const lengths = dashOf(dash, width);
+  const whole = Math.floor(to);
+  ctx.lineJoin = "miter";
+  ctx.miterLimit = 2;
+  for (let start = from; start < to; ) {
+    const chunk = Math.floor(start / CHUNK);
+    const stop = Math.min(whole, (chunk + 1) * CHUNK);
+    let pen = false;
+    ctx.beginPath();
+    for (let i = start; i <= stop; i++) {
+      const ok = Number.isFinite(px[i]) && Number.isFinite(py[i]);
+      if (ok) ctx[pen ? "lineTo" : "moveTo"](px[i], py[i]);
+      pen = ok;
+    }
+    const t = stop === whole && (chunk + 1) * CHUNK > whole ? to - whole : 0;
+    if (pen && t) ctx.lineTo(px[whole] + t * (px[whole + 1] - px[whole]), py[whole] + t * (py[whole + 1] - py[whole]));
+    ctx.setLineDash(dense[chunk] ? [] : lengths);
+    ctx.lineDashOffset = run[start];
+    ctx.lineWidth = dense[chunk] ? thin : width;
+    ctx.stroke();
+    start = t || stop === start ? to : stop;
+  }
+  ctx.setLineDash([]);
+}
+
 /** An element with attributes and children; text is always text. */
 function make(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
