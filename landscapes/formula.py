@@ -21,7 +21,7 @@ from torch import Tensor
 from landscapes.base import Objective
 from landscapes.derivatives import adjoints
 from landscapes.expressions import Node
-from landscapes.kinks import candidates
+from landscapes.kinks import kink_candidates
 from landscapes.latex import latex
 from landscapes.lowering import lower
 from landscapes.syntax import (
@@ -123,7 +123,7 @@ class Formula:
         :func:`landscapes.kinks.real_kinks` keeps those that are not.
         """
         graph, root = lower(self.text, parse(self.text), self.parameters)
-        return tuple(Kink(self, i, node) for i, node in enumerate(candidates(graph, root)))
+        return tuple(Kink(self, i, node) for i, node in enumerate(kink_candidates(graph, root)))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Formula) and self._key() == other._key()

@@ -19,7 +19,7 @@ _SECTIONS, _ROUNDS = 64, 5  # from the width of a cell down to 1e-9 of it
 _STEPS = ("sign", "floor", "round")
 
 
-def candidates(graph: Graph, root: Node) -> list[Node]:
+def kink_candidates(graph: Graph, root: Node) -> list[Node]:
     """Return functions whose zero sets hold every place where ``root`` may not be differentiable.
 
     Each is NaN where the operation it comes from is hidden: where the derivative of ``root`` with
@@ -77,7 +77,7 @@ def _boundaries(graph: Graph, condition: Node, visible: Node) -> Iterator[tuple[
 
 def real_kinks(
     objective: DifferentiableObjective,
-    functions: Sequence[Objective],
+    candidates: Sequence[Objective],
     window: tuple[Point, Point],
 ) -> tuple[Objective, ...]:
     """Keep the functions on whose zero set the objective's value or gradient really jumps.
@@ -88,7 +88,7 @@ def real_kinks(
 
     Args:
         objective: The function in question.
-        functions: Candidates, NaN where they do not apply.
+        candidates: Functions whose zero sets are in question, NaN where they do not apply.
         window: ``((x_min, x_max), (y_min, y_max))``.
 
     Returns:
@@ -100,7 +100,7 @@ def real_kinks(
     ticks = torch.arange(_GRID, dtype=torch.float64)
     ticks = torch.meshgrid((ticks + 0.4567) / _GRID, (ticks + 0.2931) / _GRID, indexing="ij")
     grid = torch.tensor([x0, y0], dtype=torch.float64) + size * torch.stack(ticks, -1)
-    return tuple(u for u in functions if _jumps(objective, *_zeros(u, grid), size))
+    return tuple(u for u in candidates if _jumps(objective, *_zeros(u, grid), size))
 
 
 def _zeros(u: Objective, grid: Tensor) -> tuple[Tensor, Tensor]:
