@@ -13,6 +13,7 @@ st.set_page_config(
     page_title="S-Adam Lab",
     page_icon=str(HERE / "pages/shared/icon.svg"),
     layout="wide",
+    initial_sidebar_state=320,
     menu_items={
         "About": "Watch, measure and judge optimizers on non-smooth functions. "
         "Method: Xu, She, Jin, Wang, ICML 2026, arXiv:2605.29547."
@@ -20,6 +21,7 @@ st.set_page_config(
 )
 st.logo(str(HERE / "pages/shared/icon.svg"), size="large")
 serve_assets()
+st.html("<style>.stMainBlockContainer { padding-top: 2.75rem; padding-bottom: 3rem; }</style>")
 page = st.navigation(
     [st.Page(HERE / "pages/race.py", title="Race", icon=":material/conversion_path:", default=True)]
 )

@@ -14,12 +14,13 @@ from pages.shared.stage import stage  # noqa: E402
 from sadam.lab.codec import SpecError  # noqa: E402
 from sadam.lab.experiment import Experiment  # noqa: E402
 from sadam.lab.figures import (  # noqa: E402
-    chattering,
+    brake_curves,
     gap_by_evaluations,
     gap_by_step,
-    instability,
+    lgi_curves,
     trajectory_map,
     trajectory_surface,
+    turn_strips,
     window_of,
 )
 from sadam.lab.race import Race, results_table, run_race, sentence  # noqa: E402
@@ -101,7 +102,7 @@ def show(race: Race) -> None:
     window = window_of(race, follow)
     stage(
         drawn,
-        [gap(race), instability(race, estimator), chattering(race)],
+        [gap(race), lgi_curves(race, estimator), brake_curves(race), turn_strips(race)],
         key="race_surface" if surface else "race_map",
         steps=race.experiment.steps,
         ground_stamp=f"{race.landscape.name} {window}",

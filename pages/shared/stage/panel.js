@@ -1,9 +1,12 @@
 // A panel beside the map: Plotly draws axes, we draw the lines and the play head.
 
-/** Whether we can draw a trace ourselves; anything richer is left to Plotly. */
+/** Whether we can draw a trace ourselves (a line, or a band filled to itself); the rest is Plotly's. */
 const isLine = (t) =>
-  (t.type ?? "scatter") === "scatter" && t.mode === "lines" && !t.fill && !t.xaxis && !t.yaxis
+  (t.type ?? "scatter") === "scatter" && t.mode === "lines" && [undefined, "none", "toself"].includes(t.fill)
   && (t.line?.shape ?? "linear") === "linear";
+
+/** The name in a layout of an axis that a trace calls "x2". */
+const axisName = (trace, letter) => `${letter}axis${(trace[`${letter}axis`] ?? letter).slice(1)}`;
 
 class Panel {
   /** @param stage what a panel may ask for: seek, preview, theme, hidden, colours, tell. */
@@ -37,12 +40,18 @@ class Panel {
     this.title.hidden = !title;
     this.plot.setAttribute("role", "img");
     this.plot.setAttribute("aria-label", title || "Panel");
-    this.own = this.follows && data.every((t) => isLine(t) || isGrid(t));
-    this.grids = this.own ? data.filter(isGrid).map((t) => new Grid(t)) : [];
-    this.lines = data
-      .filter((t) => (t.type ?? "scatter") === "scatter" && (this.own || t.meta?.rule != null))
+    this.patches = {};
+    const traces = data.map((t) => this.#numbered(t));
+    this.own = this.follows && traces.every((t) => isLine(t) || isGrid(t));
+    this.grids = this.own ? traces.filter(isGrid).map((t) => new Grid(t)) : [];
+    const lines = traces
+      .filter((t) => isLine(t) && (this.own || t.meta?.rule != null))
       .map((t) => ({ trace: t, rule: t.meta?.rule, x: flat(t.x), y: flat(t.y) }));
-    this.ranges = this.own ? { xaxis: this.#range("x"), yaxis: this.#range("y") } : {};
+    this.bands = lines.filter((l) => l.trace.fill === "toself");
+    this.lines = lines.filter((l) => !this.bands.includes(l));
+    if (this.own) this.#findRanges(traces);
+    const names = Object.values(this.patches).flatMap((p) => p.ticktext ?? []);
+    this.left = Math.max(50, layout.meta?.margin?.l ?? 0, ...names.map((n) => 14 + 6.1 * n.length));
     return true;
   }
 
@@ -53,14 +62,14 @@ class Panel {
     if (!this.figure || width < 40 || height < 40) return;
     const { layout } = this.figure;
     const given = { ...layout };
-    for (const [name, range] of Object.entries(this.ranges))
-      given[name] = { ...this.#ticks(layout[name], range), ...layout[name], range, autorange: false };
+    for (const [name, patch] of Object.entries(this.patches)) given[name] = { ...this.#ticks(layout[name], patch.range), ...layout[name], ...patch };
+    const titled = Object.keys(given).some((k) => k.startsWith("xaxis") && titleOf(given[k]).text);
     const dressed = dressLayout(given, theme, {
       width, height, showlegend: false, dragmode: false, hovermode: this.follows ? false : "closest",
-      margin: { l: left, r: 10, t: 6, b: titleOf(layout.xaxis).text ? 38 : 22, ...layout.meta?.margin, ...(this.follows && { l: left }) },
+      margin: { l: left, r: 10, t: 6, b: titled ? 38 : 22, ...layout.meta?.margin, ...(this.follows && { l: left }) },
       uirevision: JSON.stringify([layout.xaxis?.range, layout.yaxis?.range]),
     });
-    const data = this.own ? [{ type: "scatter", x: [null], y: [null], hoverinfo: "skip" }] : this.figure.data.map((t) => this.#dress(t));
+    const data = this.own ? this.empty : this.figure.data.map((t) => this.#dress(t));
     const state = JSON.stringify(this.own ? dressed : [dressed, this.stamp, [...this.stage.hidden]]);
     if (state !== this.state) {
       this.state = state;
@@ -88,28 +97,42 @@ class Panel {
     if (!full || !this.own) return;
     const { hidden } = this.stage;
     const ctx = sharpContext(this.picture, full.width, full.height);
-    const { l, t, w, h } = full._size;
-    ctx.beginPath();
-    ctx.rect(l, t, w, h);
-    ctx.save();
-    ctx.clip();
     for (const grid of this.grids) {
       const { rule } = grid.trace.meta ?? {};
       if (hidden.has(rule)) continue;
       const scale = grid.trace.colorscale;
       const colour = this.stage.colours.get(rule);
-      grid.paint(colour ? [...scale.slice(0, -1), [1, colour]] : scale);
-      grid.draw(ctx, full.xaxis, full.yaxis);
+      if (colour) {
+        const clear = rgba(scale[0][1])[3] === 0 && `rgba(${rgba(colour).slice(0, 3)},0)`;
+        grid.paint([[0, clear || scale[0][1]], ...scale.slice(1, -1), [1, colour]]);
+      } else grid.paint(scale);
+      this.#inside(ctx, full, grid.trace, (xaxis, yaxis) => grid.draw(ctx, xaxis, yaxis));
     }
-    for (const { trace, rule, x, y } of this.lines) {
+    for (const { trace, rule, x, y } of [...this.bands, ...this.lines]) {
       if (hidden.has(rule)) continue;
       ctx.globalAlpha = trace.opacity ?? 1;
-      ctx.strokeStyle = this.#colour(trace);
-      const px = Float32Array.from(x, (v) => onAxis(full.xaxis, v));
-      const py = Float32Array.from(y, (v) => Math.max(-1e4, Math.min(1e4, onAxis(full.yaxis, v))));
-      const line = measureLine({ px, py, width: trace.line?.width ?? 2, dash: trace.line?.dash });
-      strokeLine(ctx, line, 0, px.length - 1);
+      ctx.fillStyle = ctx.strokeStyle = this.#colour(trace);
+      this.#inside(ctx, full, trace, (xaxis, yaxis) => {
+        const px = Float32Array.from(x, (v) => onAxis(xaxis, v));
+        const py = Float32Array.from(y, (v) => Math.max(-1e4, Math.min(1e4, onAxis(yaxis, v))));
+        const width = trace.line?.width ?? 2;
+        if (!trace.fill || trace.fill === "none")
+          return strokeLine(ctx, measureLine({ px, py, width, dash: trace.line?.dash }), 0, px.length - 1);
+        ctx.beginPath();
+        for (let i = 0; i < px.length; i++) if (Number.isFinite(px[i] + py[i])) ctx.lineTo(px[i], py[i]);
+        ctx.fill();
+      });
     }
+  }
+
+  /** Draw within the axes of a trace. */
+  #inside(ctx, full, trace, draw) {
+    const [xaxis, yaxis] = [full[axisName(trace, "x")], full[axisName(trace, "y")]];
+    ctx.save();
+    ctx.beginPath();
+    ctx.rect(xaxis._offset, yaxis._offset, xaxis._length, yaxis._length);
+    ctx.clip();
+    draw(xaxis, yaxis);
     ctx.restore();
   }
 
@@ -141,8 +164,8 @@ class Panel {
     ctx.fillRect(Math.round(at) - 0.5, t, 1, h);
     ctx.globalAlpha = 1;
     for (const line of this.lines) {
-      if (hidden.has(line.rule)) continue;
-      const axis = full[`yaxis${(line.trace.yaxis ?? "y").slice(1)}`];
+      if (hidden.has(line.rule) || line.trace.meta?.role === "raw") continue;
+      const axis = full[axisName(line.trace, "y")];
       const y = onAxis(axis, line.y[this.#index(line, step)]);
       if (!Number.isFinite(y) || y < t - 1 || y > t + h + 1) continue;
       ctx.beginPath();
@@ -153,6 +176,12 @@ class Panel {
       ctx.stroke();
       ctx.fill();
     }
+  }
+
+  fail(error) {
+    console.error(error);
+    this.title.hidden = false;
+    this.title.textContent = `${this.plot.getAttribute("aria-label")}: could not be drawn (${error.message})`;
   }
 
   destroy(Plotly) {
@@ -175,23 +204,49 @@ class Panel {
     return out;
   }
 
-  /** The range of an axis: the figure's, or one that holds all data and seldom changes. */
-  #range(letter) {
-    const axis = this.figure.layout[`${letter}axis`] ?? {};
-    if (axis.range) return [...axis.range];
+  /** A heatmap whose rows have names, with numbers for them. */
+  #numbered(t) {
+    if (t.type !== "heatmap" || typeof t.y?.[0] !== "string") return t;
+    const name = axisName(t, "y");
+    const given = this.figure.layout[name]?.categoryarray;
+    const names = (this.patches[name] ??= { type: "linear", tickmode: "array", ticktext: [...(given ?? [])], showgrid: false }).ticktext;
+    for (const row of t.y) if (!names.includes(row)) names.push(row);
+    this.patches[name].tickvals = names.map((_, i) => i);
+    return { ...t, y: t.y.map((row) => names.indexOf(row)) };
+  }
+
+  /** Ranges of all axes: the figure's, or such that hold all data and seldom change. */
+  #findRanges(traces) {
+    const { layout } = this.figure;
+    const parts = [...this.lines, ...this.bands, ...this.grids];
+    for (const letter of ["x", "y"])
+      for (const name of new Set(traces.map((t) => axisName(t, letter)))) {
+        const axis = layout[name] ?? {};
+        const own = letter === "x" ? parts : parts.filter((p) => axisName(p.trace, "y") === name);
+        const range = axis.range ? [...axis.range] : this.#range(axis, own, letter);
+        this.patches[name] = { ...this.patches[name], range, autorange: false };
+      }
+    // Plotly shows an axis only if some trace is on it.
+    const pairs = new Map(traces.map((t) => [axisName(t, "x") + axisName(t, "y"), t]));
+    this.empty = [...pairs.values()].map((t) => ({
+      type: "scatter", x: [null], y: [null], xaxis: t.xaxis ?? "x", yaxis: t.yaxis ?? "y", hoverinfo: "skip",
+    }));
+  }
+
+  #range(axis, parts, letter) {
     let [low, high] = [Infinity, -Infinity];
-    const take = (v) => {
-      if (!Number.isFinite(v)) return;
-      if (v < low) low = v;
-      if (v > high) high = v;
-    };
-    for (const line of this.lines) for (const v of line[letter]) take(axis.type === "log" ? Math.log10(v) : v);
-    for (const grid of this.grids) grid[letter].forEach(take);
+    for (const part of parts)
+      for (const value of part[letter]) {
+        const v = axis.type === "log" ? Math.log10(value) : value;
+        if (!Number.isFinite(v)) continue;
+        if (v < low) low = v;
+        if (v > high) high = v;
+      }
     if (low > high) [low, high] = [0, 1];
-    if (letter === "y" && !this.grids.length) {
+    if (letter === "y" && !parts.some((p) => p instanceof Grid)) {
       const pad = 0.04 * (high - low) || 0.5;
       const unit = axis.type === "log" ? 0.25 : 10 ** Math.floor(Math.log10(high - low || 1)) / 4;
-      low = low === 0 ? 0 : Math.floor((low - pad) / unit) * unit;
+      low = axis.type !== "log" && (low === 0 || axis.rangemode === "tozero") ? Math.min(0, low) : Math.floor((low - pad) / unit) * unit;
       high = Math.ceil((high + pad) / unit) * unit;
     }
     return axis.autorange === "reversed" ? [high, low] : [low, high];
@@ -249,8 +304,15 @@ class Panel {
   }
 
   #tell(e, step) {
-    const rows = this.lines
-      .filter((l) => !this.stage.hidden.has(l.rule))
+    const full = this.plot._fullLayout;
+    const y = e.clientY - this.box.getBoundingClientRect().top;
+    const here = ({ trace }) => {
+      const { _offset: top, _length: height } = full[axisName(trace, "y")];
+      return y >= top - 12 && y <= top + height + 12;
+    };
+    const shown = this.lines.filter((l) => !this.stage.hidden.has(l.rule));
+    const near = shown.filter(here);
+    const rows = (near.length ? near : shown)
       .map((l) => [l.trace.name ?? l.rule, pretty(l.y[this.#index(l, step)]), this.#colour(l.trace)]);
     this.stage.tell({ title: `Step ${step}`, rows, x: e.clientX, y: e.clientY });
   }

@@ -7,7 +7,16 @@ from types import MappingProxyType
 
 import plotly.graph_objects as go
 
-from sadam.lab.figures.curves import chattering, gap_by_evaluations, gap_by_step, instability
+from sadam.lab.figures.curves import (
+    brake_curves,
+    chattering,
+    gap_by_evaluations,
+    gap_by_step,
+    instability,
+    lgi_curves,
+    turn_rates,
+    turn_strips,
+)
 from sadam.lab.figures.paths import trajectory_map, trajectory_surface, window_of
 from sadam.lab.race import Race
 
@@ -25,11 +34,15 @@ RACE_FIGURES: Mapping[str, Callable[[Race], go.Figure]] = MappingProxyType(
 
 __all__ = [
     "RACE_FIGURES",
+    "brake_curves",
     "chattering",
     "gap_by_evaluations",
     "gap_by_step",
     "instability",
+    "lgi_curves",
     "trajectory_map",
     "trajectory_surface",
+    "turn_rates",
+    "turn_strips",
     "window_of",
 ]

@@ -64,12 +64,20 @@ def _band(label: str, style: Style, x: Array, low: Array, high: Array) -> go.Sca
     )
 
 
-def _moving_quantiles(values: Array, window: int) -> Array:
-    """Tenth, half and nine tenths of the values in a centred window: ``(n,) -> (3, n)``."""
+def _moving_median(values: Array, window: int) -> Array:
+    """Median over a centred window: ``(n,) -> (n,)``."""
     half = window // 2
     padded = np.pad(values, half, mode="edge")
-    views = np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1)
-    return np.quantile(views, [0.1, 0.5, 0.9], axis=-1)
+    return np.median(np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1), axis=-1)
+
+
+def _faint(label: str, style: Style, x: Array, y: Array) -> go.Scatter:
+    """The exact values behind a smoothed line: a haze from afar, every point on zooming in."""
+    trace = _line(label, style, x, y, "")
+    trace.update(opacity=0.25, hoverinfo="skip", hovertemplate=None)
+    trace.line.update(width=1, dash="solid")
+    trace.meta = {**trace.meta, "role": "raw"}
+    return trace
 
 
 def _gap_figure(race: Race, by_evaluations: bool) -> go.Figure:
@@ -78,27 +86,26 @@ def _gap_figure(race: Race, by_evaluations: bool) -> go.Figure:
     one_start = len(race.experiment.starts) == 1
     for label, style, track in _styled(race):
         gap = np.clip(track.values.numpy() - race.reference, FLOOR, CEILING)
-        if one_start:  # dense chattering overplots: a band, the median in it
-            low, middle, high = _moving_quantiles(
-                gap[:, 0], smoothing_window(race.experiment.steps)
-            )
+        x = steps * track.evaluations if by_evaluations else steps
+        if one_start:  # dense chattering overplots: a clear median in the haze of the exact values
+            middle = _moving_median(gap[:, 0], smoothing_window(race.experiment.steps))
+            figure.add_trace(_faint(label, style, x, gap[:, 0]))
         else:
             low, middle, high = np.quantile(gap, [0.25, 0.5, 0.75], axis=1)
-        x = steps * track.evaluations if by_evaluations else steps
-        figure.add_trace(_band(label, style, x, low, high))
+            figure.add_trace(_band(label, style, x, low, high))
         figure.add_trace(_line(label, style, x, middle, "above f*", legend=True))
     figure.update_layout(
         title="Gap to the minimum",
         hovermode="x unified",
         xaxis={"title": "function evaluations" if by_evaluations else "step"},
-        yaxis={"title": "f − f*", "type": "log", "exponentformat": "power", "dtick": 1},
-        meta={} if by_evaluations else {"cursor": "step"},
+        yaxis={"title": "f − f*", "type": "log", "exponentformat": "power"},
+        meta={} if by_evaluations else {"cursor": "step", "weight": 1.5},
     )
     return figure
 
 
 def gap_by_step(race: Race) -> go.Figure:
-    """``f - f*`` against the step, log scale: moving median in the band of its middle 80 %.
+    """``f - f*`` against the step, log scale: moving median over the exact values, drawn faintly.
 
     With several starts: the median over them in its interquartile band.
     """
@@ -110,30 +117,72 @@ def gap_by_evaluations(race: Race) -> go.Figure:
     return _gap_figure(race, by_evaluations=True)
 
 
-def instability(race: Race, estimator: str = "two-sided") -> go.Figure:
-    """LGI along every path, Adam's included, and the brake of those that brake; moving means.
+def lgi_curves(race: Race, estimator: str = "two-sided") -> go.Figure:
+    """LGI along every path, that of rules that do not look included; moving mean.
 
     Args:
         race: What to draw.
-        estimator: ``"two-sided"`` or ``"one-sided"``: which LGI the upper panel shows.
+        estimator: ``"two-sided"`` or ``"one-sided"``.
     """
-    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.1)
+    figure = go.Figure()
     window = smoothing_window(race.experiment.steps)
     for label, style, track in _styled(race):
         lgi = track.lgi_two_sided if estimator == "two-sided" else track.lgi_one_sided
         seen = _moving_mean(lgi.nanmedian(1).values.numpy(), window)
-        figure.add_trace(_line(label, style, np.arange(len(seen)), seen, "LGI", True), 1, 1)
-        if race.rules[label].probing is not None:
-            brake = _moving_mean(track.brake.nanmedian(1).values.numpy(), window)
-            figure.add_trace(_line(label, style, np.arange(len(brake)), brake, "brake"), 2, 1)
+        figure.add_trace(_line(label, style, np.arange(len(seen)), seen, "LGI", True))
     figure.update_layout(
-        title=f"Instability seen ({estimator} LGI) and brake, mean of {window} steps",
+        title=f"Instability along the path: {estimator} LGI, mean of {window} steps",
         hovermode="x unified",
-        yaxis={"title": "LGI", "rangemode": "tozero"},
-        yaxis2={"title": "brake", "range": [-0.03, 1.03]},
-        xaxis2={"title": "step"},
+        xaxis={"title": "step"},
+        yaxis={"title": "LGI", "range": [-0.04, 1.04 if estimator == "two-sided" else 2.04]},
         meta={"cursor": "step"},
     )
+    return figure
+
+
+def brake_curves(race: Race) -> go.Figure:
+    """The brake of the rules that brake, ``exp(-damping LGI)``; moving mean."""
+    figure = go.Figure()
+    window = smoothing_window(race.experiment.steps)
+    for label, style, track in _styled(race):
+        if race.rules[label].probing is not None:
+            brake = _moving_mean(track.brake.nanmedian(1).values.numpy(), window)
+            figure.add_trace(_line(label, style, np.arange(len(brake)), brake, "brake", True))
+    figure.update_layout(
+        title=f"Brake: factor on the step, mean of {window} steps",
+        hovermode="x unified",
+        xaxis={"title": "step"},
+        yaxis={"title": "brake", "range": [-0.04, 1.04]},
+        meta={"cursor": "step"},
+    )
+    return figure
+
+
+def instability(race: Race, estimator: str = "two-sided") -> go.Figure:
+    """:func:`lgi_curves` over :func:`brake_curves`."""
+    return _stacked(
+        [lgi_curves(race, estimator), brake_curves(race)],
+        f"Instability along the path ({estimator} LGI) and brake, "
+        f"means of {smoothing_window(race.experiment.steps)} steps",
+    )
+
+
+def _stacked(parts: list[go.Figure], title: str, heights: list[float] | None = None) -> go.Figure:
+    """Panels with a common x axis, one under the other; a rule has one entry in the legend."""
+    figure = make_subplots(
+        rows=len(parts), cols=1, shared_xaxes=True, vertical_spacing=0.07, row_heights=heights
+    )
+    named: set[str] = set()
+    for row, part in enumerate(parts, 1):
+        for trace in part.data:
+            if trace.type == "scatter":
+                trace.showlegend = bool(trace.showlegend) and trace.legendgroup not in named
+                named |= {trace.legendgroup} if trace.showlegend else set()
+            figure.add_trace(trace, row, 1)
+        axis = part.layout.yaxis.to_plotly_json()
+        figure.update_yaxes(axis, row=row, col=1)
+    figure.update_xaxes(title="step", row=len(parts), col=1)
+    figure.update_layout(title=title, hovermode="x unified", meta={"cursor": "step"})
     return figure
 
 
@@ -149,60 +198,81 @@ def _moving_mean(values: Array, window: int) -> Array:
     return np.where(known, mean, np.nan)
 
 
-def chattering(race: Race) -> go.Figure:
-    """A barcode of the steps where the gradient turned, a strip for each rule, and moving rates.
-
-    Below the strips: gradient conflict rate and step reversal rate over a moving window. Medians
-    over the starts; the barcode is that of the first start.
-    """
-    window = smoothing_window(race.experiment.steps)
-    figure = make_subplots(
-        rows=3, cols=1, shared_xaxes=True, vertical_spacing=0.06, row_heights=[0.4, 0.3, 0.3]
-    )
-    names = []
-    for label, style, track in reversed(list(_styled(race))):
-        names.insert(0, style.title)
+def turn_strips(race: Race) -> go.Figure:
+    """A barcode of the steps at which the gradient turned, a strip for each rule (first start)."""
+    figure = go.Figure()
+    titles = []
+    for row, (label, style, track) in enumerate(reversed(list(_styled(race)))):
+        titles.append(style.title)
         event, _ = metrics.turned(track.grads[:, 0])
         x, share = _binned(event.numpy().astype(np.float32))
-        figure.add_trace(
-            go.Heatmap(
-                x=x,
-                y=[style.title],
-                z=share[None, :],
-                zmin=0,
-                zmax=1,
-                colorscale=[[0, _clear(style.color)], [1, style.color]],
-                showscale=False,
-                ygap=3,
-                hovertemplate=f"{style.title}, step %{{x:.0f}}: turned %{{z:.0%}}<extra></extra>",
-                name=style.title,
-                meta={
-                    "role": "strip",
-                    "rule": label,
-                    "color": style.color,
-                    "color_dark": style.color_dark,
-                },
-            ),
-            1,
-            1,
+        figure.add_heatmap(
+            x=x,
+            y=[row],
+            z=share[None, :],
+            zmin=0,
+            zmax=1,
+            colorscale=[[0, _clear(style.color)], [1, style.color]],
+            showscale=False,
+            ygap=3,
+            hovertemplate=f"{style.title}, step %{{x:.0f}}: turned %{{z:.0%}}<extra></extra>",
+            name=style.title,
+            meta={
+                "role": "strip",
+                "rule": label,
+                "color": style.color,
+                "color_dark": style.color_dark,
+            },
         )
-    for label, style, track in _styled(race):
-        if window < 2:
-            break
-        rates = metrics.moving(track, window, ("conflict_rate", "reversal_rate"))
-        x = np.arange(window, track.steps + 1)
-        for row, rate in enumerate(rates.values(), 2):
-            y = rate.median(1).values.numpy()
-            figure.add_trace(_line(label, style, x, y, "of steps", legend=row == 2), row, 1)
     figure.update_layout(
-        title=f"Chattering: where the gradient turned, and how often in {window} steps",
-        yaxis={"categoryorder": "array", "categoryarray": names, "ticks": ""},
-        yaxis2={"title": "conflict", "range": [-0.03, 1.03], "tickformat": ".0%"},
-        yaxis3={"title": "reversal", "range": [-0.03, 1.03], "tickformat": ".0%"},
-        xaxis3={"title": "step"},
+        title="Chattering: the gradient turned here",
+        xaxis={"title": "step", "range": [0, race.experiment.steps]},
+        yaxis={
+            "autorange": "reversed",
+            "showgrid": False,
+            "ticks": "",
+            "tickvals": list(range(len(titles))),
+            "ticktext": titles,
+        },
+        meta={"cursor": "step", "margin": {"l": 128}},
+    )
+    return figure
+
+
+def turn_rates(race: Race, measure: str = "conflict_rate") -> go.Figure:
+    """How often the gradient (or the step) turned back, over a moving window; median of starts.
+
+    Args:
+        race: What to draw.
+        measure: ``"conflict_rate"``, ``"reversal_rate"`` or another of
+            :data:`sadam.metrics.MEASURES` that is a share.
+    """
+    window = smoothing_window(race.experiment.steps)
+    figure = go.Figure()
+    for label, style, track in _styled(race) if window >= 2 else ():
+        rate = metrics.moving(track, window, (measure,))[measure]
+        x = np.arange(window, track.steps + 1)
+        y = rate.median(1).values.numpy()
+        figure.add_trace(_line(label, style, x, y, "of steps", legend=True))
+    name = measure.removesuffix("_rate").replace("_", " ")
+    figure.update_layout(
+        title=f"Gradient {name} in {window} steps",
+        hovermode="x unified",
+        xaxis={"title": "step", "range": [0, race.experiment.steps]},
+        yaxis={"title": name, "range": [-0.04, 1.04], "tickformat": ".0%"},
         meta={"cursor": "step"},
     )
     return figure
+
+
+def chattering(race: Race) -> go.Figure:
+    """Where the gradient turned, and how often gradient and steps turned back."""
+    window = smoothing_window(race.experiment.steps)
+    return _stacked(
+        [turn_strips(race), turn_rates(race), turn_rates(race, "reversal_rate")],
+        f"Chattering: where the gradient turned, and how often in {window} steps",
+        [0.4, 0.3, 0.3],
+    )
 
 
 def _binned(event: NDArray[np.float32]) -> tuple[Array, NDArray[np.float32]]:

@@ -18,7 +18,7 @@ GRID = 161  # points along each side of the picture
 KINK_GRID = 401  # kinks are lines: they need a finer grid than the shading
 
 COLORSCALES = {  # desaturated, so that the paths stand out; low ground is light on light screens
-    "light": [[0.0, "#FBFAF6"], [0.35, "#E9E8E0"], [0.7, "#CDD2D3"], [1.0, "#A9B3B8"]],
+    "light": [[0.0, "#FCFBF7"], [0.35, "#EDECE5"], [0.7, "#D6DADA"], [1.0, "#B7C0C4"]],
     "dark": [[0.0, "#10161D"], [0.35, "#1B2733"], [0.7, "#2A3B4A"], [1.0, "#40586B"]],
 }
 
