@@ -15,7 +15,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
@@ -333,7 +333,7 @@ def experiment_from(arguments: argparse.Namespace) -> Experiment:
     given: dict[str, Any] = {}
     base = None if arguments.spec is None else _read_spec(arguments.spec)
     if base is not None:
-        given = {name: getattr(base, name) for name in base.__dataclass_fields__}
+        given = {field.name: getattr(base, field.name) for field in fields(base)}
     if arguments.landscape is not None:
         if arguments.landscape != given.get("landscape"):
             given["starts"] = ()

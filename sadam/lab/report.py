@@ -43,15 +43,15 @@ def _plain(value: Any) -> Any:
 
 
 def describe(race: Race) -> str:
-    """Return the race in one line: formula, starts, steps, schedule, seed."""
+    """Return the race in one sentence: starts, steps, schedule, seed, what gaps are taken from."""
     spec = race.experiment
     starts = f"({spec.starts[0][0]:g}, {spec.starts[0][1]:g})"
     if len(spec.starts) > 1:
         starts = f"{len(spec.starts)} starts"
-    formula = f"{race.landscape.formula}; " if race.landscape.formula else ""
+    kind = "least value known" if race.landscape.minimum is not None else "least value seen"
     return (
-        f"{formula}from {starts}, {spec.steps} steps, {spec.schedule} learning rate, "
-        f"seed {spec.seed}; gaps from f* = {race.reference:.6g}"
+        f"From {starts}, {spec.steps} steps, {spec.schedule} learning rate, seed {spec.seed}; "
+        f"f* = {race.reference:.6g} ({kind})."
     )
 
 
@@ -103,6 +103,10 @@ def terminal_report(race: Race, width: int = 80) -> str:
         for row in (header, ["-" * width for width in widths], *rows)
     ]
     width = max(width, len(lines[0]))
-    about = textwrap.fill(describe(race), width, break_on_hyphens=False)
+    about = [
+        textwrap.fill(text, width, break_on_hyphens=False)
+        for text in (race.landscape.title, race.landscape.formula, describe(race))
+        if text
+    ]
     said = textwrap.fill(sentence(race).replace("**", ""), width, break_on_hyphens=False)
-    return "\n".join([race.landscape.title, about, "", *lines, "", said])
+    return "\n".join([*about, "", *lines, "", said])

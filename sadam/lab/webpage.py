@@ -43,9 +43,12 @@ summary { cursor: pointer; }
 """
 
 SCRIPT = """
+const CONFIG = {responsive: true, displaylogo: false};
 for (const place of document.querySelectorAll(".plot")) {
   const figure = JSON.parse(document.getElementById(place.id + "-data").textContent);
-  Plotly.newPlot(place, figure.data, figure.layout, {responsive: true, displaylogo: false});
+  Promise.resolve()
+    .then(() => Plotly.newPlot(place, figure.data, figure.layout, CONFIG))
+    .catch((error) => { place.textContent = "This figure could not be drawn: " + error; });
 }
 """
 
@@ -129,7 +132,8 @@ def page(
     command: str,
     *,
     title: str,
-    subtitle: str,
+    formula: str,
+    about: str,
     said: str,
     header: Sequence[str],
     rows: Sequence[Sequence[str]],
@@ -141,7 +145,8 @@ def page(
         spec: The spec; also there as JSON in ``<script id="spec">``.
         command: The command line that makes it.
         title: Heading.
-        subtitle: Below it, e.g. the formula.
+        formula: Below it.
+        about: How it was run.
         said: What happened, in words; ``**`` around a phrase makes it bold.
         header: Names of the table's columns.
         rows: Cells of its rows.
@@ -164,7 +169,8 @@ def page(
 </head>
 <body>
 <h1>{html.escape(title)}</h1>
-<p class="formula">{html.escape(subtitle)}</p>
+<p class="formula">{html.escape(formula)}</p>
+<p>{html.escape(about)}</p>
 <p>{bold}</p>
 <div class="wide"><table>
 <thead><tr>{head}</tr></thead>
