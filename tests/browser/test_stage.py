@@ -276,6 +276,20 @@ def test_pictures_hold_the_paths(stage, tmp_path):
             assert file.read_bytes()[1:4] == b"PNG"
 
 
+def test_panels_are_drawn_without_plotly(stage):
+    page = stage()
+    assert page.evaluate(
+        "() => document.querySelector('.sadam-stage').stage.panels.every(p => p.own)"
+    )
+    inked = """() => document.querySelector('.sadam-stage').stage.panels.map(({ picture: c }) =>
+      c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some(v => v > 200))"""
+    assert page.evaluate(inked) == [True] * 3
+    reacts = "() => document.querySelector('.sadam-stage').stage.panels.map(p => p.reacts)"
+    before = page.evaluate(reacts)
+    rerun(page)
+    assert page.evaluate(reacts)[1:] == before[1:], "fixed axes need no Plotly"
+
+
 def test_the_caption_is_text(stage):
     page = stage()
     caption = page.locator(".sadam-stage .caption")

@@ -56,13 +56,15 @@ class Panel {
   }
 
   /** Draw what changed; Plotly is called only when axes, theme or size did. */
-  async render(Plotly, left) {
+  async render(Plotly, left, lowest) {
     const { theme } = this.stage;
     const [width, height] = [this.box.clientWidth, this.box.clientHeight];
     if (!this.figure || width < 40 || height < 40) return;
     const { layout } = this.figure;
     const given = { ...layout };
     for (const [name, patch] of Object.entries(this.patches)) given[name] = { ...this.#ticks(layout[name], patch.range), ...layout[name], ...patch };
+    if (this.follows && !lowest)
+      for (const k of Object.keys(given)) if (k.startsWith("xaxis")) given[k] = { ...given[k], title: undefined };
     const titled = Object.keys(given).some((k) => k.startsWith("xaxis") && titleOf(given[k]).text);
     const dressed = dressLayout(given, theme, {
       width, height, showlegend: false, dragmode: false, hovermode: this.follows ? false : "closest",

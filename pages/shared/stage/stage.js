@@ -114,6 +114,7 @@ class Stage {
     const { theme } = this;
     const role = t.meta?.role;
     const quiet = this.solid && role !== "path" ? {} : { hoverinfo: "skip" };
+    if (t.type === "contour") t = { ...t, line: { ...t.line, color: theme.contour } };
     if (role === "ground") return { ...t, ...(scale && { colorscale: scale, autocolorscale: false }), ...quiet, showscale: false };
     if (role === "kink") return { ...t, ...quiet, line: { ...t.line, color: theme.kink, width: t.line?.width ?? 1 } };
     if (!this.solid) return { ...t, hoverinfo: "skip" };
@@ -166,14 +167,19 @@ class Stage {
     const turn = (this.panelTurn = (this.panelTurn ?? 0) + 1);
     delete this.root.dataset.ready;
     // One left margin for all panels that follow the steps, so that their play heads line up.
-    const left = Math.max(46, ...this.panels.filter((p) => p.follows).map((p) => p.figure.layout.meta?.margin?.l ?? 0));
+    const left = Math.ceil(Math.max(50, ...this.panels.filter((p) => p.follows).map((p) => p.left)));
+    const lowest = this.panels.findLast((p) => p.follows); // it alone names the steps
     for (const panel of this.panels) {
       if (!panel.due && left === this.left) continue;
       if (!panel.own) await new Promise((next) => setTimeout(next));
       if (turn !== this.panelTurn || this.life.signal.aborted) return;
       panel.due = false;
       panel.at = this.head;
-      await panel.render(this.Plotly, left);
+      try {
+        await panel.render(this.Plotly, left, panel === lowest);
+      } catch (error) {
+        panel.fail(error); // the others are still drawn
+      }
       this.counts.panels += 1;
     }
     this.left = left;

@@ -15,6 +15,7 @@ function readTheme(element) {
     muted: `rgba(${ink},${dark ? 0.66 : 0.64})`,
     grid: `rgba(${ink},0.09)`,
     line: `rgba(${ink},0.2)`,
+    contour: dark ? "rgba(255,255,255,0.10)" : "rgba(20,26,36,0.09)",
     kink: dark ? "rgba(255,255,255,0.34)" : "rgba(20,26,36,0.42)",
     font: get("font", FONT_FALLBACK),
   };

@@ -175,7 +175,7 @@ def panels(runs):
             {
                 "type": "heatmap",
                 "x": step,
-                "y": [i],
+                "y": [RULES[r][0]],
                 "z": t[None],
                 "showscale": False,
                 "xgap": 0,
@@ -185,7 +185,7 @@ def panels(runs):
                 "zmax": 1,
                 "meta": {"rule": r},
             }
-            for i, (r, t) in enumerate(zip(runs, turned, strict=True))
+            for r, t in zip(runs, turned, strict=True)
         ],
         "layout": {
             "title": {"text": "Chattering: the gradient turned here"},
@@ -194,8 +194,6 @@ def panels(runs):
             "yaxis": {
                 "autorange": "reversed",
                 "showgrid": False,
-                "tickvals": list(range(len(runs))),
-                "ticktext": [RULES[r][0] for r in runs],
             },
         },
     }
