@@ -7,7 +7,7 @@ Equations are those of MATH.md section 3. Shapes: ``x`` is ``(..., D)``, directi
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, get_args
@@ -145,16 +145,93 @@ def lgi_power_ratio(forward: Tensor, backward: Tensor | None, zeta: float | Tens
     k = forward.shape[0]
     if backward is not None:
         even, odd = forward + backward, forward - backward  # 2e and 2o
-        even_power = ordered_sum(even.mul_(even))  # 4k times the mean of e^2
-        total = ordered_sum(odd.mul_(odd)).add_(even_power).add_(zeta * (4 * k))
-        return even_power.div_(total)
+        return _share_of_even(ordered_sum(even.mul_(even)), ordered_sum(odd.mul_(odd)), k, zeta)
     if k == 1:
         return torch.zeros_like(forward[0])
     total = ordered_sum(forward)
     away = torch.sub(forward, total, alpha=1 / k)
-    scatter = ordered_sum(away.mul_(away))  # k - 1 times the unbiased variance
+    return _variance_over_power(ordered_sum(away.mul_(away)), total, k, zeta)
+
+
+def _share_of_even(even: Tensor, odd: Tensor, k: int, zeta: float | Tensor) -> Tensor:
+    """Two-sided LGI from ``sum (2 e_i)^2`` and ``sum (2 o_i)^2``; both are overwritten."""
+    total = odd.add_(even).add_(zeta * (4 * k))
+    return even.div_(total)
+
+
+def _variance_over_power(scatter: Tensor, total: Tensor, k: int, zeta: float | Tensor) -> Tensor:
+    """One-sided LGI from ``sum (D_i - mean)^2``, overwritten, and ``sum D_i``."""
     power = torch.addcmul(scatter, total, total, value=1 / k)  # k times the mean of D^2
     return scatter.mul_(k / (k - 1)).div_(power.add_(zeta * k))
+
+
+def streamed_lgi(
+    f: Function,
+    x: Tensor,
+    directions: Tensor,
+    radius: float,
+    kinds: Collection[Kind] = ("one-sided", "two-sided"),
+    *,
+    zeta: float = 1e-6,
+    block: int = 4096,
+) -> dict[Kind, Tensor]:
+    """Both estimators at many points with many probes, never holding ``(k, N)`` numbers.
+
+    Points are taken in blocks that fit the cache, probes one after the other: only the sums of
+    powers that MATH.md 3.1 and 3.2 need are kept. All points share their directions.
+
+    Args:
+        f: The objective, ``(..., D) -> (...)``.
+        x: Points, ``(N, D)``, float64.
+        directions: Unit vectors, ``(k, D)``.
+        radius: Probe radius sigma > 0.
+        kinds: Which estimators.
+        zeta: Added to the denominator.
+        block: Points at a time.
+
+    Returns:
+        The estimators asked for, ``(N,)`` each, rounded to float32 precision; equal to
+        :func:`one_sided_lgi` and :func:`two_sided_lgi` up to the order of sums. For one probe the
+        one-sided LGI is 0 by definition.
+    """
+    columns = x.T.contiguous()
+    offsets = (directions.to(x.dtype) * radius).unsqueeze(-1)  # (k, D, 1)
+    found = {kind: x.new_empty(x.shape[0]) for kind in kinds}
+    for start in range(0, x.shape[0], block):
+        for kind, lgi in _lgi_of_block(f, columns[:, start : start + block], offsets, kinds,
+                                       zeta * radius**2).items():  # fmt: skip
+            found[kind][start : start + block] = lgi
+    return {kind: round_to_float32(lgi) for kind, lgi in found.items()}
+
+
+def _lgi_of_block(
+    f: Function, columns: Tensor, offsets: Tensor, kinds: Collection[Kind], zeta: float
+) -> dict[Kind, Tensor]:
+    """One block of :func:`streamed_lgi`: ``(D, n)`` points; ``zeta`` for differences."""
+    k = len(offsets)
+    value = f(columns.T)
+    place = torch.empty_like(columns)
+    total, power, evens, odds = (torch.zeros_like(value) for _ in range(4))
+    for offset in offsets:
+        forward = f(torch.add(columns, offset, out=place).T) - value
+        if "one-sided" in kinds:
+            total += forward
+            power.addcmul_(forward, forward)
+        if "two-sided" in kinds:
+            backward = f(torch.sub(columns, offset, out=place).T) - value
+            even, odd = forward + backward, forward.sub_(backward)
+            evens.addcmul_(even, even)
+            odds.addcmul_(odd, odd)
+    lgi: dict[Kind, Tensor] = {}
+    if "two-sided" in kinds:
+        lgi["two-sided"] = _share_of_even(evens, odds, k, zeta)
+    if "one-sided" in kinds:
+        # One pass loses digits of the scatter, but only beside the power that it is divided by.
+        scatter = power.addcmul_(total, total, value=-1 / k).clamp_(min=0)
+        lgi["one-sided"] = (
+            _variance_over_power(scatter, total, k, zeta) if k > 1 else torch.zeros_like(value)
+        )
+    return lgi
 
 
 def round_to_float32(lgi: Tensor) -> Tensor:

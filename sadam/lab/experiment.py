@@ -13,11 +13,10 @@ and write themselves through :mod:`sadam.lab.codec`; :func:`load` tells them apa
 
 from __future__ import annotations
 
-import json
 import shlex
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from importlib import import_module
 from typing import Any, ClassVar, Self
 
 from sadam.lab.codec import (
@@ -39,10 +38,9 @@ from sadam.lab.rulebook import (
     types_of,
     values_of,
 )
+from sadam.lab.spec import MAX_SEED, Point, Spec, known_landscape, number_text, spec_body, whole
 from sadam.rules import key_of
 from sadam.schedules import SCHEDULES
-
-Point = tuple[float, float]
 
 DEFAULT_LANDSCAPE = "nonsmooth-rosenbrock"
 PAPER_RULES = ("adam", "adamw", "prox-sgd", "s-adam", "s-adam-two-sided")
@@ -51,7 +49,6 @@ PAPER_RULES = ("adam", "adamw", "prox-sgd", "s-adam", "s-adam-two-sided")
 MAX_STEPS = 20_000
 MAX_STARTS = 256
 MAX_START = 1e6
-MAX_SEED = 2**32 - 1
 MAX_POINTS = 2_000_000  # rules x starts x steps: what is recorded, about 400 bytes each
 MAX_EVALUATIONS = 100_000_000  # of all rules, starts and steps, and to measure LGI along the paths
 
@@ -60,7 +57,7 @@ SHORTCUTS = ("lr", "betas", "weight_decay", "damping", "num_probes", "radius")
 
 
 @dataclass(frozen=True)
-class Experiment:
+class Experiment(Spec):
     """A race: rules, from one or several starts, on one landscape.
 
     Attributes:
@@ -86,13 +83,13 @@ class Experiment:
     schedule: str = "constant"
 
     def __post_init__(self) -> None:
-        known = _landscape(self.landscape)
+        known = known_landscape(self.landscape)
         starts = self.starts or (known.start,)
         put = partial(object.__setattr__, self)
         put("starts", _starts(starts))
         put("rules", check_rules(self.rules))
-        put("steps", _whole("steps", self.steps, 1, MAX_STEPS))
-        put("seed", _whole("seed", self.seed, 0, MAX_SEED))
+        put("steps", whole("steps", self.steps, 1, MAX_STEPS))
+        put("seed", whole("seed", self.seed, 0, MAX_SEED))
         if not isinstance(self.schedule, str) or self.schedule not in SCHEDULES:
             hint = nearest(self.schedule, SCHEDULES)
             raise SpecError(f"unknown schedule {show(self.schedule)}: {hint}")
@@ -105,7 +102,7 @@ class Experiment:
         Raises:
             SpecError: If it is anything else.
         """
-        body = _body(data, cls)
+        body = spec_body(data, cls)
         types = {**schema(cls), "rules": tuple[Any, ...]}
         values = fields_from(types, body, "the spec")
         if not values["starts"]:
@@ -124,23 +121,10 @@ class Experiment:
         ]
         return {"kind": self.kind, "version": self.version, **values}
 
-    @classmethod
-    def from_json(cls, text: str | bytes) -> Self:
-        """Read JSON.
-
-        Raises:
-            SpecError: If it is not the JSON of such a spec.
-        """
-        return cls.from_dict(parse_json(text))
-
-    def to_json(self, indent: int | None = None) -> str:
-        """Return JSON that :meth:`from_json` reads back unchanged."""
-        return json.dumps(self.to_dict(), indent=indent, allow_nan=False)
-
     def to_command(self, program: str = "python -m sadam") -> str:
         """Return the command line that runs this spec, quoted for a shell."""
         words = [*shlex.split(program), "race", "--landscape", self.landscape]
-        words += [f"--start={_number(x)},{_number(y)}" for x, y in self.starts]
+        words += [f"--start={number_text(x)},{number_text(y)}" for x, y in self.starts]
         keys = [(label, key_of(rule)) for label, rule in self.rules]
         names = [key if label == key else f"{label}={key}" for label, key in keys]
         words += ["--rules", ",".join(names)]
@@ -151,66 +135,37 @@ class Experiment:
             usual = values == [getattr(dict(base)[label], name) for label in having]
             if name == "lr" or (len(set(values)) == 1 and not usual):
                 common = max(values, key=values.count)
-                words.append(f"--{name.replace('_', '-')}={_number(common)}")
+                words.append(f"--{name.replace('_', '-')}={number_text(common)}")
                 base = set_hyperparameter(base, "all", name, common)
         for (label, rule), (_, default) in zip(self.rules, base, strict=True):
             for name, value in values_of(rule).items():
                 if value != getattr(default, name):
-                    words.append(f"--set={label}.{name}={_number(value)}")
+                    words.append(f"--set={label}.{name}={number_text(value)}")
         words += ["--steps", str(self.steps), "--seed", str(self.seed)]
         if self.schedule != "constant":
             words += ["--schedule", self.schedule]
         return shlex.join(words)
 
 
-KINDS: dict[str, type[Experiment]] = {Experiment.kind: Experiment}
-"""Every kind of spec by the name in its ``"kind"`` field."""
+KINDS: dict[str, type[Spec]] = {Experiment.kind: Experiment}
+"""Kinds of spec by the name in their ``"kind"`` field; other modules add theirs."""
+
+_MODULES_WITH_KINDS: tuple[str, ...] = ()
 
 
-def load(text: str | bytes) -> Experiment:
+def load(text: str | bytes) -> Spec:
     """Read the JSON of a spec of any kind.
 
     Raises:
         SpecError: If it is none.
     """
     data = parse_json(text)
+    for module in _MODULES_WITH_KINDS:
+        import_module(module)  # late: they need what is here
     kind = data.get("kind", Experiment.kind) if isinstance(data, dict) else Experiment.kind
     if not isinstance(kind, str) or kind not in KINDS:
         raise SpecError(f"the spec has an unknown kind {show(kind)}: {nearest(kind, KINDS)}")
     return KINDS[kind].from_dict(data)
-
-
-def _body(data: Any, cls: type[Experiment]) -> dict[str, Any]:
-    """Check kind and version of a spec, and return the rest."""
-    if not isinstance(data, Mapping):
-        raise SpecError(f"the spec must be a JSON object, but is {show(data)}")
-    body = dict(data)
-    for name in ("kind", "version"):
-        if name not in body:
-            raise SpecError(f"the spec has no field {name!r}, which it must have")
-    kind, version = body.pop("kind"), body.pop("version")
-    if kind != cls.kind:
-        raise SpecError(f"the spec has the kind {show(kind)}, but {cls.kind!r} was expected")
-    version = from_plain(int, version, "version")
-    if version > cls.version:
-        raise SpecError(
-            f"the spec has version {version}, but this program reads versions up to {cls.version}: "
-            "a newer one wrote it"
-        )
-    if version < 1:
-        raise SpecError(f"the spec has version {version}, but versions begin at 1")
-    return body
-
-
-def _landscape(name: Any) -> Any:
-    import landscapes  # late: compiling a formula needs SymPy, which takes a second to import
-
-    if not isinstance(name, str):
-        raise SpecError(f"landscape must be a text, but is {show(name)}")
-    try:
-        return landscapes.get(name)
-    except ValueError as error:
-        raise SpecError(str(error)) from None
 
 
 def _starts(starts: Any) -> tuple[Point, ...]:
@@ -223,13 +178,6 @@ def _starts(starts: Any) -> tuple[Point, ...]:
                 f"starts[{i}] is {show(point)}, but coordinates must lie within +-{MAX_START:g}"
             )
     return points
-
-
-def _whole(name: str, value: Any, low: int, high: int) -> int:
-    number = from_plain(int, value, name)
-    if not low <= number <= high:
-        raise SpecError(f"{name} is {show(number)}, but must lie between {low} and {high}")
-    return number
 
 
 def _check_size(spec: Experiment) -> None:
@@ -248,10 +196,3 @@ def _check_size(spec: Experiment) -> None:
             f"this race takes {evaluations} function evaluations, probes included, but at most "
             f"{MAX_EVALUATIONS} are allowed: take fewer steps, starts or probes"
         )
-
-
-def _number(value: Any) -> str:
-    """A value as the command line reads it."""
-    if isinstance(value, tuple):
-        return ",".join(map(_number, value))
-    return str(value).removesuffix(".0") if isinstance(value, float) else str(value)
