@@ -9,6 +9,7 @@ from pages.shared.guard import ensure_router
 ensure_router()
 
 from pages.shared import exports  # noqa: E402
+from pages.shared.charts import chart  # noqa: E402
 from pages.shared.controls import set_start, sidebar  # noqa: E402
 from pages.shared.stage import stage  # noqa: E402
 from sadam.lab.codec import SpecError  # noqa: E402
@@ -17,13 +18,30 @@ from sadam.lab.figures import (  # noqa: E402
     brake_curves,
     gap_by_evaluations,
     gap_by_step,
+    gradient_components,
     lgi_curves,
+    power_spectrum,
+    show_tail,
     trajectory_map,
     trajectory_surface,
+    turn_rates,
     turn_strips,
+    turning_angles,
     window_of,
 )
-from sadam.lab.race import Race, results_table, run_race, sentence  # noqa: E402
+from sadam.lab.race import (  # noqa: E402
+    Race,
+    results_table,
+    run_race,
+    sentence,
+    with_matched_controls,
+)
+
+FRAMES = {"Window": "window", "Paths": "paths", "Tail": "tail"}
+FRAME_HELP = (
+    "Window: the landscape's own. Paths: wherever they go. Tail: the last 10 % of steps, on the "
+    "map and in the curves."
+)
 
 COLUMNS = {
     "title": st.column_config.TextColumn("Optimizer", pinned=True),
@@ -64,71 +82,96 @@ def race_of(spec: Experiment) -> Race:
     return run_race(spec)
 
 
-def header(race: Race) -> tuple[bool, bool, str]:
-    """Title, formula and view switches; return (surface?, follow?, cost axis)."""
+@st.cache_resource(max_entries=32, show_spinner=False)
+def controlled(spec: Experiment) -> Experiment:
+    """The experiment with its matched controls."""
+    return with_matched_controls(spec)
+
+
+def header(race: Race) -> None:
+    """Title, formula and the switches of the view."""
     landscape = race.landscape
     title, views = st.columns([3, 2], vertical_alignment="bottom", gap="small")
     title.markdown(f"## {landscape.title}")
     title.markdown(f"$f(x,y) = {landscape.latex}$")
-    with views.container(horizontal=True, horizontal_alignment="right"):
-        view = st.segmented_control(
-            "View", ["Map", "Surface"], default="Map", key="view", label_visibility="collapsed"
+    quiet = {"label_visibility": "collapsed", "required": True}
+    with views.container(horizontal=True, horizontal_alignment="right", gap="small"):
+        st.segmented_control("View", ["Map", "Surface"], default="Map", key="view", **quiet)
+        st.segmented_control(
+            "Frame", list(FRAMES), default="Window", key="frame", help=FRAME_HELP, **quiet
         )
-        frame = st.segmented_control(
-            "Frame",
-            ["Window", "Paths"],
-            default="Window",
-            key="frame",
-            label_visibility="collapsed",
-            help="Frame the landscape's window, or follow the paths wherever they go.",
-        )
-        cost = st.segmented_control(
-            "Cost",
-            ["Steps", "Evaluations"],
-            default="Steps",
-            key="cost",
-            label_visibility="collapsed",
-            help="Draw the gap against steps, or against function evaluations: probes cost.",
-        )
-    return view == "Surface", frame == "Paths", cost or "Steps"
+        st.segmented_control("Cost", ["Steps", "Evaluations"], default="Steps", key="cost", **quiet)
 
 
 def show(race: Race) -> None:
-    """Draw a race: stage, table, code and data."""
-    surface, follow, cost = header(race)
-    drawn = (trajectory_surface if surface else trajectory_map)(race, follow)
-    gap = gap_by_step if cost == "Steps" else gap_by_evaluations
-    estimator = st.session_state["probes"] or "two-sided"
-    window = window_of(race, follow)
+    """Draw a race: the stage, and below it numbers, chattering, files and code."""
+    header(race)
+    state = st.session_state
+    frame, crossings = FRAMES[state["frame"]], state["crossings"]
+    surface = state["view"] == "Surface"
+    drawn = trajectory_surface(race, frame) if surface else trajectory_map(race, frame, crossings)
+    gap = gap_by_step if state["cost"] == "Steps" else gap_by_evaluations
+    panels = [gap(race), lgi_curves(race, state["probes"]), brake_curves(race), turn_strips(race)]
+    if frame == "tail":
+        show_tail(race, panels)
     stage(
         drawn,
-        [gap(race), lgi_curves(race, estimator), brake_curves(race), turn_strips(race)],
+        panels,
         key="race_surface" if surface else "race_map",
         steps=race.experiment.steps,
-        ground_stamp=f"{race.landscape.name} {window}",
+        ground_stamp=f"{race.landscape.name} {window_of(race, frame)} "
+        f"{hash(race.experiment) if crossings else ''}",
         caption=sentence(race),
         label=drawn.layout.meta["summary"],
         filename=f"race-{race.landscape.name}",
         on_click=set_start,
     )
-    results, data, code = st.tabs(["Results", "Data and figures", "Code"])
+    results, turns, data, code = st.tabs(
+        ["Results", "Chattering", "Data and figures", "Code"], key="below", on_change="rerun"
+    )
     with results:
-        table = results_table(race)
-        table["diverged"] = [
-            f"at step {at}" if count else "no"
-            for at, count in zip(table["diverged_at"], table["diverged"], strict=True)
-        ]
-        st.dataframe(table[list(COLUMNS)], column_config=COLUMNS, hide_index=True, width="stretch")
-        known = "known" if race.landscape.minimum is not None else "the least value seen"
-        st.caption(
-            f"Sorted by final gap. f* = {race.reference:.10g} ({known}). Source: "
-            f"{race.landscape.source}. One start and one learning rate: a picture of behaviour, "
-            "not a verdict."
-        )
+        show_results(race)
+    with turns:
+        if turns.open:
+            show_chattering(race)
     with data:
         exports.downloads(race)
     with code:
         exports.code(race)
+
+
+def show_results(race: Race) -> None:
+    """The table, sorted by final gap."""
+    table = results_table(race)
+    table["diverged"] = [
+        f"at step {at}" if count else "no"
+        for at, count in zip(table["diverged_at"], table["diverged"], strict=True)
+    ]
+    st.dataframe(table[list(COLUMNS)], column_config=COLUMNS, hide_index=True, width="stretch")
+    known = "known" if race.landscape.minimum is not None else "the least value seen"
+    st.caption(
+        f"Sorted by final gap. f* = {race.reference:.10g} ({known}). Source: "
+        f"{race.landscape.source}. One start and one learning rate: a picture of behaviour, "
+        "not a verdict."
+    )
+
+
+def show_chattering(race: Race) -> None:
+    """What the barcode on the stage is made of."""
+    st.caption(
+        "How often gradient and steps turn back, at which frequencies, and by which angles. The "
+        "matched control (left, under S-Adam's brake) takes steps as short as S-Adam's on average "
+        "but never looks: what it does not reproduce is the braking, not the smaller step."
+    )
+    pairs = (
+        (turn_rates(race), turn_rates(race, "reversal_rate")),
+        (turn_rates(race, "path_efficiency"), turning_angles(race)),
+        (power_spectrum(race), gradient_components(race)),
+    )
+    for row, pair in enumerate(pairs):
+        for place, figure in zip(st.columns(2, gap="medium"), pair, strict=True):
+            tall = row == len(pairs) - 1
+            chart(figure, place, height=520 if tall else 320, legend=False)
 
 
 try:
@@ -136,4 +179,4 @@ try:
 except SpecError as error:
     st.error(f"{str(error)[0].upper()}{str(error)[1:]}.")
     st.stop()
-show(race_of(spec))
+show(race_of(controlled(spec) if st.session_state["matched"] else spec))

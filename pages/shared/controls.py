@@ -39,6 +39,8 @@ DEFAULTS = {
     "weight_decay": 0.01,
     "momentum": 0.9,
     "l1": 1e-4,
+    "matched": False,
+    "crossings": False,
 }
 
 
@@ -174,6 +176,14 @@ def _sadam_controls() -> None:
         help="Both estimators are measured along every path, also along Adam's, which does not "
         "look. One-sided is the published one: about 1 on every smooth slope.",
     )
+
+    st.toggle(
+        "Matched control",
+        key="matched",
+        help="Adds AdamW at lr times each S-Adam's mean brake: the same average step without "
+        "looking. Where the control does as well, the smaller step was what mattered.",
+    )
+    st.toggle("Mark kink crossings", key="crossings", help="A tick on every step across a kink.")
 
 
 def _run_controls() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,9 @@ from sadam.engine import Trajectories, run
 from sadam.lab.experiment import Experiment
 from sadam.lab.style import style_of
 from sadam.probes import Probing
-from sadam.rules import MomentRule
+from sadam.rules import AdamW, MomentRule, SAdam
+
+CONTROL = "matched-"  # label of a matched control: this, and the label of its S-Adam
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,33 @@ def run_race(experiment: Experiment) -> Race:
         observe=probing[0] if probing else Probing(),
     )
     return Race(experiment, landscape, trajectories)
+
+
+def with_matched_controls(experiment: Experiment) -> Experiment:
+    """Add to each S-Adam its control: AdamW at ``lr * mean(brake)`` of that S-Adam's run.
+
+    It tells adaptive braking from a smaller step (MATH.md section 5). The result is an ordinary
+    experiment with the controls' learning rates written out; controls that are there already are
+    matched anew.
+    """
+    rules = {
+        label: rule
+        for label, rule in experiment.rules
+        if not label.startswith(CONTROL) or not isinstance(rule, AdamW)
+    }
+    plain = replace(experiment, rules=tuple(rules.items()))
+    race = run_race(plain)
+    controls = {
+        CONTROL + label: AdamW(
+            lr=float(rule.lr) * _median(metrics.mean_brake(race.trajectories[label])),
+            betas=rule.betas,
+            eps=rule.eps,
+            weight_decay=rule.weight_decay,
+        )
+        for label, rule in rules.items()
+        if isinstance(rule, SAdam)
+    }
+    return replace(plain, rules=tuple((rules | controls).items()))
 
 
 def results_table(race: Race) -> pd.DataFrame:

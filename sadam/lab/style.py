@@ -30,11 +30,16 @@ STYLES = {
     "amsgrad": Style("AMSGrad", "#56B4E9", "#7CC7F2", "longdash", "hexagon"),
     "adamw": Style("AdamW", "#0072B2", "#4A9FDB", "longdashdot", "triangle-up"),
     "s-adam": Style("S-Adam (published)", "#8E4B9E", "#C08AD0", "solid", "cross"),
+    "matched-s-adam": Style(
+        "AdamW matched to S-Adam (published)", "#B08BBC", "#D3B4DC", "dot", "x"
+    ),
+    "matched-s-adam-two-sided": Style(
+        "AdamW matched to S-Adam two-sided", "#E79A6B", "#FFB27D", "dot", "triangle-down"
+    ),
     "s-adam-two-sided": Style("S-Adam two-sided", "#D55E00", "#FF7F2A", "solid", "star", 2.6),
 }
 
 
 def style_of(label: str, rule: MomentRule) -> Style:
-    """Return the style of a rule; a label that is not a rule's key is its title."""
-    style = STYLES[key_of(rule)]
-    return style if label in STYLES else replace(style, title=label)
+    """Return the style of a rule: the label's own, else its key's with the label as its title."""
+    return STYLES.get(label) or replace(STYLES[key_of(rule)], title=label)

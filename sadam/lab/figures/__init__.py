@@ -7,15 +7,21 @@ from types import MappingProxyType
 
 import plotly.graph_objects as go
 
+from sadam.lab.figures.chattering import (
+    chattering,
+    gradient_components,
+    power_spectrum,
+    turn_rates,
+    turn_strips,
+    turning_angles,
+)
 from sadam.lab.figures.curves import (
     brake_curves,
-    chattering,
     gap_by_evaluations,
     gap_by_step,
     instability,
     lgi_curves,
-    turn_rates,
-    turn_strips,
+    show_tail,
 )
 from sadam.lab.figures.paths import trajectory_map, trajectory_surface, window_of
 from sadam.lab.race import Race
@@ -28,6 +34,9 @@ RACE_FIGURES: Mapping[str, Callable[[Race], go.Figure]] = MappingProxyType(
         "gap-by-evaluations": gap_by_evaluations,
         "instability": instability,
         "chattering": chattering,
+        "gradient-components": gradient_components,
+        "power-spectrum": power_spectrum,
+        "turning-angles": turning_angles,
     }
 )
 """Every figure of a race by the name its files get."""
@@ -38,11 +47,15 @@ __all__ = [
     "chattering",
     "gap_by_evaluations",
     "gap_by_step",
+    "gradient_components",
     "instability",
     "lgi_curves",
+    "power_spectrum",
+    "show_tail",
     "trajectory_map",
     "trajectory_surface",
     "turn_rates",
     "turn_strips",
+    "turning_angles",
     "window_of",
 ]

@@ -1,21 +1,19 @@
-"""What happens along the paths: gaps, instability and brake, chattering."""
+"""What happens along the paths: gaps, instability and brake."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from sadam import metrics
 from sadam.engine import Trajectories
-from sadam.lab.race import Race
+from sadam.lab.race import Race, last_steps
 from sadam.lab.style import Style, style_of
 
-FLOOR, CEILING = 1e-16, 1e30  # gaps are drawn between: rounding below, runaways above
-MOST_BINS = 1000  # columns of a barcode; longer runs show shares
+FLOOR, CEILING = 1e-16, 1e30  # drawn between these: rounding below, runaways above
 Array = NDArray[np.float64]
 
 
@@ -24,18 +22,20 @@ def smoothing_window(steps: int) -> int:
     return min(max(2, steps // 20), 50, steps)
 
 
-def _styled(race: Race) -> Iterator[tuple[str, Style, Trajectories]]:
+def styled(race: Race) -> Iterator[tuple[str, Style, Trajectories]]:
+    """Every rule with its style, in drawing order: S-Adam two-sided last, on top."""
     labels = sorted(race.trajectories, key=lambda label: style_of(label, race.rules[label]).width)
     for label in labels:
         yield label, style_of(label, race.rules[label]), race.trajectories[label]
 
 
-def _line(
+def rule_line(
     label: str, style: Style, x: Array, y: Array, what: str, legend: bool = False
 ) -> go.Scatter:
+    """One rule's line in its style; hovering says ``what`` its values are."""
     return go.Scatter(
         x=x.astype(np.float32),
-        y=y.astype(np.float32),
+        y=np.clip(y, -CEILING, CEILING).astype(np.float32),
         mode="lines",
         name=style.title,
         legendgroup=label,
@@ -73,18 +73,24 @@ def _moving_median(values: Array, window: int) -> Array:
 
 def _faint(label: str, style: Style, x: Array, y: Array) -> go.Scatter:
     """The exact values behind a smoothed line: a haze from afar, every point on zooming in."""
-    trace = _line(label, style, x, y, "")
+    trace = rule_line(label, style, x, y, "")
     trace.update(opacity=0.25, hoverinfo="skip", hovertemplate=None)
     trace.line.update(width=1, dash="solid")
     trace.meta = {**trace.meta, "role": "raw"}
     return trace
 
 
+def _decades(figure: go.Figure) -> dict[str, int]:
+    """One tick for each decade where there are several."""
+    values = np.concatenate([np.asarray(trace.y) for trace in figure.data])
+    return {"dtick": 1} if values.max() > 100 * values.min() else {}
+
+
 def _gap_figure(race: Race, by_evaluations: bool) -> go.Figure:
     figure = go.Figure()
     steps = np.arange(race.experiment.steps + 1)
     one_start = len(race.experiment.starts) == 1
-    for label, style, track in _styled(race):
+    for label, style, track in styled(race):
         gap = np.clip(track.values.numpy() - race.reference, FLOOR, CEILING)
         x = steps * track.evaluations if by_evaluations else steps
         if one_start:  # dense chattering overplots: a clear median in the haze of the exact values
@@ -93,12 +99,12 @@ def _gap_figure(race: Race, by_evaluations: bool) -> go.Figure:
         else:
             low, middle, high = np.quantile(gap, [0.25, 0.5, 0.75], axis=1)
             figure.add_trace(_band(label, style, x, low, high))
-        figure.add_trace(_line(label, style, x, middle, "above f*", legend=True))
+        figure.add_trace(rule_line(label, style, x, middle, "above f*", legend=True))
     figure.update_layout(
         title="Gap to the minimum",
         hovermode="x unified",
         xaxis={"title": "function evaluations" if by_evaluations else "step"},
-        yaxis={"title": "f − f*", "type": "log", "exponentformat": "power"},
+        yaxis={"title": "f − f*", "type": "log", "exponentformat": "power", **_decades(figure)},
         meta={} if by_evaluations else {"cursor": "step", "weight": 1.5},
     )
     return figure
@@ -126,10 +132,10 @@ def lgi_curves(race: Race, estimator: str = "two-sided") -> go.Figure:
     """
     figure = go.Figure()
     window = smoothing_window(race.experiment.steps)
-    for label, style, track in _styled(race):
+    for label, style, track in styled(race):
         lgi = track.lgi_two_sided if estimator == "two-sided" else track.lgi_one_sided
         seen = _moving_mean(lgi.nanmedian(1).values.numpy(), window)
-        figure.add_trace(_line(label, style, np.arange(len(seen)), seen, "LGI", True))
+        figure.add_trace(rule_line(label, style, np.arange(len(seen)), seen, "LGI", True))
     figure.update_layout(
         title=f"Instability along the path: {estimator} LGI, mean of {window} steps",
         hovermode="x unified",
@@ -144,10 +150,10 @@ def brake_curves(race: Race) -> go.Figure:
     """The brake of the rules that brake, ``exp(-damping LGI)``; moving mean."""
     figure = go.Figure()
     window = smoothing_window(race.experiment.steps)
-    for label, style, track in _styled(race):
+    for label, style, track in styled(race):
         if race.rules[label].probing is not None:
             brake = _moving_mean(track.brake.nanmedian(1).values.numpy(), window)
-            figure.add_trace(_line(label, style, np.arange(len(brake)), brake, "brake", True))
+            figure.add_trace(rule_line(label, style, np.arange(len(brake)), brake, "brake", True))
     figure.update_layout(
         title=f"Brake: factor on the step, mean of {window} steps",
         hovermode="x unified",
@@ -160,14 +166,14 @@ def brake_curves(race: Race) -> go.Figure:
 
 def instability(race: Race, estimator: str = "two-sided") -> go.Figure:
     """:func:`lgi_curves` over :func:`brake_curves`."""
-    return _stacked(
+    return stacked(
         [lgi_curves(race, estimator), brake_curves(race)],
         f"Instability along the path ({estimator} LGI) and brake, "
         f"means of {smoothing_window(race.experiment.steps)} steps",
     )
 
 
-def _stacked(parts: list[go.Figure], title: str, heights: list[float] | None = None) -> go.Figure:
+def stacked(parts: list[go.Figure], title: str, heights: list[float] | None = None) -> go.Figure:
     """Panels with a common x axis, one under the other; a rule has one entry in the legend."""
     figure = make_subplots(
         rows=len(parts), cols=1, shared_xaxes=True, vertical_spacing=0.07, row_heights=heights
@@ -198,92 +204,10 @@ def _moving_mean(values: Array, window: int) -> Array:
     return np.where(known, mean, np.nan)
 
 
-def turn_strips(race: Race) -> go.Figure:
-    """A barcode of the steps at which the gradient turned, a strip for each rule (first start)."""
-    figure = go.Figure()
-    titles = []
-    for row, (label, style, track) in enumerate(reversed(list(_styled(race)))):
-        titles.append(style.title)
-        event, _ = metrics.turned(track.grads[:, 0])
-        x, share = _binned(event.numpy().astype(np.float32))
-        figure.add_heatmap(
-            x=x,
-            y=[row],
-            z=share[None, :],
-            zmin=0,
-            zmax=1,
-            colorscale=[[0, _clear(style.color)], [1, style.color]],
-            showscale=False,
-            ygap=3,
-            hovertemplate=f"{style.title}, step %{{x:.0f}}: turned %{{z:.0%}}<extra></extra>",
-            name=style.title,
-            meta={
-                "role": "strip",
-                "rule": label,
-                "color": style.color,
-                "color_dark": style.color_dark,
-            },
-        )
-    figure.update_layout(
-        title="Chattering: the gradient turned here",
-        xaxis={"title": "step", "range": [0, race.experiment.steps]},
-        yaxis={
-            "autorange": "reversed",
-            "showgrid": False,
-            "ticks": "",
-            "tickvals": list(range(len(titles))),
-            "ticktext": titles,
-        },
-        meta={"cursor": "step", "margin": {"l": 128}},
-    )
-    return figure
-
-
-def turn_rates(race: Race, measure: str = "conflict_rate") -> go.Figure:
-    """How often the gradient (or the step) turned back, over a moving window; median of starts.
-
-    Args:
-        race: What to draw.
-        measure: ``"conflict_rate"``, ``"reversal_rate"`` or another of
-            :data:`sadam.metrics.MEASURES` that is a share.
-    """
-    window = smoothing_window(race.experiment.steps)
-    figure = go.Figure()
-    for label, style, track in _styled(race) if window >= 2 else ():
-        rate = metrics.moving(track, window, (measure,))[measure]
-        x = np.arange(window, track.steps + 1)
-        y = rate.median(1).values.numpy()
-        figure.add_trace(_line(label, style, x, y, "of steps", legend=True))
-    name = measure.removesuffix("_rate").replace("_", " ")
-    figure.update_layout(
-        title=f"Gradient {name} in {window} steps",
-        hovermode="x unified",
-        xaxis={"title": "step", "range": [0, race.experiment.steps]},
-        yaxis={"title": name, "range": [-0.04, 1.04], "tickformat": ".0%"},
-        meta={"cursor": "step"},
-    )
-    return figure
-
-
-def chattering(race: Race) -> go.Figure:
-    """Where the gradient turned, and how often gradient and steps turned back."""
-    window = smoothing_window(race.experiment.steps)
-    return _stacked(
-        [turn_strips(race), turn_rates(race), turn_rates(race, "reversal_rate")],
-        f"Chattering: where the gradient turned, and how often in {window} steps",
-        [0.4, 0.3, 0.3],
-    )
-
-
-def _binned(event: NDArray[np.float32]) -> tuple[Array, NDArray[np.float32]]:
-    """Shares of events in at most :data:`MOST_BINS` bins of equal length, at the bins' middles."""
-    size = -(-len(event) // MOST_BINS)
-    padded = np.pad(event, (0, -len(event) % size), constant_values=np.nan)
-    share = np.nanmean(padded.reshape(-1, size), axis=1)
-    return 1 + size * (np.arange(len(share)) + 0.5) - 0.5, share.astype(np.float32)
-
-
-def _clear(color: str) -> str:
-    """The same colour, fully transparent: a scale from it fades instead of passing through grey."""
-    red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
-    return f"rgba({red},{green},{blue},0)"
+def show_tail(race: Race, figures: Iterable[go.Figure]) -> None:
+    """Zoom figures against steps or evaluations into the last 10 % of the race, in place."""
+    first = race.experiment.steps - last_steps(race)
+    for figure in figures:
+        share = first / race.experiment.steps
+        ends = [np.max(trace.x) for trace in figure.data]
+        figure.update_xaxes(range=[share * max(ends), max(ends)])

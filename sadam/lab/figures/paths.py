@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
 import numpy as np
 import plotly.graph_objects as go
@@ -11,10 +12,12 @@ from numpy.typing import NDArray
 
 from sadam.engine import Trajectories
 from sadam.lab.figures.ground import COLORSCALES, Ground, Window, ground, joined, kink_lines
-from sadam.lab.race import Race
+from sadam.lab.race import Race, last_steps
 from sadam.lab.style import Style, style_of
+from sadam.metrics import kink_crossings
 
 INK = "#2B333D"
+Frame = Literal["window", "paths", "tail"]
 HOVER = (
     "<b>%{fullData.name}</b><br>step %{customdata[0]:.0f}<br>f = %{customdata[1]:.6g}"
     "<br>|g| = %{customdata[2]:.4g}<br>LGI one-sided %{customdata[3]:.3f}"
@@ -22,8 +25,8 @@ HOVER = (
 )
 
 
-def path_window(race: Race) -> Window:
-    """The smallest comfortable window round the paths: what the race really saw.
+def path_window(race: Race, first: int = 0) -> Window:
+    """The smallest comfortable square window round the paths from step ``first`` on.
 
     Diverged runs and the far ends of stragglers would shrink everything else to a dot, so a path
     counts only as far as it stays within ten windows of the landscape's own.
@@ -31,7 +34,8 @@ def path_window(race: Race) -> Window:
     (x0, x1), (y0, y1) = race.landscape.window
     low = np.array([x0 - 10 * (x1 - x0), y0 - 10 * (y1 - y0)])
     high = np.array([x1 + 10 * (x1 - x0), y1 + 10 * (y1 - y0)])
-    seen = np.concatenate([t.points.reshape(-1, 2).numpy() for t in race.trajectories.values()])
+    tracks = race.trajectories.values()
+    seen = np.concatenate([t.points[first:].reshape(-1, 2).numpy() for t in tracks])
     seen = seen[((seen >= low) & (seen <= high)).all(axis=1)]
     if not len(seen):
         return race.landscape.window
@@ -41,9 +45,11 @@ def path_window(race: Race) -> Window:
     return ((float(cx - half), float(cx + half)), (float(cy - half), float(cy + half)))
 
 
-def window_of(race: Race, follow: bool) -> Window:
-    """The landscape's window, or the one that follows the paths."""
-    return path_window(race) if follow else race.landscape.window
+def window_of(race: Race, frame: Frame = "window") -> Window:
+    """What a frame shows: the landscape's window, all of the paths, or their last 10 %."""
+    if frame == "window":
+        return race.landscape.window
+    return path_window(race, race.experiment.steps - last_steps(race) if frame == "tail" else 0)
 
 
 def details(track: Trajectories, start: int) -> NDArray[np.float32]:
@@ -72,14 +78,15 @@ def _drawn(race: Race) -> Iterator[tuple[str, Style, Trajectories, int]]:
             yield label, style_of(label, race.rules[label]), track, start
 
 
-def trajectory_map(race: Race, follow: bool = False) -> go.Figure:
+def trajectory_map(race: Race, frame: Frame = "window", crossings: bool = False) -> go.Figure:
     """Paths over contours of ``log10(f - f* + c)``, kinks as lines, minimisers as stars.
 
     Args:
         race: What to draw.
-        follow: Whether to frame the paths rather than the landscape's window.
+        frame: What to show, see :func:`window_of`.
+        crossings: Whether to mark where steps cross a kink.
     """
-    window = window_of(race, follow)
+    window = window_of(race, frame)
     base = ground(race.landscape, window)
     figure = go.Figure()
     figure.add_trace(
@@ -140,6 +147,8 @@ def trajectory_map(race: Race, follow: bool = False) -> go.Figure:
             hoverinfo="skip",
             meta={"role": "end", **common},
         )
+    if crossings:
+        _add_crossings(figure, race)
     _add_landmarks(figure, race, go.Scatter)
     axes = {"zeroline": False, "showgrid": False}
     figure.update_layout(
@@ -149,6 +158,35 @@ def trajectory_map(race: Race, follow: bool = False) -> go.Figure:
         hovermode="closest",
     )
     return figure
+
+
+def _add_crossings(figure: go.Figure, race: Race) -> None:
+    """Mark where a step crosses a kink: a small tick in the middle of the step."""
+    for label, style, track, start in _drawn(race):
+        points = track.points[:, start]
+        crossed = kink_crossings(points, race.landscape.kinks) > 0
+        middle = ((points[:-1] + points[1:]) / 2)[crossed].numpy()
+        figure.add_scatter(
+            x=middle[:, 0],
+            y=middle[:, 1],
+            mode="markers",
+            name=f"{style.title}: kink crossed",
+            legendgroup=label,
+            showlegend=False,
+            marker={
+                "symbol": "line-ns-open",
+                "size": 7,
+                "color": style.color,
+                "line": {"width": 1, "color": style.color},
+            },
+            hoverinfo="skip",
+            meta={
+                "role": "crossing",
+                "rule": label,
+                "start": start,
+                "color_dark": style.color_dark,
+            },
+        )
 
 
 def summary(race: Race) -> str:
@@ -195,12 +233,12 @@ def _add_landmarks(figure: go.Figure, race: Race, kind: type, base: Ground | Non
         )
 
 
-def trajectory_surface(race: Race, follow: bool = False) -> go.Figure:
+def trajectory_surface(race: Race, frame: Frame = "window") -> go.Figure:
     """The same on a surface whose height and colour are ``log10(f - f* + c)``.
 
     Paths are drawn where they run inside the window.
     """
-    window = window_of(race, follow)
+    window = window_of(race, frame)
     base = ground(race.landscape, window)
     figure = go.Figure(
         go.Surface(
@@ -237,7 +275,11 @@ def trajectory_surface(race: Race, follow: bool = False) -> go.Figure:
             name=style.title,
             legendgroup=label,
             showlegend=start == 0,
-            line={"color": style.color, "width": 2.2 * style.width},
+            line={
+                "color": style.color,
+                "width": 2.2 * style.width,
+                "dash": style.dash,
+            },
             customdata=details(track, start),
             hovertemplate=HOVER,
             meta={
