@@ -173,7 +173,7 @@ def streamed_lgi(
     kinds: Collection[Kind] = ("one-sided", "two-sided"),
     *,
     zeta: float = 1e-6,
-    block: int = 4096,
+    block: int = 8192,
 ) -> dict[Kind, Tensor]:
     """Both estimators at many points with many probes, never holding ``(k, N)`` numbers.
 
@@ -364,3 +364,57 @@ def nearest_in_hull(gradients: Tensor) -> Tensor:
         weights, _ = nnls(np.vstack([hull.T / size, np.ones(n)]), target)
         nearest[i] = weights @ hull / weights.sum()
     return torch.from_numpy(nearest).to(gradients.dtype).reshape(gradients.shape[1:])
+
+
+def planar_distance_to_hull(gradients: Tensor) -> Tensor:
+    """:func:`distance_to_hull` in the plane, for many points at once: ``(n, ..., 2) -> (...)``.
+
+    Gilbert, Johnson and Keerthi 1988: keep the edge of the hull's inside that is nearest to 0, look
+    for the gradient farthest beyond it, and take the nearer of the two edges to that one; 0 inside
+    their triangle is distance 0. Exact up to rounding, 1e-7 of the largest gradient at worst. NaN
+    where a gradient is not finite.
+    """
+    lead = gradients.shape[1:-1]
+    gx, gy = (c.reshape(len(gradients), -1).double() for c in gradients.unbind(-1))
+    squares = gx * gx + gy * gy
+    peak, todo = squares.amax(0), torch.isfinite(squares).all(0).nonzero().squeeze(-1)
+    distance = torch.full_like(peak, math.nan)
+    gx, gy = gx[:, todo], gy[:, todo]
+    first = squares[:, todo].argmin(0, keepdim=True)
+    a = b = p = torch.stack((gx.gather(0, first)[0], gy.gather(0, first)[0]))
+    for _ in range(4 * len(gradients)):  # a few rounds are enough; this bounds them
+        farthest = (gx * p[0] + gy * p[1]).argmin(0, keepdim=True)
+        s = torch.stack((gx.gather(0, farthest)[0], gy.gather(0, farthest)[0]))
+        inside = _holds_origin(a, b, s)
+        p_square = (p * p).sum(0)
+        near_a, near_b = _nearest_on_segment(a, s), _nearest_on_segment(b, s)
+        to_a, to_b = (near_a * near_a).sum(0), (near_b * near_b).sum(0)
+        better_a = to_a <= to_b
+        better = torch.where(better_a, to_a, to_b) < p_square
+        gain = p_square - (p * s).sum(0)
+        going = ~inside & better & (gain > 1e-14 * peak[todo])
+        distance[todo] = torch.where(inside, torch.zeros_like(p_square), p_square.sqrt())
+        if not bool(going.any()):
+            break
+        p = torch.where(better_a, near_a, near_b)[:, going]
+        a, b = torch.where(better_a, a, b)[:, going], s[:, going]
+        gx, gy, todo = gx[:, going], gy[:, going], todo[going]
+    return distance.reshape(lead).to(gradients.dtype)
+
+
+def _cross(a: Tensor, b: Tensor) -> Tensor:
+    return a[0] * b[1] - a[1] * b[0]
+
+
+def _holds_origin(a: Tensor, b: Tensor, c: Tensor) -> Tensor:
+    """Whether a triangle that is not flat holds 0; corners are ``(2, N)``."""
+    turns = torch.stack((_cross(a, b), _cross(b, c), _cross(c, a)))
+    return ((turns >= 0).all(0) | (turns <= 0).all(0)) & (_cross(b - a, c - a) != 0)
+
+
+def _nearest_on_segment(a: Tensor, b: Tensor) -> Tensor:
+    """The points of segments nearest to 0, ``(2, N)``."""
+    along = b - a
+    length = (along * along).sum(0)
+    share = (-(a * along).sum(0) / torch.where(length > 0, length, 1.0)).clamp_(0, 1)
+    return a + share * along

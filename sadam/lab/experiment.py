@@ -50,7 +50,7 @@ MAX_STEPS = 20_000
 MAX_STARTS = 256
 MAX_START = 1e6
 MAX_POINTS = 2_000_000  # rules x starts x steps: what is recorded, about 400 bytes each
-MAX_EVALUATIONS = 100_000_000  # of all rules, starts and steps, and to measure LGI along the paths
+MAX_EVALUATIONS = 50_000_000  # of all rules, starts and steps, and to measure LGI along the paths
 
 SHORTCUTS = ("lr", "betas", "weight_decay", "damping", "num_probes", "radius")
 """Hyperparameters with a command-line option of their own, which sets them for all rules."""
@@ -150,7 +150,7 @@ class Experiment(Spec):
 KINDS: dict[str, type[Spec]] = {Experiment.kind: Experiment}
 """Kinds of spec by the name in their ``"kind"`` field; other modules add theirs."""
 
-_MODULES_WITH_KINDS: tuple[str, ...] = ()
+_MODULES_WITH_KINDS = ("sadam.lab.lgi_map",)
 
 
 def load(text: str | bytes) -> Spec:
