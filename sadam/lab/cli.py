@@ -370,7 +370,7 @@ def experiment_from(arguments: argparse.Namespace) -> Experiment:
 
 def _read_spec(path: str) -> Experiment:
     from sadam.lab.codec import MAX_BYTES
-    from sadam.lab.experiment import load
+    from sadam.lab.experiment import Experiment
 
     name = "standard input" if path == "-" else path
     try:
@@ -379,7 +379,7 @@ def _read_spec(path: str) -> Experiment:
         else:
             with open(path, "rb") as file:
                 data = file.read(MAX_BYTES + 1)
-        return load(data)
+        return Experiment.from_json(data)
     except OSError as error:
         raise ValueError(f"cannot read {name}: {error.strerror}") from None
     except ValueError as error:

@@ -48,7 +48,7 @@ def describe(race: Race) -> str:
     starts = f"({spec.starts[0][0]:g}, {spec.starts[0][1]:g})"
     if len(spec.starts) > 1:
         starts = f"{len(spec.starts)} starts"
-    kind = "least value known" if race.landscape.minimum is not None else "least value seen"
+    kind = "its known minimum" if race.landscape.minimum is not None else "the least value seen"
     return (
         f"From {starts}, {spec.steps} steps, {spec.schedule} learning rate, seed {spec.seed}; "
         f"f* = {race.reference:.6g} ({kind})."

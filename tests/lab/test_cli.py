@@ -76,7 +76,7 @@ def test_help_answers_at_once_and_without_torch():
     ended = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    assert time.monotonic() - begun < 5  # it takes 0.2 on a quiet machine
+    assert time.monotonic() - begun < 10  # it takes 0.2 on a quiet machine
     assert ended.stdout.endswith("[]\n")
     assert ended.stderr == ""
 
@@ -311,7 +311,7 @@ def test_bad_input_is_met_with_one_sentence(refused, words, said):
         ("{", "is not JSON: "),
         ("", "is not JSON: "),
         ('{"kind": "race", "version": 99}', "version 99, but this program reads versions up to 1"),
-        ('{"kind": "lgi-mop", "version": 1}', "unknown kind 'lgi-mop'"),
+        ('{"kind": "lgi-mop", "version": 1}', "has the kind 'lgi-mop', but 'race' was expected"),
     ],
 )
 def test_a_bad_spec_is_told_with_its_name(refused, tmp_path, text, said):

@@ -57,12 +57,6 @@ def light(race, tmp_path_factory):
     return export_race(race, directory, ("html", "parquet", "csv"))
 
 
-@pytest.fixture(scope="module")
-def pictures(race, tmp_path_factory):
-    need_browser()
-    return export_race(race, tmp_path_factory.mktemp("pictures"), images.IMAGE_FORMATS)
-
-
 # ---- numbers
 
 
@@ -279,31 +273,32 @@ def _png_chunks(data):
 
 @pytest.mark.browser
 @pytest.mark.timeout(300)
-def test_every_figure_is_there_in_every_format(pictures):
+def test_every_figure_is_there_in_every_format(race, tmp_path):
+    need_browser()
+    pictures = export_race(race, tmp_path, images.IMAGE_FORMATS)
     assert pictures.notes == ()
     expected = {f"{name}.{form}" for name in RACE_FIGURES for form in images.IMAGE_FORMATS}
     assert set(pictures.files) == expected | {"spec.json", "results.json"}
+    for name in RACE_FIGURES:
+        _check_pictures(race, pictures.directory, name)
 
 
-@pytest.mark.browser
-@pytest.mark.timeout(300)
-@pytest.mark.parametrize("name", sorted(RACE_FIGURES))
-def test_png_svg_and_pdf_are_what_they_should_be(race, pictures, name):
-    chunks = list(_png_chunks((pictures.directory / f"{name}.png").read_bytes()))
+def _check_pictures(race, directory, name):
+    chunks = list(_png_chunks((directory / f"{name}.png").read_bytes()))
     width, height = struct.unpack(">II", chunks[0][1][:8])
     assert width == images.SCALE * webpage.WIDTH
     assert height > images.SCALE * webpage.HEIGHTS.get(name, webpage.HEIGHT)
     text = dict(chunks)[b"iTXt"]
     assert load(text.removeprefix(b"sadam.spec\0\0\0\0\0")) == race.experiment
 
-    root = ElementTree.parse(pictures.directory / f"{name}.svg").getroot()
+    root = ElementTree.parse(directory / f"{name}.svg").getroot()
     assert root.tag.endswith("svg")
     (metadata,) = (element for element in root if element.tag.endswith("metadata"))
     assert load(metadata.text) == race.experiment
     words = "".join(root.itertext())
     assert "python -m sadam race --landscape cb2" in words
 
-    pdf = (pictures.directory / f"{name}.pdf").read_bytes()
+    pdf = (directory / f"{name}.pdf").read_bytes()
     assert pdf.startswith(b"%PDF-")
     assert b"/FontFile2" in pdf  # fonts are embedded
     assert b"/ToUnicode" in pdf  # and their letters known: the text can be searched
