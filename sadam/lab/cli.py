@@ -285,6 +285,8 @@ def _race(arguments: argparse.Namespace) -> int:
         if not arguments.json:
             _say(terminal_report(race))
         if write is not None:
+            if sys.stderr.isatty():
+                print(f"\nwriting files to {arguments.out} ...", file=sys.stderr)
             files, notes = write(race)
             document |= {"directory": arguments.out, "files": files}
     if arguments.json:
