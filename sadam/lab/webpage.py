@@ -46,6 +46,7 @@ SCRIPT = """
 const CONFIG = {responsive: true, displaylogo: false};
 for (const place of document.querySelectorAll(".plot")) {
   const figure = JSON.parse(document.getElementById(place.id + "-data").textContent);
+  if (window.innerWidth < 700) figure.layout.legend = {orientation: "h", y: -0.15};
   Promise.resolve()
     .then(() => Plotly.newPlot(place, figure.data, figure.layout, CONFIG))
     .catch((error) => { place.textContent = "This figure could not be drawn: " + error; });
