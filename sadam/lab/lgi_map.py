@@ -305,7 +305,10 @@ def _subdifferential(spec: LgiMap, landscape: Landscape, points: Tensor) -> dict
         "goldstein": lambda g: diameter((g - g[:1]).float()),  # centred: float32 will do
         "stationarity": planar_distance_to_hull,
     }
-    wanted = {name: points.new_empty(len(points)) for name in measures if name in spec.probes}
+    wanted: dict[str, Tensor] = {}
+    for name in measures:
+        if name in set(spec.probes):
+            wanted[name] = points.new_empty(len(points))
     block = max(64, 65536 // spec.num_samples)
     for start in range(0, len(points), block):
         here = slice(start, start + block)

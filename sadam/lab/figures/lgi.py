@@ -105,9 +105,8 @@ def map_pair(result: MapResult, left: str, right: str, overlays: Overlays = NOTH
     for panel, name in enumerate((left, right), 1):
         _add_map(figure, result, name, overlays, panel, panels=2)
     figure = _framed(figure, result, _subject(result), titles)
-    figure.update_layout(xaxis2={"matches": "x"}, yaxis2={"matches": "y", "showticklabels": False})
-    figure.layout.yaxis2.title = None
-    return figure
+    linked = {"matches": "y", "showticklabels": False, "title": None}
+    return figure.update_layout(xaxis2={"matches": "x"}, yaxis2=linked)
 
 
 def map_difference(
@@ -329,19 +328,21 @@ def _framed(figure: go.Figure, result: MapResult, title: str, names: list[str]) 
 def in_theme(figure: go.Figure, dark: bool) -> go.Figure:
     """Return a copy of a map with the colours of light or dark screens."""
     figure = go.Figure(figure)
-    for trace in figure.data:
+
+    def recolor(trace: Any) -> None:
         meta = trace.meta or {}
         role = meta.get("role")
         if role == "map":
-            axis = figure.layout[trace.coloraxis]
-            axis.colorscale = colorscale(meta["scale"], dark)
+            axis = trace.coloraxis
+            figure.update_layout({axis: {"colorscale": colorscale(meta["scale"], dark)}})
         elif role == "point":
             trace.marker.color = LINES[role][dark]
         elif role in LINES:
             trace.line.color = LINES[role][dark]
         elif dark and "color_dark" in meta:
             trace.line.color = meta["color_dark"]
-    return figure
+
+    return figure.for_each_trace(recolor)
 
 
 class MapFigure(NamedTuple):

@@ -1,0 +1,49 @@
+"""Where the kinks really are: the ground truth for whatever claims to see them."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from landscapes import Landscape
+
+RINGS = (1.0, 0.75, 0.5, 0.25)  # of the radius
+TURNS = 32  # places on each ring
+
+
+def near_kink(landscape: Landscape, points: Tensor, radius: float) -> NDArray[np.bool_]:
+    """Whether a declared kink passes within ``radius`` of each point.
+
+    A kink is the zero set of a function that the landscape declares. It passes through a ball if
+    that function is 0 at the centre or has both signs on four rings of 32 places each. A straight
+    kink is found up to 0.995 of the radius; what is hidden under another piece (NaN) does not
+    count.
+
+    Args:
+        landscape: The landscape.
+        points: ``(N, 2)``.
+        radius: Radius of the ball, > 0.
+
+    Returns:
+        Shape ``(N,)``. All False where the landscape declares no kinks, as smooth ones do.
+    """
+    columns = points.T.contiguous()
+    angles = torch.arange(TURNS, dtype=torch.float64) * (2 * math.pi / TURNS)
+    circle = torch.stack((angles.cos(), angles.sin()), -1)
+    found = torch.zeros(len(points), dtype=torch.bool)
+    with torch.no_grad():
+        for kink in landscape.kinks:
+            at_centre = kink(columns.T)
+            found |= at_centre == 0
+            above, below = at_centre > 0, at_centre < 0
+            for share in RINGS:
+                for offset in circle * (share * radius):
+                    value = kink((columns + offset[:, None]).T)
+                    above |= value > 0
+                    below |= value < 0
+            found |= above & below
+    return found.numpy()
