@@ -2,9 +2,9 @@
 
     python benchmarks/race.py [--landscape KEY ...] [--steps 500] [--probes 8] [--repeats 5]
 
-Both run in the same process, one after the other, repeats interleaved; the medians are compared. The
-plain loop is what one would write first: ``torch.optim`` where it has the rule, autograd, and for
-S-Adam a closure that is called once for the gradient and once for every probe.
+Both run in the same process, one after the other, repeats interleaved; the medians are compared.
+The plain loop is what one would write first: ``torch.optim`` where it has the rule, autograd, and
+for S-Adam a closure that is called once for the gradient and once for every probe.
 """
 
 import argparse

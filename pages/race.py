@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import streamlit as st
 
 from pages.shared.guard import ensure_router
@@ -106,12 +107,21 @@ def header(race: Race) -> None:
 def show(race: Race) -> None:
     """Draw a race: the stage, and below it numbers, chattering, files and code."""
     header(race)
+    table = results_table(race)
     state = st.session_state
     frame, crossings = FRAMES[state["frame"]], state["crossings"]
     surface = state["view"] == "Surface"
-    drawn = trajectory_surface(race, frame) if surface else trajectory_map(race, frame, crossings)
+    if surface:
+        drawn = trajectory_surface.plain(race, frame)
+    else:
+        drawn = trajectory_map.plain(race, frame, crossings)
     gap = gap_by_step if state["cost"] == "Steps" else gap_by_evaluations
-    panels = [gap(race), lgi_curves(race, state["probes"]), brake_curves(race), turn_strips(race)]
+    panels = [
+        gap.plain(race),
+        lgi_curves.plain(race, state["probes"]),
+        brake_curves.plain(race),
+        turn_strips.plain(race),
+    ]
     if frame == "tail":
         show_tail(race, panels)
     stage(
@@ -121,8 +131,8 @@ def show(race: Race) -> None:
         steps=race.experiment.steps,
         ground_stamp=f"{race.landscape.name} {window_of(race, frame)} "
         f"{hash(race.experiment) if crossings else ''}",
-        caption=sentence(race),
-        label=drawn.layout.meta["summary"],
+        caption=sentence(race, table),
+        label=drawn["layout"]["meta"]["summary"],
         filename=f"race-{race.landscape.name}",
         on_click=set_start,
     )
@@ -130,7 +140,7 @@ def show(race: Race) -> None:
         ["Results", "Chattering", "Data and figures", "Code"], key="below", on_change="rerun"
     )
     with results:
-        show_results(race)
+        show_results(race, table)
     with turns:
         if turns.open:
             show_chattering(race)
@@ -140,9 +150,8 @@ def show(race: Race) -> None:
         exports.code(race)
 
 
-def show_results(race: Race) -> None:
+def show_results(race: Race, table: pd.DataFrame) -> None:
     """The table, sorted by final gap."""
-    table = results_table(race)
     table["diverged"] = [
         f"at step {at}" if count else "no"
         for at, count in zip(table["diverged_at"], table["diverged"], strict=True)

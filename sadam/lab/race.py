@@ -129,9 +129,14 @@ def last_steps(race: Race) -> int:
     return max(1, round(race.experiment.steps / 10))
 
 
-def sentence(race: Race) -> str:
-    """What happened, in words that say no more than the numbers of this race do."""
-    table = results_table(race).set_index("rule")
+def sentence(race: Race, table: pd.DataFrame | None = None) -> str:
+    """What happened, in words that say no more than the numbers of this race do.
+
+    Args:
+        race: The race.
+        table: Its :func:`results_table`, where it is known already.
+    """
+    table = (results_table(race) if table is None else table).set_index("rule")
     said = [
         f"{row['title']} left the finite numbers at step {int(row['diverged_at'])}"
         + (f" from {int(row['diverged'])} of {starts} starts." if starts > 1 else ".")

@@ -9,54 +9,69 @@ from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from sadam import metrics
-from sadam.lab.figures.curves import Array, rule_line, smoothing_window, stacked, styled
+from sadam.lab.figures.curves import (
+    Array,
+    rule_line,
+    smoothing_window,
+    stacked,
+    step_layout,
+    styled,
+)
+from sadam.lab.figures.maker import FigureMaker, Plain
 from sadam.lab.race import Race
 
 MOST_BINS = 1000  # columns of a barcode; longer runs show shares
+NAMES = {"conflict_rate": "Gradient conflicts", "reversal_rate": "Step reversals"}
 
 
-def turn_strips(race: Race) -> go.Figure:
+@FigureMaker
+def turn_strips(race: Race) -> Plain:
     """A barcode of the steps at which the gradient turned, a strip for each rule (first start)."""
-    figure = go.Figure()
-    titles = []
+    strips, titles = [], []
     for row, (label, style, track) in enumerate(reversed(list(styled(race)))):
         titles.append(style.title)
         event, _ = metrics.turned(track.grads[:, 0])
         x, share = _binned(event.numpy().astype(np.float32))
-        figure.add_heatmap(
-            x=x,
-            y=[row],
-            z=share[None, :],
-            zmin=0,
-            zmax=1,
-            colorscale=[[0, _clear(style.color)], [1, style.color]],
-            showscale=False,
-            ygap=3,
-            hovertemplate=f"{style.title}, step %{{x:.0f}}: turned %{{z:.0%}}<extra></extra>",
-            name=style.title,
-            meta={
-                "role": "strip",
-                "rule": label,
-                "color": style.color,
-                "color_dark": style.color_dark,
-            },
+        strips.append(
+            {
+                "type": "heatmap",
+                "x": x,
+                "y": np.array([row]),
+                "z": share[None, :],
+                "zmin": 0,
+                "zmax": 1,
+                "colorscale": [[0, _clear(style.color)], [1, style.color]],
+                "showscale": False,
+                "ygap": 3,
+                "hovertemplate": f"{style.title}, step %{{x:.0f}}: turned %{{z:.0%}}"
+                "<extra></extra>",
+                "name": style.title,
+                "meta": {
+                    "role": "strip",
+                    "rule": label,
+                    "color": style.color,
+                    "color_dark": style.color_dark,
+                },
+            }
         )
-    figure.update_layout(
-        title="Chattering: the gradient turned here",
-        xaxis={"title": "step", "range": [0, race.experiment.steps]},
-        yaxis={
+    layout = {
+        "title": {"text": "Chattering: the gradient turned here"},
+        "xaxis": {"title": {"text": "step"}, "range": [0, race.experiment.steps]},
+        "yaxis": {
             "autorange": "reversed",
             "showgrid": False,
+            "zeroline": False,
             "ticks": "",
             "tickvals": list(range(len(titles))),
             "ticktext": titles,
         },
-        meta={"cursor": "step", "margin": {"l": 128}},
-    )
-    return figure
+        "meta": {"cursor": "step", "margin": {"l": 128}},
+    }
+    return {"data": strips, "layout": layout}
 
 
-def turn_rates(race: Race, measure: str = "conflict_rate") -> go.Figure:
+@FigureMaker
+def turn_rates(race: Race, measure: str = "conflict_rate") -> Plain:
     """How often the gradient (or the step) turned back, over a moving window; median of starts.
 
     Args:
@@ -65,21 +80,18 @@ def turn_rates(race: Race, measure: str = "conflict_rate") -> go.Figure:
             :data:`sadam.metrics.MEASURES` that is a share.
     """
     window = smoothing_window(race.experiment.steps)
-    figure = go.Figure()
+    traces = []
     for label, style, track in styled(race) if window >= 2 else ():
         rate = metrics.moving(track, window, (measure,))[measure]
         x = np.arange(window, track.steps + 1)
         y = rate.median(1).values.numpy()
-        figure.add_trace(rule_line(label, style, x, y, "of steps", legend=True))
+        traces.append(rule_line(label, style, x, y, "of steps", legend=True))
     name = measure.removesuffix("_rate").replace("_", " ")
-    figure.update_layout(
-        title=f"Gradient {name} in {window} steps",
-        hovermode="x unified",
-        xaxis={"title": "step", "range": [0, race.experiment.steps]},
-        yaxis={"title": name, "range": [-0.04, 1.04], "tickformat": ".0%"},
-        meta={"cursor": "step"},
-    )
-    return figure
+    title = f"{NAMES.get(measure, name.capitalize())} in {window} steps"
+    layout = step_layout(title, name, [-0.04, 1.04])
+    layout["yaxis"]["tickformat"] = ".0%"
+    layout["xaxis"]["range"] = [0, race.experiment.steps]
+    return {"data": traces, "layout": layout}
 
 
 def chattering(race: Race) -> go.Figure:
@@ -112,7 +124,7 @@ def gradient_components(race: Race) -> go.Figure:
         for column in (0, 1):
             g = track.grads[:, 0, column].numpy()
             trace = rule_line(label, style, steps, g, "", legend=column == 0)
-            trace.line.update(width=1, dash="solid", shape="hv")
+            trace["line"] |= {"width": 1, "dash": "solid", "shape": "hv"}
             figure.add_trace(trace, row, column + 1)
     for column in (1, 2):
         figure.update_xaxes(title="step", row=len(rules), col=column)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from sadam.engine import Trajectories
+from sadam.lab.figures.maker import FigureMaker, Plain
 from sadam.lab.race import Race, last_steps
 from sadam.lab.style import Style, style_of
 
@@ -31,37 +33,39 @@ def styled(race: Race) -> Iterator[tuple[str, Style, Trajectories]]:
 
 def rule_line(
     label: str, style: Style, x: Array, y: Array, what: str, legend: bool = False
-) -> go.Scatter:
+) -> dict[str, Any]:
     """One rule's line in its style; hovering says ``what`` its values are."""
-    return go.Scatter(
-        x=x.astype(np.float32),
-        y=np.clip(y, -CEILING, CEILING).astype(np.float32),
-        mode="lines",
-        name=style.title,
-        legendgroup=label,
-        showlegend=legend,
-        line={"color": style.color, "width": style.width, "dash": style.dash},
-        hovertemplate=f"{style.title}: %{{y:.4g}} {what}<extra></extra>",
-        meta={"role": "curve", "rule": label, "color_dark": style.color_dark},
-    )
+    return {
+        "type": "scatter",
+        "x": x.astype(np.float32),
+        "y": np.clip(y, -CEILING, CEILING).astype(np.float32),
+        "mode": "lines",
+        "name": style.title,
+        "legendgroup": label,
+        "showlegend": legend,
+        "line": {"color": style.color, "width": style.width, "dash": style.dash},
+        "hovertemplate": f"{style.title}: %{{y:.4g}} {what}<extra></extra>",
+        "meta": {"role": "curve", "rule": label, "color_dark": style.color_dark},
+    }
 
 
-def _band(label: str, style: Style, x: Array, low: Array, high: Array) -> go.Scatter:
+def _band(label: str, style: Style, x: Array, low: Array, high: Array) -> dict[str, Any]:
     """A translucent band from low to high."""
-    return go.Scatter(
-        x=np.concatenate([x, x[::-1]]).astype(np.float32),
-        y=np.concatenate([high, low[::-1]]).astype(np.float32),
-        fill="toself",
-        mode="lines",
-        line={"width": 0, "color": style.color},
-        fillcolor=style.color,
-        opacity=0.16,
-        hoverinfo="skip",
-        showlegend=False,
-        legendgroup=label,
-        name=style.title,
-        meta={"role": "band", "rule": label, "color_dark": style.color_dark},
-    )
+    return {
+        "type": "scatter",
+        "x": np.concatenate([x, x[::-1]]).astype(np.float32),
+        "y": np.concatenate([high, low[::-1]]).astype(np.float32),
+        "fill": "toself",
+        "mode": "lines",
+        "line": {"width": 0, "color": style.color},
+        "fillcolor": style.color,
+        "opacity": 0.16,
+        "hoverinfo": "skip",
+        "showlegend": False,
+        "legendgroup": label,
+        "name": style.title,
+        "meta": {"role": "band", "rule": label, "color_dark": style.color_dark},
+    }
 
 
 def _moving_median(values: Array, window: int) -> Array:
@@ -71,23 +75,20 @@ def _moving_median(values: Array, window: int) -> Array:
     return np.median(np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1), axis=-1)
 
 
-def _faint(label: str, style: Style, x: Array, y: Array) -> go.Scatter:
+def _faint(label: str, style: Style, x: Array, y: Array) -> dict[str, Any]:
     """The exact values behind a smoothed line: a haze from afar, every point on zooming in."""
     trace = rule_line(label, style, x, y, "")
-    trace.update(opacity=0.25, hoverinfo="skip", hovertemplate=None)
-    trace.line.update(width=1, dash="solid")
-    trace.meta = {**trace.meta, "role": "raw"}
-    return trace
+    return trace | {
+        "opacity": 0.25,
+        "hoverinfo": "skip",
+        "hovertemplate": None,
+        "line": {"color": style.color, "width": 1},
+        "meta": trace["meta"] | {"role": "raw"},
+    }
 
 
-def _decades(figure: go.Figure) -> dict[str, int]:
-    """One tick for each decade where there are several."""
-    values = np.concatenate([np.asarray(trace.y) for trace in figure.data])
-    return {"dtick": 1} if values.max() > 100 * values.min() else {}
-
-
-def _gap_figure(race: Race, by_evaluations: bool) -> go.Figure:
-    figure = go.Figure()
+def _gap(race: Race, by_evaluations: bool) -> Plain:
+    traces = []
     steps = np.arange(race.experiment.steps + 1)
     one_start = len(race.experiment.starts) == 1
     for label, style, track in styled(race):
@@ -95,73 +96,79 @@ def _gap_figure(race: Race, by_evaluations: bool) -> go.Figure:
         x = steps * track.evaluations if by_evaluations else steps
         if one_start:  # dense chattering overplots: a clear median in the haze of the exact values
             middle = _moving_median(gap[:, 0], smoothing_window(race.experiment.steps))
-            figure.add_trace(_faint(label, style, x, gap[:, 0]))
+            traces.append(_faint(label, style, x, gap[:, 0]))
         else:
             low, middle, high = np.quantile(gap, [0.25, 0.5, 0.75], axis=1)
-            figure.add_trace(_band(label, style, x, low, high))
-        figure.add_trace(rule_line(label, style, x, middle, "above f*", legend=True))
-    figure.update_layout(
-        title="Gap to the minimum",
-        hovermode="x unified",
-        xaxis={"title": "function evaluations" if by_evaluations else "step"},
-        yaxis={"title": "f − f*", "type": "log", "exponentformat": "power", **_decades(figure)},
-        meta={} if by_evaluations else {"cursor": "step", "weight": 1.5},
-    )
-    return figure
+            traces.append(_band(label, style, x, low, high))
+        traces.append(rule_line(label, style, x, middle, "above f*", legend=True))
+    ends = [np.concatenate([t["y"] for t in traces]).min(), max(t["y"].max() for t in traces)]
+    layout = {
+        "title": {"text": "Gap to the minimum"},
+        "hovermode": "x unified",
+        "xaxis": {"title": {"text": "function evaluations" if by_evaluations else "step"}},
+        "yaxis": {"title": {"text": "f − f*"}, "type": "log", "exponentformat": "power"}
+        | ({"dtick": 1} if ends[1] > 100 * ends[0] else {}),
+        "meta": {} if by_evaluations else {"cursor": "step", "weight": 1.5},
+    }
+    return {"data": traces, "layout": layout}
 
 
-def gap_by_step(race: Race) -> go.Figure:
+@FigureMaker
+def gap_by_step(race: Race) -> Plain:
     """``f - f*`` against the step, log scale: moving median over the exact values, drawn faintly.
 
     With several starts: the median over them in its interquartile band.
     """
-    return _gap_figure(race, by_evaluations=False)
+    return _gap(race, by_evaluations=False)
 
 
-def gap_by_evaluations(race: Race) -> go.Figure:
+@FigureMaker
+def gap_by_evaluations(race: Race) -> Plain:
     """The same against what it cost: a gradient counts 2 evaluations, a probe 1."""
-    return _gap_figure(race, by_evaluations=True)
+    return _gap(race, by_evaluations=True)
 
 
-def lgi_curves(race: Race, estimator: str = "two-sided") -> go.Figure:
+@FigureMaker
+def lgi_curves(race: Race, estimator: str = "two-sided") -> Plain:
     """LGI along every path, that of rules that do not look included; moving mean.
 
     Args:
         race: What to draw.
         estimator: ``"two-sided"`` or ``"one-sided"``.
     """
-    figure = go.Figure()
     window = smoothing_window(race.experiment.steps)
+    traces = []
     for label, style, track in styled(race):
         lgi = track.lgi_two_sided if estimator == "two-sided" else track.lgi_one_sided
         seen = _moving_mean(lgi.nanmedian(1).values.numpy(), window)
-        figure.add_trace(rule_line(label, style, np.arange(len(seen)), seen, "LGI", True))
-    figure.update_layout(
-        title=f"Instability along the path: {estimator} LGI, mean of {window} steps",
-        hovermode="x unified",
-        xaxis={"title": "step"},
-        yaxis={"title": "LGI", "range": [-0.04, 1.04 if estimator == "two-sided" else 2.04]},
-        meta={"cursor": "step"},
-    )
-    return figure
+        traces.append(rule_line(label, style, np.arange(len(seen)), seen, "LGI", True))
+    top = 1.04 if estimator == "two-sided" else 2.04
+    title = f"Instability along the path: {estimator} LGI, mean of {window} steps"
+    return {"data": traces, "layout": step_layout(title, "LGI", [-0.04, top])}
 
 
-def brake_curves(race: Race) -> go.Figure:
+@FigureMaker
+def brake_curves(race: Race) -> Plain:
     """The brake of the rules that brake, ``exp(-damping LGI)``; moving mean."""
-    figure = go.Figure()
     window = smoothing_window(race.experiment.steps)
+    traces = []
     for label, style, track in styled(race):
         if race.rules[label].probing is not None:
             brake = _moving_mean(track.brake.nanmedian(1).values.numpy(), window)
-            figure.add_trace(rule_line(label, style, np.arange(len(brake)), brake, "brake", True))
-    figure.update_layout(
-        title=f"Brake: factor on the step, mean of {window} steps",
-        hovermode="x unified",
-        xaxis={"title": "step"},
-        yaxis={"title": "brake", "range": [-0.04, 1.04]},
-        meta={"cursor": "step"},
-    )
-    return figure
+            traces.append(rule_line(label, style, np.arange(len(brake)), brake, "brake", True))
+    title = f"Brake: factor on the step, mean of {window} steps"
+    return {"data": traces, "layout": step_layout(title, "brake", [-0.04, 1.04])}
+
+
+def step_layout(title: str, what: str, span: list[float]) -> dict[str, Any]:
+    """The layout of a quantity against the step."""
+    return {
+        "title": {"text": title},
+        "hovermode": "x unified",
+        "xaxis": {"title": {"text": "step"}},
+        "yaxis": {"title": {"text": what}, "range": span},
+        "meta": {"cursor": "step"},
+    }
 
 
 def instability(race: Race, estimator: str = "two-sided") -> go.Figure:
@@ -204,10 +211,9 @@ def _moving_mean(values: Array, window: int) -> Array:
     return np.where(known, mean, np.nan)
 
 
-def show_tail(race: Race, figures: Iterable[go.Figure]) -> None:
+def show_tail(race: Race, figures: Iterable[Plain]) -> None:
     """Zoom figures against steps or evaluations into the last 10 % of the race, in place."""
-    first = race.experiment.steps - last_steps(race)
+    share = 1 - last_steps(race) / race.experiment.steps
     for figure in figures:
-        share = first / race.experiment.steps
-        ends = [np.max(trace.x) for trace in figure.data]
-        figure.update_xaxes(range=[share * max(ends), max(ends)])
+        end = max((float(np.max(trace["x"])) for trace in figure["data"]), default=1.0)
+        figure["layout"]["xaxis"]["range"] = [share * end, end]

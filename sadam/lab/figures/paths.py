@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
-import plotly.graph_objects as go
 import torch
 from numpy.typing import NDArray
 
 from sadam.engine import Trajectories
 from sadam.lab.figures.ground import COLORSCALES, Ground, Window, ground, joined, kink_lines
+from sadam.lab.figures.maker import FigureMaker, Plain
 from sadam.lab.race import Race, last_steps
 from sadam.lab.style import Style, style_of
 from sadam.metrics import kink_crossings
@@ -78,7 +78,8 @@ def _drawn(race: Race) -> Iterator[tuple[str, Style, Trajectories, int]]:
             yield label, style_of(label, race.rules[label]), track, start
 
 
-def trajectory_map(race: Race, frame: Frame = "window", crossings: bool = False) -> go.Figure:
+@FigureMaker
+def trajectory_map(race: Race, frame: Frame = "window", crossings: bool = False) -> Plain:
     """Paths over contours of ``log10(f - f* + c)``, kinks as lines, minimisers as stars.
 
     Args:
@@ -88,105 +89,119 @@ def trajectory_map(race: Race, frame: Frame = "window", crossings: bool = False)
     """
     window = window_of(race, frame)
     base = ground(race.landscape, window)
-    figure = go.Figure()
-    figure.add_trace(
-        go.Contour(
-            x=base.x,
-            y=base.y,
-            z=base.level,
-            ncontours=22,
-            colorscale=COLORSCALES["light"],
-            showscale=False,
-            line={"width": 0.5, "color": "#B4BABD"},
-            hoverinfo="skip",
-            meta={"role": "ground"},
-            name="landscape",
-        )
-    )
+    traces: list[dict[str, Any]] = [
+        {
+            "type": "contour",
+            "x": base.x,
+            "y": base.y,
+            "z": base.level,
+            "ncontours": 22,
+            "colorscale": COLORSCALES["light"],
+            "showscale": False,
+            "line": {"width": 0.5, "color": "#B4BABD"},
+            "hoverinfo": "skip",
+            "meta": {"role": "ground"},
+            "name": "landscape",
+        }
+    ]
     kinks = joined(kink_lines(race.landscape, window))
     if len(kinks):
-        figure.add_scatter(
-            x=kinks[:, 0],
-            y=kinks[:, 1],
-            mode="lines",
-            line={"width": 1, "color": "#5B6570"},
-            hoverinfo="skip",
-            name="kinks",
-            showlegend=True,
-            meta={"role": "kink"},
+        traces.append(
+            {
+                "type": "scatter",
+                "x": kinks[:, 0],
+                "y": kinks[:, 1],
+                "mode": "lines",
+                "line": {"width": 1, "color": "#5B6570"},
+                "hoverinfo": "skip",
+                "name": "kinks",
+                "showlegend": True,
+                "meta": {"role": "kink"},
+            }
         )
     for label, style, track, start in _drawn(race):
         points = track.points[:, start].numpy()
-        end = points[-1]
-        common = {"rule": label, "start": start, "color_dark": style.color_dark}
-        figure.add_scatter(
-            x=points[:, 0],
-            y=points[:, 1],
-            mode="lines",
-            name=style.title,
-            legendgroup=label,
-            showlegend=start == 0,
-            line={"color": style.color, "width": style.width, "dash": style.dash},
-            customdata=details(track, start),
-            hovertemplate=HOVER,
-            meta={"role": "path", "symbol": style.symbol, **common},
+        common = _common(label, style, start)
+        traces.append(
+            {
+                "type": "scatter",
+                "x": points[:, 0],
+                "y": points[:, 1],
+                "mode": "lines",
+                "showlegend": start == 0,
+                "line": {"color": style.color, "width": style.width, "dash": style.dash},
+                "customdata": details(track, start),
+                "hovertemplate": HOVER,
+                **common,
+                "meta": {"role": "path", "symbol": style.symbol, **common["meta"]},
+            }
         )
-        figure.add_scatter(
-            x=[end[0]],
-            y=[end[1]],
-            mode="markers",
-            name=style.title,
-            legendgroup=label,
-            showlegend=False,
-            marker={
-                "symbol": style.symbol,
-                "size": 11,
-                "color": style.color,
-                "line": {"width": 1.2, "color": "white"},
-            },
-            hoverinfo="skip",
-            meta={"role": "end", **common},
+        traces.append(
+            {
+                "type": "scatter",
+                "x": points[-1:, 0],
+                "y": points[-1:, 1],
+                "mode": "markers",
+                "showlegend": False,
+                "marker": {
+                    "symbol": style.symbol,
+                    "size": 11,
+                    "color": style.color,
+                    "line": {"width": 1.2, "color": "white"},
+                },
+                "hoverinfo": "skip",
+                **common,
+                "meta": {"role": "end", **common["meta"]},
+            }
         )
     if crossings:
-        _add_crossings(figure, race)
-    _add_landmarks(figure, race, go.Scatter)
+        traces += _crossings(race)
     axes = {"zeroline": False, "showgrid": False}
-    figure.update_layout(
-        meta={"ground_colorscales": COLORSCALES, "summary": summary(race)},
-        xaxis={"range": list(window[0]), "title": "x", **axes},
-        yaxis={"range": list(window[1]), "title": "y", **axes},
-        hovermode="closest",
-    )
-    return figure
+    layout = {
+        "meta": {"ground_colorscales": COLORSCALES, "summary": summary(race)},
+        "xaxis": {"range": list(window[0]), "title": {"text": "x"}, **axes},
+        "yaxis": {"range": list(window[1]), "title": {"text": "y"}, **axes},
+        "hovermode": "closest",
+    }
+    return {"data": traces + _landmarks(race), "layout": layout}
 
 
-def _add_crossings(figure: go.Figure, race: Race) -> None:
-    """Mark where a step crosses a kink: a small tick in the middle of the step."""
+def _common(label: str, style: Style, start: int) -> dict[str, Any]:
+    return {
+        "name": style.title,
+        "legendgroup": label,
+        "meta": {"rule": label, "start": start, "color_dark": style.color_dark},
+    }
+
+
+def _crossings(race: Race) -> list[dict[str, Any]]:
+    """A small tick in the middle of every step that crosses a kink."""
+    traces = []
     for label, style, track, start in _drawn(race):
         points = track.points[:, start]
         crossed = kink_crossings(points, race.landscape.kinks) > 0
         middle = ((points[:-1] + points[1:]) / 2)[crossed].numpy()
-        figure.add_scatter(
-            x=middle[:, 0],
-            y=middle[:, 1],
-            mode="markers",
-            name=f"{style.title}: kink crossed",
-            legendgroup=label,
-            showlegend=False,
-            marker={
-                "symbol": "line-ns-open",
-                "size": 7,
-                "color": style.color,
-                "line": {"width": 1, "color": style.color},
-            },
-            hoverinfo="skip",
-            meta={
-                "role": "crossing",
-                "rule": label,
-                "start": start,
-                "color_dark": style.color_dark,
-            },
+        common = _common(label, style, start)
+        traces.append(
+            {
+                "type": "scatter",
+                "x": middle[:, 0],
+                "y": middle[:, 1],
+                "mode": "markers",
+                "showlegend": False,
+                "marker": {
+                    "symbol": "line-ns-open",
+                    "size": 7,
+                    "color": style.color,
+                    "line": {"width": 1, "color": style.color},
+                },
+                "hoverinfo": "skip",
+                **common,
+                "name": f"{style.title}: kink crossed",
+                "meta": {"role": "crossing", **common["meta"]},
+            }
         )
+    return traces
 
 
 def summary(race: Race) -> str:
@@ -200,107 +215,103 @@ def summary(race: Race) -> str:
     )
 
 
-def _add_landmarks(figure: go.Figure, race: Race, kind: type, base: Ground | None = None) -> None:
-    """Mark minimisers, traps and starts."""
+def _landmarks(race: Race, base: Ground | None = None) -> list[dict[str, Any]]:
+    """Minimisers, traps and starts; on a surface where its levels are given."""
     groups = (
-        ("minimiser", "minimum", race.landscape.minimisers, "star"),
-        ("trap", "trap: stationary, not minimal", race.landscape.traps, "x-thin"),
-        ("start", "start", race.experiment.starts, "circle-open"),
+        ("minimiser", "minimum", race.landscape.minimisers, "star", 14),
+        ("trap", "trap: stationary, not minimal", race.landscape.traps, "x-thin", 11),
+        ("start", "start", race.experiment.starts, "circle-open", 12),
     )
-    for role, name, places, symbol in groups:
+    solid = {"star": "diamond", "x-thin": "x", "circle-open": "circle-open"}
+    traces = []
+    for role, name, places, symbol, size in groups:
         if not places:
             continue
         at = np.asarray(places, dtype=np.float64)
-        position = {"x": at[:, 0], "y": at[:, 1]}
+        trace: dict[str, Any] = {
+            "type": "scatter",
+            "x": at[:, 0],
+            "y": at[:, 1],
+            "mode": "markers",
+            "name": name,
+            "marker": {
+                "symbol": symbol,
+                "size": size,
+                "color": INK,
+                "line": {"width": 0.5 if role == "minimiser" else 2, "color": INK},
+            },
+            "hovertemplate": f"{name}<br>(%{{x:.4g}}, %{{y:.4g}})<extra></extra>",
+            "meta": {"role": role},
+        }
         if base is not None:
-            values = race.landscape.value(torch.from_numpy(at)).numpy()
-            position["z"] = base.level_of(values)
-            symbol = {"star": "diamond", "x-thin": "x", "circle-open": "circle-open"}[symbol]
-        figure.add_trace(
-            kind(
-                **position,
-                mode="markers",
-                name=name,
-                marker={
-                    "symbol": symbol,
-                    "size": {"minimiser": 14, "trap": 11, "start": 12}[role] / (2 if base else 1),
-                    "color": INK,
-                    "line": {"width": 2 if role != "minimiser" else 0.5, "color": INK},
-                },
-                hovertemplate=f"{name}<br>(%{{x:.4g}}, %{{y:.4g}})<extra></extra>",
-                meta={"role": role},
-            )
-        )
+            height = base.level_of(race.landscape.value(torch.from_numpy(at)).numpy())
+            trace |= {"type": "scatter3d", "z": height}
+            trace["marker"] |= {"symbol": solid[symbol], "size": size / 2}
+        traces.append(trace)
+    return traces
 
 
-def trajectory_surface(race: Race, frame: Frame = "window") -> go.Figure:
+@FigureMaker
+def trajectory_surface(race: Race, frame: Frame = "window") -> Plain:
     """The same on a surface whose height and colour are ``log10(f - f* + c)``.
 
     Paths are drawn where they run inside the window.
     """
     window = window_of(race, frame)
     base = ground(race.landscape, window)
-    figure = go.Figure(
-        go.Surface(
-            x=base.x,
-            y=base.y,
-            z=base.level,
-            colorscale=COLORSCALES["light"],
-            showscale=False,
-            opacity=0.96,
-            hoverinfo="skip",
-            lighting={"ambient": 0.75, "diffuse": 0.5, "specular": 0.05, "roughness": 0.9},
-            contours={"z": {"show": True, "color": "#98A2A8", "width": 1}},
-            meta={"role": "ground"},
-            name="landscape",
-        )
-    )
+    traces: list[dict[str, Any]] = [
+        {
+            "type": "surface",
+            "x": base.x,
+            "y": base.y,
+            "z": base.level,
+            "colorscale": COLORSCALES["light"],
+            "showscale": False,
+            "opacity": 0.96,
+            "hoverinfo": "skip",
+            "lighting": {"ambient": 0.75, "diffuse": 0.5, "specular": 0.05, "roughness": 0.9},
+            "contours": {"z": {"show": True, "color": "#98A2A8", "width": 1}},
+            "meta": {"role": "ground"},
+            "name": "landscape",
+        }
+    ]
     lift = 0.01 * float(np.nanmax(base.level) - np.nanmin(base.level))
-    (x0, x1), (y0, y1) = window
+    low, high = np.array(window).T
     for label, style, track, start in _drawn(race):
-        points = track.points[:, start].numpy().copy()
+        points = track.points[:, start].numpy()
+        inside = ((points >= low) & (points <= high)).all(axis=1)
         height = base.level_of(track.values[:, start].numpy()) + lift
-        inside = (
-            (points[:, 0] >= x0)
-            & (points[:, 0] <= x1)
-            & (points[:, 1] >= y0)
-            & (points[:, 1] <= y1)
+        x, y, z = (np.where(inside, v, np.nan) for v in (points[:, 0], points[:, 1], height))
+        common = _common(label, style, start)
+        traces.append(
+            {
+                "type": "scatter3d",
+                "x": x,
+                "y": y,
+                "z": z,
+                "mode": "lines",
+                "showlegend": start == 0,
+                "line": {
+                    "color": style.color,
+                    "width": 2.2 * style.width,
+                    "dash": style.dash,
+                },
+                "customdata": details(track, start),
+                "hovertemplate": HOVER,
+                **common,
+                "meta": {"role": "path", "symbol": style.symbol, **common["meta"]},
+            }
         )
-        points[~inside] = np.nan
-        figure.add_scatter3d(
-            x=points[:, 0],
-            y=points[:, 1],
-            z=np.where(inside, height, np.nan),
-            mode="lines",
-            name=style.title,
-            legendgroup=label,
-            showlegend=start == 0,
-            line={
-                "color": style.color,
-                "width": 2.2 * style.width,
-                "dash": style.dash,
-            },
-            customdata=details(track, start),
-            hovertemplate=HOVER,
-            meta={
-                "role": "path",
-                "rule": label,
-                "start": start,
-                "symbol": style.symbol,
-                "color_dark": style.color_dark,
-            },
-        )
-    _add_landmarks(figure, race, go.Scatter3d, base)
-    figure.update_layout(
-        meta={"ground_colorscales": COLORSCALES, "summary": summary(race)},
-        scene={
-            "xaxis": {"title": "x", "range": list(window[0])},
-            "yaxis": {"title": "y", "range": list(window[1])},
-            "zaxis": {"title": "log₁₀(f − f* + c)"},
+    layout = {
+        "meta": {"ground_colorscales": COLORSCALES, "summary": summary(race)},
+        "scene": {
+            "xaxis": {"title": {"text": "x"}, "range": list(window[0])},
+            "yaxis": {"title": {"text": "y"}, "range": list(window[1])},
+            "zaxis": {"title": {"text": "log₁₀(f − f* + c)"}},
             "aspectmode": "manual",
             "aspectratio": {"x": 1, "y": 1, "z": 0.6},
             "camera": {"eye": {"x": -1.3, "y": -1.3, "z": 1.0}},
         },
-        uirevision="surface",
-    )
-    return figure
+        "uirevision": "surface",
+    }
+    return {"data": traces + _landmarks(race, base), "layout": layout}

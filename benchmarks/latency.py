@@ -1,0 +1,111 @@
+"""From a change of a control to the picture, measured in a real browser.
+
+    python benchmarks/latency.py [--changes 25]
+
+Starts the app, moves the learning-rate slider and clicks new starts, and prints the median and the
+95th percentile of the time from the input event to the first frame that shows the new race.
+"""
+
+import argparse
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+APP = Path(__file__).parents[1] / "app.py"
+READY = ".sadam-stage[data-ready=true]"
+FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--enable-unsafe-swiftshader"]
+# The clock starts inside the browser, at the input event, and stops one frame after the new stamp.
+WATCH = """() => new Promise(done => {
+  const stage = document.querySelector('.sadam-stage'), old = stage.dataset.stamp;
+  let began = 0;
+  const start = () => { began = began || performance.now(); };
+  for (const type of ['keydown', 'pointerup'])
+    addEventListener(type, start, {capture: true, once: true});
+  const look = () => stage.dataset.stamp !== old && stage.dataset.ready === 'true'
+    ? requestAnimationFrame(() => done(performance.now() - began)) : requestAnimationFrame(look);
+  look();
+})"""
+PLACE = """([u, v]) => {
+  const r = document.querySelector('.sadam-stage .plot .nsewdrag').getBoundingClientRect();
+  return [r.left + u * r.width, r.top + v * r.height];
+}"""
+
+
+def serve() -> tuple[subprocess.Popen, str]:
+    """Start the app on a free port."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", str(APP), "--server.headless=true"]
+    process = subprocess.Popen(
+        [*command, f"--server.port={port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    url = f"http://localhost:{port}"
+    for _ in range(600):
+        try:
+            with urllib.request.urlopen(url + "/_stcore/health", timeout=1):
+                return process, url
+        except OSError:
+            time.sleep(0.1)
+    process.terminate()
+    sys.exit("the app did not come up")
+
+
+def measure(page: Page, act) -> float:
+    """Milliseconds from an action to the frame that shows its effect."""
+    page.evaluate(f"() => {{ window.__latency = ({WATCH})(); }}")
+    act()
+    taken = page.evaluate("() => window.__latency")
+    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
+    page.wait_for_timeout(150)  # so that one change does not queue behind the last
+    return taken
+
+
+def report(name: str, times: list[float]) -> None:
+    """Print the median and the 95th percentile."""
+    worst = sorted(times)[int(0.95 * (len(times) - 1))]
+    middle = statistics.median(times)
+    print(f"{name:16s} median {middle:4.0f} ms   95 % {worst:4.0f} ms   n {len(times)}")
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--changes", type=int, default=25)
+    args = parser.parse_args()
+    process, url = serve()
+    try:
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(
+                executable_path=shutil.which("chromium"), args=FLAGS
+            )
+            page = browser.new_page(viewport={"width": 1440, "height": 960})
+            began = time.perf_counter()
+            page.goto(url)
+            page.wait_for_selector(READY, timeout=120_000)
+            print(f"first picture    {time.perf_counter() - began:.1f} s after opening the address")
+            slider = page.locator(".st-key-lr input[type=range]")
+            slider.focus()
+            n = args.changes
+            keys = (["ArrowLeft", "ArrowLeft", "ArrowRight"] * n)[:n]
+            report("slider", [measure(page, lambda k=k: page.keyboard.press(k)) for k in keys])
+            times = []
+            for i in range(n):
+                spot = page.evaluate(PLACE, [0.2 + 0.6 * (i * w % 1) for w in (0.618, 0.382)])
+                times.append(measure(page, lambda s=spot: page.mouse.click(*s)))
+            report("click on the map", times)
+            browser.close()
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,141 @@
+"""The Race page as a visitor meets it."""
+
+import io
+import zipfile
+
+import pytest
+
+READY = ".sadam-stage[data-ready=true]"
+PLACE = """([x, y]) => {
+  const plot = document.querySelector('.sadam-stage .plot');
+  const r = plot.querySelector('.nsewdrag').getBoundingClientRect();
+  const [a, b] = plot.layout.xaxis.range, [c, d] = plot.layout.yaxis.range;
+  return [r.left + r.width * (x - a) / (b - a), r.top + r.height * (d - y) / (d - c)];
+}"""
+
+
+@pytest.fixture
+def race(look_at, app_url, wait_idle):
+    def visit(look="light", path="/", **options):
+        page = look_at(app_url + path, look, **options)
+        page.wait_for_selector(READY)
+        wait_idle(page)
+        return page
+
+    return visit
+
+
+def stamp(page):
+    return page.locator(".sadam-stage").get_attribute("data-stamp")
+
+
+def changed(page, old):
+    page.wait_for_function(
+        "old => { const s = document.querySelector('.sadam-stage');"
+        " return s?.dataset.ready === 'true' && s.dataset.stamp !== old; }",
+        arg=old,
+    )
+
+
+def start_of(page):
+    return tuple(float(page.locator(f".st-key-start_{axis} input").input_value()) for axis in "xy")
+
+
+@pytest.mark.parametrize("look", ["light", "dark", "phone"])
+def test_the_first_picture_appears_by_itself(race, look):
+    page = race(look)
+    legend = page.locator(".sadam-stage").inner_text()
+    for name in ("Adam", "AdamW", "Prox-SGD", "S-Adam (published)", "S-Adam two-sided"):
+        assert name in legend
+    assert "times closer" in legend
+    assert page.locator("[data-testid=stException]").count() == 0
+    wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    assert wide <= 0
+
+
+def test_a_click_on_the_map_is_the_new_start(race):
+    page = race()
+    old = stamp(page)
+    x, y = page.evaluate(PLACE, [1.25, 0.5])
+    page.mouse.click(x, y)
+    changed(page, old)
+    assert start_of(page) == pytest.approx((1.25, 0.5), abs=0.01)
+
+
+def test_a_slider_redraws_and_keeps_the_zoom(race):
+    page = race()
+    x, y = page.evaluate(PLACE, [0.0, 0.0])
+    page.mouse.move(x, y)
+    page.keyboard.down("Control")
+    page.mouse.wheel(0, -400)
+    page.keyboard.up("Control")
+    zoomed = "() => document.querySelector('.sadam-stage .plot').layout.xaxis.range"
+    page.wait_for_function(f"() => {{ const [a, b] = ({zoomed})(); return b - a < 3.9; }}")
+    before, old = page.evaluate(zoomed), stamp(page)
+    page.locator(".st-key-lr input[type=range]").focus()
+    page.keyboard.press("ArrowLeft")
+    changed(page, old)
+    assert page.evaluate(zoomed) == pytest.approx(before)
+
+
+def test_choosing_a_landscape(race):
+    page = race()
+    old = stamp(page)
+    page.locator(".st-key-landscape input").click()
+    page.keyboard.type("Wolfe")
+    page.keyboard.press("Enter")
+    changed(page, old)
+    assert start_of(page) == (3, 2)
+    page.get_by_role("heading", name="Wolfe").wait_for()
+
+
+def test_surface_and_frames(race):
+    page = race()
+    for name in ("Tail", "Paths"):
+        old = stamp(page)
+        page.get_by_role("radio", name=name, exact=True).or_(
+            page.get_by_role("button", name=name, exact=True)
+        ).first.click()
+        changed(page, old)
+    page.get_by_text("Surface", exact=True).click()
+    page.wait_for_selector(".sadam-stage .gl-container canvas")
+
+
+def test_the_chattering_tab_draws(race, wait_idle):
+    page = race()
+    page.get_by_role("tab", name="Chattering").click()
+    page.get_by_text("Power spectrum of the gradient").wait_for()
+    page.get_by_text("Components of the gradient").wait_for()
+    wait_idle(page)
+
+
+def test_the_matched_control_joins_the_race(race):
+    page = race()
+    old = stamp(page)
+    page.get_by_text("Matched control", exact=True).click()
+    changed(page, old)
+    assert "AdamW matched to S-Adam two-sided" in page.locator(".sadam-stage").inner_text()
+
+
+def test_everything_can_be_downloaded_and_opened(race, wait_idle):
+    page = race()
+    page.get_by_role("tab", name="Data and figures").click()
+    page.get_by_role("tab", name="Data and figures", selected=True).wait_for()
+    wait_idle(page)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Everything (zip)").click()
+    with open(download.value.path(), "rb") as file:
+        archive = zipfile.ZipFile(io.BytesIO(file.read()))
+    assert {"spec.json", "figures.html", "trajectories.csv", "trajectories.parquet"} <= set(
+        archive.namelist()
+    )
+    assert archive.testzip() is None
+
+
+def test_the_page_can_be_driven_from_the_keyboard(race):
+    page = race()
+    page.locator(".sadam-stage").get_by_role("button", name="Play").first.focus()
+    page.keyboard.press("Home")
+    page.wait_for_selector(".sadam-stage[data-head='0']")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_selector(".sadam-stage[data-head='1']")
