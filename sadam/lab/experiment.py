@@ -150,7 +150,7 @@ class Experiment(Spec):
 KINDS: dict[str, type[Spec]] = {Experiment.kind: Experiment}
 """Kinds of spec by the name in their ``"kind"`` field; other modules add theirs."""
 
-_MODULES_WITH_KINDS = ("sadam.lab.lgi_map",)
+_MODULES_WITH_KINDS = ("sadam.lab.lgi_map", "sadam.lab.calibration")
 
 
 def load(text: str | bytes) -> Spec:
