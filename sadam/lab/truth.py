@@ -11,12 +11,12 @@ from torch import Tensor
 
 from landscapes import Landscape
 
-RINGS = (1.0, 0.75, 0.5, 0.25)  # of the radius
+RINGS = (1.0 - 1e-9, 0.75, 0.5, 0.25)  # of the radius; a kink at just that distance is not within
 TURNS = 32  # places on each ring
 
 
 def near_kink(landscape: Landscape, points: Tensor, radius: float) -> NDArray[np.bool_]:
-    """Whether a declared kink passes within ``radius`` of each point.
+    """Whether a declared kink passes within ``radius`` of each point (nearer, not just as near).
 
     A kink is the zero set of a function that the landscape declares. It passes through a ball if
     that function is 0 at the centre or has both signs on four rings of 32 places each. A straight
