@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 import streamlit as st
 
@@ -16,6 +18,7 @@ from pages.shared.stage import stage  # noqa: E402
 from sadam.lab.codec import SpecError  # noqa: E402
 from sadam.lab.experiment import Experiment  # noqa: E402
 from sadam.lab.figures import (  # noqa: E402
+    Frame,
     brake_curves,
     gap_by_evaluations,
     gap_by_step,
@@ -38,7 +41,7 @@ from sadam.lab.race import (  # noqa: E402
     with_matched_controls,
 )
 
-FRAMES = {"Window": "window", "Paths": "paths", "Tail": "tail"}
+FRAMES: dict[str, Frame] = {"Window": "window", "Paths": "paths", "Tail": "tail"}
 FRAME_HELP = (
     "Window: the landscape's own. Paths: wherever they go. Tail: the last 10 % of steps, on the "
     "map and in the curves."
@@ -95,7 +98,7 @@ def header(race: Race) -> None:
     title, views = st.columns([3, 2], vertical_alignment="bottom", gap="small")
     title.markdown(f"## {landscape.title}")
     title.markdown(f"$f(x,y) = {landscape.latex}$")
-    quiet = {"label_visibility": "collapsed", "required": True}
+    quiet: dict[str, Any] = {"label_visibility": "collapsed", "required": True}
     with views.container(horizontal=True, horizontal_alignment="right", gap="small"):
         st.segmented_control("View", ["Map", "Surface"], default="Map", key="view", **quiet)
         st.segmented_control(

@@ -92,7 +92,8 @@ class _ProbeGroup:
     """Neighbouring lanes that probe alike, as views of the batch's fixed buffers."""
 
     zeta: Tensor  # zeta sigma^2, () or (lanes,): the LGI is taken from differences, not slopes
-    offsets: Sequence[Tensor]  # at each step (D, K, 1) or (D, K, lanes)
+    units: Sequence[Tensor]  # at each step (D, K, 1); times the radius where that is one number
+    radius: Tensor | None  # (lanes,) where it differs from lane to lane
     centre: Tensor  # the lanes' positions, (D, 1, lanes)
     points: Tensor  # where their probes are put, (D, K, lanes)
     values: Tensor  # f at the probes, (K, lanes)
@@ -251,7 +252,8 @@ class _Batch:
             groups.append(
                 _ProbeGroup(
                     zeta=probing.zeta * radius * radius,
-                    offsets=(u * radius).unbind(0),
+                    units=(u if radius.ndim else u * radius).unbind(0),
+                    radius=radius if radius.ndim else None,
                     centre=self.x[:, None, lanes],
                     points=near.view(self.dim, probing.evaluations, -1),
                     values=(both := f_near.view(probing.evaluations, -1)),
@@ -282,7 +284,7 @@ class _Batch:
         columns: list[list[Tensor]] = []
         for name in self.family:
             row = self.rules[name].coefficients()  # type: ignore[attr-defined]
-            flat = {
+            flat: dict[str, Any] = {
                 key: self._flat(value) if isinstance(value, Tensor) else value
                 for key, value in vars(row).items()
             }
@@ -361,7 +363,8 @@ class _Batch:
     def _probe(self, i: int) -> None:
         """Measure the LGI where a rule asks for it, and set the brake from it."""
         for group in self.groups:
-            torch.add(group.centre, group.offsets[i], out=group.points)
+            offset = group.units[i] if group.radius is None else group.units[i] * group.radius
+            torch.add(group.centre, offset, out=group.points)
         self.probe_values.copy_(self.f(self.probe_points.T))
         for group in self.groups:
             group.values.sub_(group.value)

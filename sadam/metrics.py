@@ -13,7 +13,6 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 import torch
-from scipy.signal import welch
 from torch import Tensor
 
 from sadam.engine import Trajectories
@@ -101,6 +100,8 @@ def gradient_spectrum(grads: Tensor) -> tuple[Tensor, Tensor]:
     Returns:
         Frequencies in cycles per step, ``(m,)``, from 0 to 0.5; power, ``(m, ...)``.
     """
+    from scipy.signal import welch  # late: half a second that a start without it need not wait
+
     signal = torch.nan_to_num(grads, posinf=0.0, neginf=0.0)
     segment = min(WELCH_SEGMENT, len(signal))
     frequency, power = welch(signal.numpy(), nperseg=segment, axis=0, detrend="constant")

@@ -14,12 +14,12 @@ from typing import Literal, get_args
 
 import numpy as np
 import torch
-from scipy.optimize import nnls
 from torch import Tensor
 
 Kind = Literal["one-sided", "two-sided"]
 Sphere = Literal["global", "tensor"]
 Function = Callable[[Tensor], Tensor]
+CACHED_NUMBERS = 1 << 20  # larger tables of directions are drawn anew: 16 of 8 MB are kept
 
 
 @dataclass(frozen=True)
@@ -90,10 +90,11 @@ def directions(
     Returns:
         Shape ``(T, k, D)``, float64.
     """
-    return _directions(seed, steps, num_probes, dim, sphere, tuple(sizes or (dim,)))
+    draw = _directions if steps * num_probes * dim <= CACHED_NUMBERS else _directions.__wrapped__
+    return draw(seed, steps, num_probes, dim, sphere, tuple(sizes or (dim,)))
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=16)
 def _directions(
     seed: int, steps: int, num_probes: int, dim: int, sphere: Sphere, sizes: tuple[int, ...]
 ) -> Tensor:
@@ -355,6 +356,8 @@ def nearest_in_hull(gradients: Tensor) -> Tensor:
     the weights of that point: for weights ``w`` on the simplex and ``a = s w`` the best value over
     ``s`` is ``d^2 / (1 + d^2)`` with ``d = |G^T w|``, which grows with ``d``.
     """
+    from scipy.optimize import nnls  # late: half a second that a start without it need not wait
+
     n, dim = gradients.shape[0], gradients.shape[-1]
     points = gradients.detach().to(torch.float64).reshape(n, -1, dim).movedim(1, 0).numpy()
     target = np.append(np.zeros(dim), 1.0)

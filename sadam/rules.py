@@ -177,7 +177,7 @@ def advance(
 
 def soft_threshold_(x: Tensor, threshold: Hyper) -> Tensor:
     """Apply the proximal map of ``threshold * |x|_1`` in place: shrink towards 0, exactly to 0."""
-    return x.sub_(torch.clamp(x, -threshold, threshold))
+    return x.sub_(torch.clamp(x, -threshold, threshold))  # type: ignore[no-matching-overload]
 
 
 def _lift(value: Hyper) -> Hyper:
@@ -217,7 +217,8 @@ class MomentRule(ABC):
     ) -> Tensor:
         """Return the next ``x``; see :meth:`UpdateRule.update`."""
         row = self.coefficients()
-        k = StepCoefficients(*(_lift(value) for value in at_step(row, t, lr_factor)))
+        coefficients: Any = map(_lift, at_step(row, t, lr_factor))
+        k = StepCoefficients(*coefficients)
         brake = None
         if self.probing is not None:
             brake = _lift(brake_of(lgi, row.damping, row.cap))

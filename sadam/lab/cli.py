@@ -135,7 +135,7 @@ def build_parser() -> argparse.ArgumentParser:
 def _add_race_options(parser: argparse.ArgumentParser) -> None:
     what = parser.add_argument_group("what to run")
     what.add_argument(
-        "--landscape", metavar="KEY", help="the function (default: nonsmooth-rosenbrock); see list"
+        "--landscape", metavar="KEY", help="the function (default: crescent); see list"
     )
     what.add_argument(
         "--start",

@@ -42,7 +42,7 @@ from sadam.lab.spec import MAX_SEED, Point, Spec, known_landscape, number_text, 
 from sadam.rules import key_of
 from sadam.schedules import SCHEDULES
 
-DEFAULT_LANDSCAPE = "nonsmooth-rosenbrock"
+DEFAULT_LANDSCAPE = "crescent"
 PAPER_RULES = ("adam", "adamw", "prox-sgd", "s-adam", "s-adam-two-sided")
 """The four methods of the paper, and S-Adam with two-sided probes."""
 

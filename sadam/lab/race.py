@@ -164,14 +164,12 @@ def _rival(race: Race, standing: pd.DataFrame) -> pd.Series | None:
 
 
 def _compare(race: Race, best: pd.Series, rival: pd.Series) -> str:
-    turns = {
-        label: 100 * _median(_tail_conflicts(race, label)) for label in (best.name, rival.name)
-    }
+    turns = [100 * _median(_tail_conflicts(race, str(row.name))) for row in (best, rival)]
     text = (
         f"Over the last {last_steps(race)} steps f swings by "
         f"**{_number(rival['tail_amplitude'])}** under {rival['title']}, whose gradient turns back "
-        f"on itself in {turns[rival.name]:.0f} % of steps, and by "
-        f"**{_number(best['tail_amplitude'])}** under {best['title']} ({turns[best.name]:.0f} %)"
+        f"on itself in {turns[1]:.0f} % of steps, and by "
+        f"**{_number(best['tail_amplitude'])}** under {best['title']} ({turns[0]:.0f} %)"
     )
     if rival["final_gap"] <= best["final_gap"]:
         return f"{text}; both end {_number(best['final_gap'])} above the minimum."

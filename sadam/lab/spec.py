@@ -87,7 +87,7 @@ def known_landscape(name: Any) -> Any:
     Raises:
         SpecError: If there is none of that name.
     """
-    import landscapes  # late: compiling a formula needs SymPy, which takes a second to import
+    import landscapes  # late: it compiles the whole catalogue, a third of a second
 
     if not isinstance(name, str):
         raise SpecError(f"landscape must be a text, but is {show(name)}")

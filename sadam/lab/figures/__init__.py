@@ -23,7 +23,7 @@ from sadam.lab.figures.curves import (
     lgi_curves,
     show_tail,
 )
-from sadam.lab.figures.paths import trajectory_map, trajectory_surface, window_of
+from sadam.lab.figures.paths import Frame, trajectory_map, trajectory_surface, window_of
 from sadam.lab.race import Race
 
 RACE_FIGURES: Mapping[str, Callable[[Race], go.Figure]] = MappingProxyType(
@@ -43,6 +43,7 @@ RACE_FIGURES: Mapping[str, Callable[[Race], go.Figure]] = MappingProxyType(
 
 __all__ = [
     "RACE_FIGURES",
+    "Frame",
     "brake_curves",
     "chattering",
     "gap_by_evaluations",

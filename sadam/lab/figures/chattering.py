@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 import torch
-from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from sadam import metrics
@@ -181,7 +180,7 @@ def _angles(steps: torch.Tensor) -> Array:
     return torch.rad2deg(torch.atan2(cross.abs(), (before * after).sum(-1))).numpy()
 
 
-def _binned(event: NDArray[np.float32]) -> tuple[Array, NDArray[np.float32]]:
+def _binned(event: Array) -> tuple[Array, Array]:
     """Shares of events in at most :data:`MOST_BINS` bins of equal length, at the bins' middles."""
     size = -(-len(event) // MOST_BINS)
     padded = np.pad(event, (0, -len(event) % size), constant_values=np.nan)

@@ -16,7 +16,7 @@ from sadam.lab.race import Race, last_steps
 from sadam.lab.style import Style, style_of
 
 FLOOR, CEILING = 1e-16, 1e30  # drawn between these: rounding below, runaways above
-Array = NDArray[np.float64]
+Array = NDArray[Any]
 
 
 def smoothing_window(steps: int) -> int:

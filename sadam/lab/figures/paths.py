@@ -17,6 +17,7 @@ from sadam.lab.style import Style, style_of
 from sadam.metrics import kink_crossings
 
 INK = "#2B333D"
+MOST_STARTS = 32  # paths drawn of each rule: more would be a smear of many megabytes
 Frame = Literal["window", "paths", "tail"]
 HOVER = (
     "<b>%{fullData.name}</b><br>step %{customdata[0]:.0f}<br>f = %{customdata[1]:.6g}"
@@ -74,7 +75,7 @@ def _drawn(race: Race) -> Iterator[tuple[str, Style, Trajectories, int]]:
     labels = sorted(race.trajectories, key=lambda label: style_of(label, race.rules[label]).width)
     for label in labels:
         track = race.trajectories[label]
-        for start in range(track.values.shape[1]):
+        for start in range(min(track.values.shape[1], MOST_STARTS)):
             yield label, style_of(label, race.rules[label]), track, start
 
 
@@ -212,7 +213,13 @@ def summary(race: Race) -> str:
     return (
         f"Paths of {names} on {race.landscape.title} from {starts}{more}, "
         f"{race.experiment.steps} steps."
+        + (f" The first {MOST_STARTS} starts are drawn." if starts_left_out(race) else "")
     )
+
+
+def starts_left_out(race: Race) -> int:
+    """How many starts the map leaves out."""
+    return max(0, len(race.experiment.starts) - MOST_STARTS)
 
 
 def _landmarks(race: Race, base: Ground | None = None) -> list[dict[str, Any]]:
