@@ -1,9 +1,10 @@
-"""A race to files: spec, numbers, trajectories, figures. All of them, or none.
+"""Results to files: spec, numbers, tables, figures. All of them, or none.
 
 Everything is written to a hidden directory inside the target and moved from there at the end, each
 file atomically over an older one of its name. A failure on the way leaves the target as it was.
 
-The trajectories are one long table with a row for each rule, start and step. Reading them back::
+The trajectories of a race are one long table with a row for each rule, start and step. Reading
+them back::
 
     pandas.read_parquet("trajectories.parquet")
     pandas.read_csv("trajectories.csv", comment="#")
@@ -21,22 +22,26 @@ import shutil
 import struct
 import tempfile
 import zlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import plotly.graph_objects as go
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 import torch
+from numpy.typing import NDArray
 
 from sadam.lab import images, webpage
 from sadam.lab.codec import nearest
-from sadam.lab.race import Race, sentence
-from sadam.lab.report import describe, readable_table, results_document
+from sadam.lab.race import Race
+from sadam.lab.report import Report, race_report
+from sadam.lab.spec import Spec
 
 FORMATS = ("html", "parquet", "csv", *images.IMAGE_FORMATS)
 """What can be written besides ``spec.json`` and ``results.json``, which always are."""
@@ -76,21 +81,29 @@ def export_race(
             in it has changed.
     """
     check_formats(formats)
+    return export_bundle(race_bundle(race), directory, formats)
+
+
+def export_bundle(
+    bundle: Bundle, directory: str | os.PathLike[str], formats: Collection[str]
+) -> Exported:
+    """Write any result into a directory, as :func:`export_race` does."""
+    check_formats(formats, (*FORMATS, "npz"))
     with staged(directory) as stage:
-        notes = write_race(race, stage, formats)
+        notes = write_bundle(bundle, stage, formats)
         files = tuple(sorted(os.listdir(stage)))
     return Exported(Path(directory), files, tuple(notes))
 
 
-def check_formats(formats: Collection[str]) -> None:
-    """Refuse an unknown format.
+def check_formats(formats: Collection[str], known: Collection[str] = FORMATS) -> None:
+    """Refuse a format that is not one of the known.
 
     Raises:
         ExportError: If there is one.
     """
     for form in formats:
-        if form not in FORMATS:
-            raise ExportError(f"unknown format {form!r}: {nearest(form, FORMATS)}")
+        if form not in known:
+            raise ExportError(f"unknown format {form!r}: {nearest(form, known)}")
 
 
 @contextmanager
@@ -142,51 +155,97 @@ def _remove_if_empty(path: Path) -> None:
         path.rmdir()
 
 
+@dataclass(frozen=True)
+class Bundle:
+    """All that can be written about a result; what costs time is made when it is asked for.
+
+    Attributes:
+        report: Its words, table and document.
+        tables: Makes the Arrow tables by the names of their files.
+        figures: Makes the figures by the names of their files.
+        arrays: Makes NumPy arrays by the names of their file and their own; or None.
+    """
+
+    report: Report
+    tables: Callable[[], Mapping[str, pa.Table]]
+    figures: Callable[[], Mapping[str, go.Figure]]
+    arrays: Callable[[], Mapping[str, Mapping[str, NDArray[Any]]]] | None = None
+
+
+def race_bundle(race: Race) -> Bundle:
+    """Return what can be written about a race."""
+
+    def figures() -> dict[str, go.Figure]:
+        from sadam.lab.figures import RACE_FIGURES
+
+        return {name: make(race) for name, make in RACE_FIGURES.items()}
+
+    return Bundle(race_report(race), lambda: {"trajectories": trajectories_table(race)}, figures)
+
+
 def write_race(race: Race, directory: Path, formats: Collection[str] = FORMATS) -> list[str]:
     """Write all files of a race into a directory that is there; return notes on what is missing.
 
     Raises:
         OSError: If the directory cannot be written to.
     """
-    spec, command = race.experiment.to_dict(), race.experiment.to_command()
-    (directory / "spec.json").write_text(race.experiment.to_json(indent=2) + "\n", encoding="utf-8")
-    results = json.dumps(results_document(race), indent=2, allow_nan=False, ensure_ascii=False)
+    return write_bundle(race_bundle(race), directory, formats)
+
+
+def write_bundle(bundle: Bundle, directory: Path, formats: Collection[str]) -> list[str]:
+    """Write all files of a result into a directory that is there; return notes on what is missing.
+
+    Raises:
+        OSError: If the directory cannot be written to.
+    """
+    report = bundle.report
+    spec, text = report.spec, report.spec.to_json()
+    (directory / "spec.json").write_text(spec.to_json(indent=2) + "\n", encoding="utf-8")
+    results = json.dumps(report.document, indent=2, allow_nan=False, ensure_ascii=False)
     (directory / "results.json").write_text(results + "\n", encoding="utf-8")
     if {"parquet", "csv"} & set(formats):
-        table = trajectories_table(race)
-        if "parquet" in formats:
-            pa.parquet.write_table(table, directory / "trajectories.parquet", compression="zstd")
-        if "csv" in formats:
-            with open(directory / "trajectories.csv", "wb") as file:
-                file.write(f"# {race.experiment.to_json()}\n".encode())
-                pa.csv.write_csv(table, file)
+        for name, table in bundle.tables().items():
+            table = with_metadata(table, spec)
+            if "parquet" in formats:
+                pa.parquet.write_table(table, directory / f"{name}.parquet", compression="zstd")
+            if "csv" in formats:
+                with open(directory / f"{name}.csv", "wb") as file:
+                    file.write(f"# {text}\n".encode())
+                    pa.csv.write_csv(table, file)
+    if "npz" in formats and bundle.arrays is not None:
+        for name, arrays in bundle.arrays().items():
+            np.savez_compressed(directory / f"{name}.npz", spec=np.array(text), **arrays)  # type: ignore[arg-type]
     drawn = [form for form in images.IMAGE_FORMATS if form in formats]
     if "html" not in formats and not drawn:
         return []
-    from sadam.lab.figures import RACE_FIGURES
-
-    plain = {name: make(race) for name, make in RACE_FIGURES.items()}
-    dress = partial(webpage.dressed, plain, spec, command, title=race.landscape.title)
+    command = spec.to_command()
+    dress = partial(webpage.dressed, bundle.figures(), spec.to_dict(), command, title=report.title)
     if "html" in formats:
-        header, rows = readable_table(race)
-        text = webpage.page(
+        page = webpage.page(
             dress(caption=False),
-            spec,
+            spec.to_dict(),
             command,
-            title=race.landscape.title,
-            formula=race.landscape.formula or "",
-            about=describe(race),
-            said=sentence(race),
-            header=header,
-            rows=rows,
+            title=report.title,
+            formula=report.formula,
+            about=report.about,
+            said=report.said,
+            header=report.header,
+            rows=report.rows,
         )
-        (directory / "figures.html").write_text(text, encoding="utf-8")
+        (directory / "figures.html").write_text(page, encoding="utf-8")
     if not drawn:
         return []
     pictures, notes = images.draw(dress(caption=True), drawn)
     for (name, form), data in pictures.items():
-        (directory / f"{name}.{form}").write_bytes(with_spec(data, form, race.experiment.to_json()))
+        (directory / f"{name}.{form}").write_bytes(with_spec(data, form, text))
     return notes
+
+
+def with_metadata(table: pa.Table, spec: Spec) -> pa.Table:
+    """Return the table with a spec and its command in its metadata."""
+    return table.replace_schema_metadata(
+        {"sadam.spec": spec.to_json(), "sadam.command": spec.to_command()}
+    )
 
 
 def trajectories_table(race: Race) -> pa.Table:
@@ -200,10 +259,7 @@ def trajectories_table(race: Race) -> pa.Table:
     labels = list(race.trajectories)
     parts = [_long(race, label, labels.index(label), labels) for label in labels]
     table = pa.concat_tables(parts).unify_dictionaries()
-    spec = race.experiment.to_json()
-    return table.replace_schema_metadata(
-        {"sadam.spec": spec, "sadam.command": race.experiment.to_command()}
-    )
+    return with_metadata(table, race.experiment)
 
 
 def _long(race: Race, label: str, code: int, labels: Sequence[str]) -> pa.Table:

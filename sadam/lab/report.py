@@ -1,24 +1,80 @@
-"""A race in numbers and words, for people and for programs."""
+"""Results in numbers and words, for people and for programs; here also those of a race."""
 
 from __future__ import annotations
 
 import math
 import platform
 import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 
 from sadam.lab.race import Race, results_table, sentence
+from sadam.lab.spec import Spec
+
+
+@dataclass(frozen=True)
+class Report:
+    """What came of a spec, in words and as a table; the same for terminal, page and program.
+
+    Attributes:
+        spec: What was asked for.
+        title: Heading.
+        formula: Below it; may be empty.
+        about: How it was computed, in a sentence.
+        said: What came of it; ``**`` around a phrase makes it bold.
+        header: Names of the table's columns.
+        rows: Cells of its rows.
+        document: The same and more as plain data for JSON.
+    """
+
+    spec: Spec
+    title: str
+    formula: str
+    about: str
+    said: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    document: dict[str, Any]
+
+
+def race_report(race: Race) -> Report:
+    """Return the report of a race."""
+    header, rows = readable_table(race)
+    return Report(
+        spec=race.experiment,
+        title=race.landscape.title,
+        formula=race.landscape.formula or "",
+        about=describe(race),
+        said=sentence(race),
+        header=header,
+        rows=rows,
+        document=results_document(race),
+    )
+
+
+def frame_of(spec: Spec) -> dict[str, Any]:
+    """Return what begins every document: the command and the spec."""
+    return {"command": spec.to_command(), "spec": spec.to_dict()}
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that a result may depend on."""
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+    }
 
 
 def results_document(race: Race) -> dict[str, Any]:
     """Return the numbers of a race as plain data for JSON: what is not a finite number is None."""
     table = results_table(race)
     return {
-        "command": race.experiment.to_command(),
-        "spec": race.experiment.to_dict(),
+        **frame_of(race.experiment),
         "landscape": {
             "title": race.landscape.title,
             "formula": race.landscape.formula,
@@ -27,18 +83,15 @@ def results_document(race: Race) -> dict[str, Any]:
         },
         "sentence": sentence(race).replace("**", ""),
         "results": [
-            {str(name): _plain(value) for name, value in row.items()}
+            {str(name): plain(value) for name, value in row.items()}
             for row in table.to_dict("records")
         ],
-        "versions": {
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "numpy": np.__version__,
-        },
+        "versions": versions(),
     }
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Return a value, or None in place of a number that is not finite."""
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
@@ -87,26 +140,33 @@ def _gap(value: float) -> str:
 
 
 def terminal_report(race: Race, width: int = 80) -> str:
-    """Return the race for a terminal: what was run, the table, what happened.
+    """Return the race for a terminal: what was run, the table, what happened."""
+    return terminal_text(race_report(race), width)
+
+
+def terminal_text(report: Report, width: int = 80) -> str:
+    """Return a report for a terminal.
 
     Args:
-        race: What to report.
+        report: What to print.
         width: Where text is wrapped, unless the table is wider.
     """
-    header, rows = readable_table(race)
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    widths = [max(map(len, column)) for column in zip(report.header, *report.rows, strict=True)]
     lines = [
         "  ".join(
             cell.ljust(width) if i == 0 else cell.rjust(width)
             for i, (cell, width) in enumerate(zip(row, widths, strict=True))
         )
-        for row in (header, ["-" * width for width in widths], *rows)
+        for row in (report.header, ["-" * width for width in widths], *report.rows)
     ]
     width = max(width, len(lines[0]))
     about = [
         textwrap.fill(text, width, break_on_hyphens=False)
-        for text in (race.landscape.title, race.landscape.formula, describe(race))
+        for text in (report.title, report.formula, report.about)
         if text
     ]
-    said = textwrap.fill(sentence(race).replace("**", ""), width, break_on_hyphens=False)
-    return "\n".join([*about, "", *lines, "", said])
+    said = [
+        textwrap.fill(text.replace("**", ""), width, break_on_hyphens=False)
+        for text in report.said.split("\n")
+    ]
+    return "\n".join([*about, "", *lines, "", *said])
