@@ -1,6 +1,6 @@
 """From a change of a control to the picture, measured in a real browser.
 
-    python benchmarks/latency.py [--changes 25]
+    python -m benchmarks.latency [--changes 25]
 
 Starts the app, moves the learning-rate slider and clicks new starts, and prints the median and the
 95th percentile of the time from the input event to the first frame that shows the new race.

@@ -1,6 +1,6 @@
 """Time of a race against a plain loop that steps one optimizer at a time; prints the ratio.
 
-    python benchmarks/race.py [--landscape KEY ...] [--steps 500] [--probes 8] [--repeats 5]
+    python -m benchmarks.race [--landscape KEY ...] [--steps 500] [--probes 8] [--repeats 5]
 
 Both run in the same process, one after the other, repeats interleaved; the medians are compared.
 The plain loop is what one would write first: ``torch.optim`` where it has the rule, autograd, and

@@ -14,7 +14,7 @@ from functools import reduce
 import torch
 from torch import Tensor
 
-from landscapes.expressions import Node
+from landscapes.expressions import CONDITIONS, Node
 
 
 def _pow(a: Tensor, b: Tensor) -> Tensor:
@@ -88,6 +88,37 @@ _CALLS: dict[str, Callable[..., Tensor]] = {
 }
 
 
+_IN_PLACE: dict[str, Callable[..., Tensor]] = {
+    name: getattr(Tensor, f"{name}_")
+    for name in (
+        [
+            "add",
+            "sub",
+            "neg",
+            "mul",
+            "div",
+            "abs",
+            "sqrt",
+            "exp",
+            "log",
+            "sin",
+            "cos",
+            "tan",
+            "tanh",
+            "relu",
+            "sign",
+            "round",
+            "floor",
+        ]
+    )
+}
+"""The same calls written over their first argument: no new memory, nearly half the time."""
+_NOT_FLOAT = CONDITIONS | {"count"}
+
+
+_Step = tuple[Callable[..., Tensor], int, int, int, tuple[int, ...]]
+
+
 class Tape:
     """The calls that compute some nodes of a graph; a function of two tensors."""
 
@@ -99,7 +130,8 @@ class Tape:
         slots.update((n, "xy".index(n.op)) for n in nodes if n.op in ("x", "y"))
         last = {arg: node for node in nodes for arg in node.args} | dict.fromkeys(outputs)
         self._size = 2 + len(self._constants)
-        self._calls: list[tuple[Callable[..., Tensor], int, int, int, tuple[int, ...]]] = []
+        self._calls: list[_Step] = []  # keep every intermediate result, for autograd
+        self._fast: list[_Step] = []  # write over those that are no longer needed
         free: list[int] = []
         for node in nodes:
             if node in slots:
@@ -113,6 +145,12 @@ class Tape:
             slots[node] = free.pop()
             i, j = (*args, -1)[:2] if len(args) < 3 else (-1, -1)
             self._calls.append((_CALLS[node.op], slots[node], i, j, args))
+            over = _written_over(node, ended)
+            if over is None:
+                self._fast.append(self._calls[-1])
+            else:
+                i, j = (*(slots[a] for a in over), -1)[:2]
+                self._fast.append((_IN_PLACE[node.op], slots[node], i, j, args))
         self._results = tuple(slots[node] for node in outputs)
         # An output that is an input or a constant must be given memory and shape of its own.
         self._bare = tuple(i for i, n in enumerate(outputs) if not (n.varies and n.args))
@@ -136,7 +174,8 @@ class Tape:
         if template is None:
             template = self._templates[x.dtype] = self._template(x.dtype)
         slots: list = [x, y, *template]
-        for call, out, i, j, args in self._calls:
+        differentiated = torch.is_grad_enabled() and (x.requires_grad or y.requires_grad)
+        for call, out, i, j, args in self._calls if differentiated else self._fast:
             if j >= 0:
                 slots[out] = call(slots[i], slots[j])
             elif i >= 0:
@@ -159,6 +198,20 @@ class Tape:
                 for n in self._constants
             ]
         return [*constants, *[None] * (self._size - 2 - len(constants))]
+
+
+def _written_over(node: Node, ended: set[Node]) -> tuple[Node, ...] | None:
+    """The arguments in an order whose first may be written over with the result; None if none."""
+    if node.op not in _IN_PLACE:
+        return None
+    orders = [node.args]
+    if node.op in ("add", "mul"):
+        orders.append(node.args[::-1])
+    for order in orders:
+        first = order[0]
+        if first in ended and first.varies and first.op not in _NOT_FLOAT:
+            return order
+    return None
 
 
 def _needed(outputs: Sequence[Node]) -> list[Node]:

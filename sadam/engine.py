@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sadam.probes import Probing, directions, lgi_from_slopes, lgi_power_ratio
+from sadam.probes import Probing, directions, lgi_from_slopes, lgi_power_ratio, power_terms
 from sadam.rules import (
     Coefficients,
     MomentRule,
@@ -91,7 +91,7 @@ def value_and_grad_of(objective: Function) -> ValueAndGrad:
 class _ProbeGroup:
     """Neighbouring lanes that probe alike, as views of the batch's fixed buffers."""
 
-    zeta: Tensor  # zeta sigma^2, () or (lanes,): the LGI is taken from differences, not slopes
+    floor: Tensor  # () or (lanes,), for differences: the LGI is not taken from slopes here
     units: Sequence[Tensor]  # at each step (D, K, 1); times the radius where that is one number
     radius: Tensor | None  # (lanes,) where it differs from lane to lane
     centre: Tensor  # the lanes' positions, (D, 1, lanes)
@@ -208,6 +208,7 @@ class _Batch:
         self.proximal = {n: self.lanes[n] for n in proximal} if smooth and prox else {}
         self.smooth, self.prox = value_and_grad_of(smooth) if smooth else None, prox
         self.groups, self.probe_points, self.probe_values = self._probe_groups()
+        self.probe_rows = self.probe_points.unbind(0)
         self.one = self.record.new_empty(steps + 1, lanes)
         self.two = torch.empty_like(self.one)
         self.damping = -self._by_lane("damping", 0.0)
@@ -251,7 +252,10 @@ class _Batch:
             u = self._signed(probing)[:-1].movedim(2, 1).unsqueeze(-1)  # (T, D, K, 1)
             groups.append(
                 _ProbeGroup(
-                    zeta=probing.zeta * radius * radius,
+                    floor=probing.zeta
+                    * power_terms(probing.num_probes, probing.kind == "two-sided")
+                    * radius
+                    * radius,
                     units=(u if radius.ndim else u * radius).unbind(0),
                     radius=radius if radius.ndim else None,
                     centre=self.x[:, None, lanes],
@@ -365,12 +369,17 @@ class _Batch:
         for group in self.groups:
             offset = group.units[i] if group.radius is None else group.units[i] * group.radius
             torch.add(group.centre, offset, out=group.points)
-        self.probe_values.copy_(self.f(self.probe_points.T))
+        self.probe_values.copy_(self._probe_value())
         for group in self.groups:
             group.values.sub_(group.value)
-            group.lgi.copy_(lgi_power_ratio(group.forward, group.backward, group.zeta))
+            group.lgi.copy_(lgi_power_ratio(group.forward, group.backward, group.floor))
         self.lgi.copy_(self.lgi.float())  # see probes.round_to_float32
         torch.minimum(self.lgi, self.cap, out=self.brake).mul_(self.damping).exp_()
+
+    def _probe_value(self) -> Tensor:
+        if self.plane:
+            return self.f.components(*self.probe_rows)  # type: ignore[attr-defined]
+        return self.f(self.probe_points.T)
 
     def _smooth_gradients(self) -> None:
         """Step along the smooth part alone where a proximal map does the rest."""

@@ -134,36 +134,43 @@ def lgi_from_slopes(forward: Tensor, backward: Tensor | None, zeta: float = 1e-6
         Shape ``(...)``, rounded to float32 precision but in the dtype of the slopes: difference
         quotients amplify rounding, and two correct runs would part company on the digits beyond.
     """
-    return round_to_float32(lgi_power_ratio(forward, backward, zeta))
+    floor = zeta * power_terms(len(forward), backward is not None)
+    return round_to_float32(lgi_power_ratio(forward, backward, floor))
 
 
-def lgi_power_ratio(forward: Tensor, backward: Tensor | None, zeta: float | Tensor) -> Tensor:
-    """The LGI before rounding; from slopes, or from differences ``sigma D_i`` and ``sigma^2 zeta``.
+def power_terms(num_probes: int, two_sided: bool) -> int:
+    """How many ``zeta`` stand beside the sum of powers that the estimators divide by."""
+    return num_probes * (4 if two_sided else 1)  # 4: the even and odd parts are taken twice
 
-    Both estimators are ratios of powers of the slopes, so a common factor of the slopes matters
-    only beside ``zeta``. Arguments and result as :func:`lgi_from_slopes`.
+
+def lgi_power_ratio(forward: Tensor, backward: Tensor | None, floor: float | Tensor) -> Tensor:
+    """The LGI before rounding, from slopes ``D_i`` or from differences ``sigma D_i``.
+
+    Both estimators are ratios of sums of powers, so a common factor of the slopes matters only
+    beside the floor: ``zeta`` times :func:`power_terms`, times ``sigma^2`` for differences. Other
+    arguments and result as :func:`lgi_from_slopes`.
     """
     k = forward.shape[0]
     if backward is not None:
         even, odd = forward + backward, forward - backward  # 2e and 2o
-        return _share_of_even(ordered_sum(even.mul_(even)), ordered_sum(odd.mul_(odd)), k, zeta)
+        return _share_of_even(ordered_sum(even.mul_(even)), ordered_sum(odd.mul_(odd)), floor)
     if k == 1:
         return torch.zeros_like(forward[0])
     total = ordered_sum(forward)
     away = torch.sub(forward, total, alpha=1 / k)
-    return _variance_over_power(ordered_sum(away.mul_(away)), total, k, zeta)
+    return _variance_over_power(ordered_sum(away.mul_(away)), total, k, floor)
 
 
-def _share_of_even(even: Tensor, odd: Tensor, k: int, zeta: float | Tensor) -> Tensor:
+def _share_of_even(even: Tensor, odd: Tensor, floor: float | Tensor) -> Tensor:
     """Two-sided LGI from ``sum (2 e_i)^2`` and ``sum (2 o_i)^2``; both are overwritten."""
-    total = odd.add_(even).add_(zeta * (4 * k))
+    total = odd.add_(even).add_(floor)
     return even.div_(total)
 
 
-def _variance_over_power(scatter: Tensor, total: Tensor, k: int, zeta: float | Tensor) -> Tensor:
+def _variance_over_power(scatter: Tensor, total: Tensor, k: int, floor: float | Tensor) -> Tensor:
     """One-sided LGI from ``sum (D_i - mean)^2``, overwritten, and ``sum D_i``."""
     power = torch.addcmul(scatter, total, total, value=1 / k)  # k times the mean of D^2
-    return scatter.mul_(k / (k - 1)).div_(power.add_(zeta * k))
+    return scatter.mul_(k / (k - 1)).div_(power.add_(floor))
 
 
 def streamed_lgi(
@@ -225,12 +232,14 @@ def _lgi_of_block(
             odds.addcmul_(odd, odd)
     lgi: dict[Kind, Tensor] = {}
     if "two-sided" in kinds:
-        lgi["two-sided"] = _share_of_even(evens, odds, k, zeta)
+        lgi["two-sided"] = _share_of_even(evens, odds, zeta * power_terms(k, True))
     if "one-sided" in kinds:
         # One pass loses digits of the scatter, but only beside the power that it is divided by.
         scatter = power.addcmul_(total, total, value=-1 / k).clamp_(min=0)
         lgi["one-sided"] = (
-            _variance_over_power(scatter, total, k, zeta) if k > 1 else torch.zeros_like(value)
+            _variance_over_power(scatter, total, k, zeta * power_terms(k, False))
+            if k > 1
+            else torch.zeros_like(value)
         )
     return lgi
 
