@@ -157,7 +157,7 @@ def _subject(result: MapResult) -> str:
     return f"{result.landscape.title}, radius {result.spec.radius:g}"
 
 
-def _range_of(result: MapResult, name: str) -> tuple[float, float]:
+def range_of(result: MapResult, name: str) -> tuple[float, float]:
     """What the colours span: LGI and brake 0 to 1, others from 0 to their largest value.
 
     The distance to stationarity grows towards the window's corners; its largest hundredth is cut.
@@ -176,7 +176,7 @@ def _add_map(
     figure: go.Figure, result: MapResult, name: str, overlays: Overlays, panel: int, panels: int
 ) -> None:
     values = field_of(result, name)
-    scale, limits = QUANTITIES[name].scale, _range_of(result, name)
+    scale, limits = QUANTITIES[name].scale, range_of(result, name)
     _add_heatmap(figure, result, values, name, scale, limits, panel, panels)
     _add_overlays(figure, result, overlays, panel, panels)
 
