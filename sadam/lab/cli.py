@@ -1,4 +1,4 @@
-"""The command line: ``python -m sadam list`` and ``python -m sadam race``.
+"""The command line: ``python -m sadam list``, ``race``, ``lgi-map`` and ``calibrate``.
 
 The laboratory, and torch with it, is imported only when a command runs, so that ``--help`` answers
 at once. Defaults stated in the help texts are held to the real ones by a test.
@@ -9,20 +9,19 @@ from __future__ import annotations
 import argparse
 import difflib
 import json
-import os
 import re
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from sadam.lab.cli_lgi import add_commands
+from sadam.lab.terminal import PROGRAM, deliver, name_of, read_spec, say, silence
+
 if TYPE_CHECKING:
     from sadam.lab.experiment import Experiment
-    from sadam.lab.race import Race
-
-PROGRAM = "sadam"
+    from sadam.lab.export import Bundle
 
 ABOUT = """\
 Watch and measure how optimizers behave on functions with kinks.
@@ -42,6 +41,8 @@ examples:
   python -m sadam race --landscape cb2 --start 2,2 --start 1,-0.1 --rules adam,s-adam-two-sided
   python -m sadam race --rules adam,slow=adam --set slow.lr=0.01 --schedule cosine
   python -m sadam race --spec crescent/spec.json --seed 1 --json
+  python -m sadam lgi-map --landscape cb2 --radius 0.05 --out cb2-map
+  python -m sadam calibrate --landscape lasso
 """
 
 RACE_ABOUT = """\
@@ -129,6 +130,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     _add_race_options(add)
     add.set_defaults(run=_race)
+    add_commands(commands)
     return parser
 
 
@@ -208,7 +210,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         sys.stdout.flush()
     except OSError as error:
-        _silence()
+        silence()
         return code if isinstance(error, BrokenPipeError) else 2
     return code
 
@@ -227,26 +229,12 @@ def _guarded(argv: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        _silence()
+        silence()
         return 0
     except (ValueError, OSError, MemoryError) as error:
         message = " ".join(str(error).split()) or "out of memory"
         print(f"{PROGRAM}: {message}", file=sys.stderr)
         return 2
-
-
-def _say(text: str) -> None:
-    """Print; if nobody reads on, go on in silence."""
-    try:
-        print(text, flush=True)
-    except BrokenPipeError:
-        _silence()
-
-
-def _silence() -> None:
-    """Send what is still to be printed nowhere, so that nothing complains at exit."""
-    with suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _terminate(*_: Any) -> NoReturn:
@@ -269,58 +257,19 @@ def _list(arguments: argparse.Namespace) -> int:
     from sadam.lab.listing import listing, readable
 
     found = listing(arguments.what)
-    _say(json.dumps(found, indent=2, ensure_ascii=False) if arguments.json else readable(found))
+    say(json.dumps(found, indent=2, ensure_ascii=False) if arguments.json else readable(found))
     return 0
 
 
 def _race(arguments: argparse.Namespace) -> int:
-    from sadam.lab.race import run_race
-    from sadam.lab.report import results_document, terminal_report
+    def compute() -> Bundle:
+        from sadam.lab.export import race_bundle
+        from sadam.lab.race import run_race
+
+        return race_bundle(run_race(experiment))
 
     experiment = experiment_from(arguments)
-    notes: list[str] = []
-    with _output(arguments) as write:  # before the race: what cannot be written is said at once
-        race = run_race(experiment)
-        document = results_document(race)
-        if not arguments.json:
-            _say(terminal_report(race))
-        if write is not None:
-            if sys.stderr.isatty():
-                print(f"\nwriting files to {arguments.out} ...", file=sys.stderr)
-            files, notes = write(race)
-            document |= {"directory": arguments.out, "files": files}
-    if arguments.json:
-        _say(json.dumps(document, indent=2, ensure_ascii=False))
-    elif arguments.out is not None:
-        _say(f"\n{len(document['files'])} files are in {arguments.out}")
-    for note in notes:
-        print(f"{PROGRAM}: {note}", file=sys.stderr)
-    return 1 if notes and arguments.formats else 0
-
-
-@contextmanager
-def _output(
-    arguments: argparse.Namespace,
-) -> Iterator[Callable[[Race], tuple[list[str], list[str]]] | None]:
-    """What writes a race to ``--out`` and returns the files' names and notes; None without it."""
-    if arguments.out is None:
-        if arguments.formats is not None:
-            raise ValueError("--formats needs --out DIR")
-        yield None
-        return
-    from sadam.lab.export import FORMATS, check_formats, staged, write_race
-
-    formats = FORMATS
-    if arguments.formats is not None:
-        formats = tuple(name.strip() for name in arguments.formats.split(","))
-        check_formats(formats)
-    with staged(arguments.out) as stage:
-
-        def write(race: Race) -> tuple[list[str], list[str]]:
-            notes = write_race(race, stage, formats)
-            return sorted(os.listdir(stage)), notes
-
-        yield write
+    return deliver(arguments, compute)
 
 
 def experiment_from(arguments: argparse.Namespace) -> Experiment:
@@ -371,18 +320,10 @@ def experiment_from(arguments: argparse.Namespace) -> Experiment:
 
 
 def _read_spec(path: str) -> Experiment:
-    from sadam.lab.codec import MAX_BYTES
     from sadam.lab.experiment import Experiment
 
-    name = "standard input" if path == "-" else path
+    data = read_spec(path)
     try:
-        if path == "-":
-            data = sys.stdin.buffer.read(MAX_BYTES + 1)
-        else:
-            with open(path, "rb") as file:
-                data = file.read(MAX_BYTES + 1)
         return Experiment.from_json(data)
-    except OSError as error:
-        raise ValueError(f"cannot read {name}: {error.strerror}") from None
     except ValueError as error:
-        raise ValueError(f"{name}: {error}") from None
+        raise ValueError(f"{name_of(path)}: {error}") from None

@@ -1,0 +1,219 @@
+"""The commands ``lgi-map`` and ``calibrate``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from sadam.lab.terminal import deliver, name_of, read_spec
+
+if TYPE_CHECKING:
+    from sadam.lab.calibration import CalibrationSpec
+    from sadam.lab.lgi_map import LgiMap
+    from sadam.lab.spec import Spec
+
+MAP_ABOUT = """\
+Measure at every point of a grid what the probes of S-Adam see there, and what there is to see:
+
+  one-sided     LGI as published (variance of the slopes over their power), and its brake
+  two-sided     two-sided LGI (share of the slopes' power in their even part), and its brake
+  goldstein     diameter of the gradients sampled within the radius: the truth about instability
+  stationarity  distance of 0 to the hull of those gradients; 0 at a stationary point
+  spread        mean and standard deviation of both LGIs with as few probes as the optimizer draws
+
+The table has the mean of each over the window, over the points with a kink within the radius and
+over the others, and the area under the ROC curve for telling the two apart (1 always, 0.5 chance, 0
+the wrong way round). Exit codes are those of race.
+"""
+
+CALIBRATE_ABOUT = """\
+Hold both estimators of LGI against the truth on one landscape or on all: how well each tells points
+with a kink within the radius from the rest (area under the ROC curve; 0.5 is chance), and how its
+ranks go with the Goldstein diameter. Where the two-sided area is below 0.95, it says why. With
+--out also bias and spread against the number of probes, the radius and the dimension, beside their
+closed forms. All landscapes take about a minute.
+"""
+
+EXAMPLES = """\
+examples:
+  python -m sadam lgi-map --landscape cb2 --radius 0.05 --out cb2-map
+  python -m sadam lgi-map --landscape l1 --probes two-sided,stationarity --window=-1,1,-1,1
+  python -m sadam lgi-map --spec cb2-map/spec.json --seed 1 --json
+  python -m sadam calibrate --landscape lasso --radius 0.01,0.05
+  python -m sadam calibrate --out calibration --formats html,csv
+"""
+
+MAP_OPTIONS = {
+    "grid": ("N", "points along each side (default: 201)"),
+    "num-probes": ("K", "probe directions at each point (default: 64)"),
+    "radius": ("SIGMA", "distance of the probes, radius of the ball (default: 0.01)"),
+    "seed": ("N", "seed of directions and samples (default: 0)"),
+}
+MORE_MAP_OPTIONS = {
+    "damping-one-sided": ("LAMBDA", "strength of the brake of one-sided probes (default: 2)"),
+    "damping-two-sided": ("LAMBDA", "strength of the brake of two-sided probes (default: 4)"),
+    "num-samples": ("N", "gradients sampled at each point (default: 64)"),
+    "spread-probes": ("K", "probes that the optimizer draws, for spread (default: 2)"),
+    "repetitions": ("N", "how often it draws them, for spread (default: 32)"),
+}
+CALIBRATE_OPTIONS = {
+    "grid": ("N", "points along each side of a window (default: 201)"),
+    "num-probes": ("K", "probe directions at each point (default: 64)"),
+    "seed": ("N", "seed of directions and samples (default: 0)"),
+}
+
+
+def add_commands(commands: Any) -> None:
+    """Add both commands to the parser's."""
+    raw = argparse.RawDescriptionHelpFormatter
+    add = commands.add_parser(
+        "lgi-map",
+        help="map what the probes see over a landscape",
+        description=MAP_ABOUT,
+        epilog=EXAMPLES,
+        formatter_class=raw,
+        allow_abbrev=False,
+    )
+    what = add.add_argument_group("what to measure")
+    what.add_argument(
+        "--landscape", metavar="KEY", help="the function (default: crescent); see list"
+    )
+    what.add_argument(
+        "--probes",
+        metavar="P,P,...",
+        help="any of one-sided,two-sided,goldstein,stationarity,spread "
+        "(default: one-sided,two-sided,goldstein)",
+    )
+    _add_options(what, MAP_OPTIONS)
+    what.add_argument(
+        "--window", metavar="X0,X1,Y0,Y1", help="where (default: the landscape's own window)"
+    )
+    _add_options(what, MORE_MAP_OPTIONS)
+    _add_common(add, "html,parquet,csv,png,svg,pdf,npz")
+    add.set_defaults(run=_lgi_map)
+
+    add = commands.add_parser(
+        "calibrate",
+        help="hold both estimators of LGI against the kinks that are there",
+        description=CALIBRATE_ABOUT,
+        epilog=EXAMPLES,
+        formatter_class=raw,
+        allow_abbrev=False,
+    )
+    what = add.add_argument_group("what to do")
+    what.add_argument("--landscape", metavar="KEY", help="the function, or all (default: all)")
+    what.add_argument(
+        "--radius", metavar="SIGMA,...", help="one radius or several (default: 0.01,0.05)"
+    )
+    _add_options(what, CALIBRATE_OPTIONS)
+    _add_common(add, "html,parquet,csv,png,svg,pdf")
+    add.set_defaults(run=_calibrate)
+
+
+def _add_options(group: Any, options: dict[str, tuple[str, str]]) -> None:
+    for name, (metavar, told) in options.items():
+        group.add_argument(f"--{name}", metavar=metavar, help=told)
+
+
+def _add_common(parser: argparse.ArgumentParser, formats: str) -> None:
+    out = parser.add_argument_group("input and output")
+    out.add_argument(
+        "--spec",
+        metavar="FILE",
+        help="start from the JSON of a spec, - for standard input; options override it",
+    )
+    out.add_argument("--json", action="store_true", help="print the numbers and the spec as JSON")
+    out.add_argument("--out", metavar="DIR", help="write files there; made if it is not there")
+    out.add_argument(
+        "--formats",
+        metavar="F,F,...",
+        help=f"which of {formats} to write (default: all; png, svg and pdf need a Chromium); "
+        "spec.json and results.json are always written",
+    )
+
+
+def map_from(arguments: argparse.Namespace) -> LgiMap:
+    """Return the map that the options of ``lgi-map`` describe.
+
+    Raises:
+        ValueError: If they describe none, or the file of ``--spec`` cannot be read.
+    """
+    from sadam.lab.codec import from_text, schema
+    from sadam.lab.lgi_map import LgiMap
+
+    given = _base(arguments, LgiMap)
+    if arguments.landscape is not None:
+        if arguments.landscape != given.get("landscape"):
+            given.pop("window", None)
+        given["landscape"] = arguments.landscape
+    if arguments.probes is not None:
+        given["probes"] = tuple(name.strip() for name in arguments.probes.split(","))
+    if arguments.window is not None:
+        Sides = tuple[float, float, float, float]
+        x0, x1, y0, y1 = from_text(Sides, arguments.window, "window")
+        given["window"] = ((x0, x1), (y0, y1))
+    types = schema(LgiMap)
+    for option in (*MAP_OPTIONS, *MORE_MAP_OPTIONS):
+        name = option.replace("-", "_")
+        if (text := getattr(arguments, name)) is not None:
+            given[name] = from_text(types[name], text, name)
+    return LgiMap(**given)
+
+
+def calibration_from(arguments: argparse.Namespace) -> CalibrationSpec:
+    """Return the calibration that the options of ``calibrate`` describe.
+
+    Raises:
+        ValueError: If they describe none, or the file of ``--spec`` cannot be read.
+    """
+    from sadam.lab.calibration import CalibrationSpec
+    from sadam.lab.codec import from_text
+
+    given = _base(arguments, CalibrationSpec)
+    if arguments.landscape is not None:
+        given["landscape"] = arguments.landscape
+    if arguments.radius is not None:
+        given["radii"] = from_text(tuple[float, ...], arguments.radius, "radius")
+    for option in CALIBRATE_OPTIONS:
+        name = option.replace("-", "_")
+        if (text := getattr(arguments, name)) is not None:
+            given[name] = from_text(int, text, name)
+    return CalibrationSpec(**given)
+
+
+S = TypeVar("S", bound="Spec")
+
+
+def _base(arguments: argparse.Namespace, cls: type[S]) -> dict[str, Any]:
+    """The fields of the spec of ``--spec``; none without it."""
+    if arguments.spec is None:
+        return {}
+    data = read_spec(arguments.spec)
+    try:
+        spec = cls.from_json(data)
+    except ValueError as error:
+        raise ValueError(f"{name_of(arguments.spec)}: {error}") from None
+    return {field.name: getattr(spec, field.name) for field in fields(spec)}  # type: ignore[arg-type]
+
+
+def _lgi_map(arguments: argparse.Namespace) -> int:
+    from sadam.lab.lgi_map import run_map
+    from sadam.lab.lgi_report import MAP_FORMATS, map_bundle
+
+    spec = map_from(arguments)
+    return deliver(arguments, lambda: map_bundle(run_map(spec)), MAP_FORMATS)
+
+
+def _calibrate(arguments: argparse.Namespace) -> int:
+    from sadam.lab.calibration import run_calibration
+    from sadam.lab.lgi_report import calibration_bundle
+
+    spec = calibration_from(arguments)
+
+    def progress(done: int, total: int) -> None:
+        if sys.stderr.isatty():
+            print(f"\r{done} of {total} ...", end="\r", file=sys.stderr, flush=True)
+
+    return deliver(arguments, lambda: calibration_bundle(run_calibration(spec, progress)))

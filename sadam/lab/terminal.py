@@ -1,0 +1,110 @@
+"""What every command does in the end: print a report, write files, say what is missing."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sadam.lab.export import Bundle
+
+PROGRAM = "sadam"
+
+
+def say(text: str) -> None:
+    """Print; if nobody reads on, go on in silence."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        silence()
+
+
+def silence() -> None:
+    """Send what is still to be printed nowhere, so that nothing complains at exit."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def deliver(
+    arguments: Namespace, compute: Callable[[], Bundle], extra_formats: tuple[str, ...] = ()
+) -> int:
+    """Compute a result, print it, write it to ``--out`` if given, and return the exit code.
+
+    Args:
+        arguments: With ``json``, ``out`` and ``formats``.
+        compute: Computes; called only once what cannot be written has been said.
+        extra_formats: What ``--formats`` may name besides :data:`sadam.lab.export.FORMATS`.
+    """
+    notes: list[str] = []
+    with _output(arguments, extra_formats) as write:
+        bundle = compute()
+        document = dict(bundle.report.document)
+        if not arguments.json:
+            from sadam.lab.report import terminal_text
+
+            say(terminal_text(bundle.report))
+        if write is not None:
+            if sys.stderr.isatty():
+                print(f"\nwriting files to {arguments.out} ...", file=sys.stderr)
+            files, notes = write(bundle)
+            document |= {"directory": arguments.out, "files": files}
+    if arguments.json:
+        say(json.dumps(document, indent=2, ensure_ascii=False))
+    elif arguments.out is not None:
+        say(f"\n{len(document['files'])} files are in {arguments.out}")
+    for note in notes:
+        print(f"{PROGRAM}: {note}", file=sys.stderr)
+    return 1 if notes and arguments.formats else 0
+
+
+@contextmanager
+def _output(
+    arguments: Namespace, extra_formats: Collection[str]
+) -> Iterator[Callable[[Bundle], tuple[list[str], list[str]]] | None]:
+    """What writes to ``--out`` and returns the files' names and notes; None without it."""
+    if arguments.out is None:
+        if arguments.formats is not None:
+            raise ValueError("--formats needs --out DIR")
+        yield None
+        return
+    from sadam.lab.export import FORMATS, check_formats, staged, write_bundle
+
+    formats = (*FORMATS, *extra_formats)
+    if arguments.formats is not None:
+        chosen = tuple(name.strip() for name in arguments.formats.split(","))
+        check_formats(chosen, formats)
+        formats = chosen
+    with staged(arguments.out) as stage:
+
+        def write(bundle: Bundle) -> tuple[list[str], list[str]]:
+            notes = write_bundle(bundle, stage, formats)
+            return sorted(os.listdir(stage)), notes
+
+        yield write
+
+
+def read_spec(path: str) -> str | bytes:
+    """Read the JSON of a spec from a file, or from standard input for ``-``.
+
+    Raises:
+        ValueError: If it cannot be read.
+    """
+    from sadam.lab.codec import MAX_BYTES
+
+    try:
+        if path == "-":
+            return sys.stdin.buffer.read(MAX_BYTES + 1)
+        with open(path, "rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise ValueError(f"cannot read {path}: {error.strerror}") from None
+
+
+def name_of(path: str) -> str:
+    """What a message calls the file of a spec."""
+    return "standard input" if path == "-" else path
