@@ -15,6 +15,7 @@ from plotly.offline import get_plotlyjs
 WIDTH = 1000
 HEIGHTS = {"map": 760, "surface": 760, "chattering": 820, "instability": 680}
 HEIGHT = 560
+BOTTOM = 65  # margin below the axes
 FONT = "Helvetica Neue, Helvetica, Arial, Liberation Sans, DejaVu Sans, sans-serif"
 INK, QUIET, RULE = "#1F2933", "#5B6570", "#E3E7EA"
 CAPTION_LINES = 5
@@ -83,14 +84,15 @@ def _dress(
 ) -> go.Figure:
     meta = figure.layout.meta
     facts = {**(meta if isinstance(meta, dict) else {}), **facts}
-    height = HEIGHTS.get(name, HEIGHT)
+    bottom = max(BOTTOM, int(figure.layout.margin.b or 0))  # what a figure needs below its axes
+    height = int(figure.layout.height or HEIGHTS.get(name, HEIGHT)) + bottom - BOTTOM
     figure.update_layout(
         template="plotly_white",
         title={"text": figure.layout.title.text or html.escape(title, quote=False)},
         paper_bgcolor="white",
         plot_bgcolor="white",
         font={"family": FONT, "size": 14, "color": INK},
-        margin={"l": 75, "r": 30, "t": 60, "b": 65},
+        margin={"l": 75, "r": 30, "t": 60, "b": bottom},
         width=WIDTH,
         height=height,
         meta=facts,
@@ -100,7 +102,7 @@ def _dress(
     if caption:
         lines = caption_lines(facts["command"])
         room = 16 * len(lines) + 8
-        figure.update_layout(height=height + room, margin={"b": 65 + room})
+        figure.update_layout(height=height + room, margin={"b": bottom + room})
         figure.add_annotation(
             text="<br>".join(html.escape(line, quote=False) for line in lines),
             font={"family": "DejaVu Sans Mono, Liberation Mono, monospace", "size": 10},
@@ -113,7 +115,7 @@ def _dress(
             y=0,
             yref="paper",
             yanchor="top",
-            yshift=-65,
+            yshift=-bottom,
         )
         figure.layout.annotations[-1].font.color = QUIET
     return figure

@@ -81,6 +81,7 @@ def scatter(calibration: Calibration) -> go.Figure:
         yaxis={"title": "LGI", "rangemode": "tozero"},
         yaxis2={"title": "LGI", "type": "log"},
         legend=_LEGEND,
+        margin={"b": 140},
         meta={"summary": _about("LGI against Goldstein diameter", calibration)},
     )
 
@@ -119,6 +120,7 @@ def roc(calibration: Calibration) -> go.Figure:
         title=_about("Is there a kink within the radius?", calibration),
         xaxis={"title": "false alarms", **axis},
         yaxis={"title": "kinks found", **axis},
+        margin={"b": 140},
         legend={**_LEGEND, "title": {"text": "area under the curve"}},
         meta={"summary": _about("ROC curves", calibration)},
     )
@@ -161,7 +163,7 @@ def catalogue(calibrations: Sequence[Calibration]) -> go.Figure:
     return figure.update_layout(
         title="Is there a kink within the radius? ROC areas; 0.5 is chance",
         height=220 + 24 * len(best),
-        legend=_LEGEND,
+        legend={"x": 1.02, "y": 1},
         meta={"summary": f"ROC areas of both estimators on {len(best)} landscapes."},
     )
 
@@ -212,6 +214,7 @@ def _bias(table: pd.DataFrame, column: str, axis: str, title: str) -> go.Figure:
         title=f"{title}: mean, middle 90 % of the draws; lines are closed forms for k → ∞",
         yaxis={"title": "LGI"},
         legend=_LEGEND,
+        margin={"b": 140},
         meta={"summary": title},
     )
 

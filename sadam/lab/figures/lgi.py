@@ -319,7 +319,7 @@ def _framed(figure: go.Figure, result: MapResult, title: str, names: list[str]) 
         title=title,
         hovermode="closest",
         legend={"orientation": "h", "y": -0.32, "yanchor": "top", "x": 0},
-        margin={"b": 150},
+        margin={"b": 170},
         meta={"summary": f"{' and '.join(names)} on {_subject(result)}, as a heatmap."},
     )
     return figure
