@@ -21,8 +21,25 @@ st.set_page_config(
 )
 st.logo(str(HERE / "pages/shared/icon.svg"), size="large")
 serve_assets()
-st.html("<style>.stMainBlockContainer { padding-top: 2.75rem; padding-bottom: 3rem; }</style>")
+st.html(  # the picture first: less room above it and beside it
+    "<style>.stMainBlockContainer { padding-top: 3.75rem; padding-bottom: 3rem; }"
+    "@media (min-width: 820px) {"
+    ".stMainBlockContainer { padding-left: 2.5rem; padding-right: 2.5rem; } }</style>"
+)
+for name in list(st.session_state):  # Streamlit forgets what only another page's controls hold
+    if str(name).startswith("lgi_"):
+        st.session_state[name] = st.session_state[name]
 page = st.navigation(
-    [st.Page(HERE / "pages/race.py", title="Race", icon=":material/conversion_path:", default=True)]
+    [
+        st.Page(
+            HERE / "pages/race.py", title="Race", icon=":material/conversion_path:", default=True
+        ),
+        st.Page(
+            HERE / "pages/instability.py",
+            title="Instability",
+            icon=":material/earthquake:",
+            url_path="instability",
+        ),
+    ]
 )
 page.run()

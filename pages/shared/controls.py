@@ -63,8 +63,7 @@ def sidebar() -> Experiment:
     Raises:
         SpecError: If they describe none, such as a start that is not a number.
     """
-    for name, value in DEFAULTS.items():
-        st.session_state.setdefault(name, value)
+    keep()
     with st.sidebar:
         landscape = _landscape_controls()
         _rule_controls()
@@ -77,7 +76,18 @@ def sidebar() -> Experiment:
     return experiment(landscape.name)
 
 
-def _landscape_controls() -> Landscape:
+def keep() -> None:
+    """Give every control its value, and hold it while the visitor is on another page.
+
+    Streamlit forgets the values of widgets that the page on screen does not have, unless they are
+    written again.
+    """
+    for name, value in DEFAULTS.items():
+        st.session_state[name] = st.session_state.get(name, value)
+
+
+def landscape_choice() -> Landscape:
+    """Draw the list of landscapes, which the pages share, and return the chosen one."""
     st.selectbox(
         "Landscape",
         list(CATALOGUE),
@@ -89,6 +99,11 @@ def _landscape_controls() -> Landscape:
     )
     landscape = CATALOGUE[st.session_state["landscape"]]
     st.caption(landscape.note)
+    return landscape
+
+
+def _landscape_controls() -> Landscape:
+    landscape = landscape_choice()
     x, y = st.columns(2)
     for column, name, axis in ((x, "start_x", "x"), (y, "start_y", "y")):
         column.number_input(

@@ -1,0 +1,210 @@
+"""The Instability page's controls: what a visitor sets becomes the spec of a map."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from landscapes import CATALOGUE, Landscape
+from pages.shared import controls as race_controls
+from sadam.lab.lgi_map import QUANTITIES, LgiMap, Probes, check_enough_probes
+
+PREFIX = "lgi_"  # of this page's keys; app.py holds their values while other pages are shown
+RADII = [float(f"{m}e{e}") for e in range(-4, 0) for m in (1, 1.5, 2, 3, 5, 7)] + [1.0]
+PROBES = [1, 2, 4, 8, 16, 32, 64, 128, 256]
+GRIDS = [101, 201, 401]
+FIELDS: dict[str, Probes] = {  # what a map can show -> what must be measured for it
+    "one-sided": "one-sided",
+    "two-sided": "two-sided",
+    "brake-one-sided": "one-sided",
+    "brake-two-sided": "two-sided",
+    "goldstein": "goldstein",
+    "stationarity": "stationarity",
+}
+VIEWS = ["Side by side", "Difference"]
+
+DEFAULTS = {
+    "radius": 0.01,
+    "left": "one-sided",
+    "right": "two-sided",
+    "view": VIEWS[0],
+    "num_probes": 64,
+    "grid": 201,
+    "draws": 2,
+    "seed": 0,
+    "damping_one": 2.0,
+    "damping_two": 4.0,
+    "kinks": True,
+    "contours": False,
+    "paths": False,
+    "angle": 0,
+    "across": True,
+    "parts": False,
+    "scale": "All scales",
+}
+
+
+def value(name: str) -> Any:
+    """What a control of this page holds."""
+    return st.session_state[PREFIX + name]
+
+
+def point() -> tuple[float, float]:
+    """The point under inspection."""
+    return value("x"), value("y")
+
+
+def set_point(x: float, y: float) -> None:
+    """Inspect this point from the next run on."""
+    st.session_state[f"{PREFIX}x"], st.session_state[f"{PREFIX}y"] = round(x, 6), round(y, 6)
+
+
+def _reset() -> None:
+    st.session_state.update({PREFIX + name: value for name, value in DEFAULTS.items()})
+    st.session_state.pop(f"{PREFIX}x", None)
+
+
+def prepare() -> Landscape:
+    """Give every control of the page a value; the point, one that suits the landscape."""
+    race_controls.keep()
+    state = st.session_state
+    for name, default in DEFAULTS.items():
+        state.setdefault(PREFIX + name, default)
+    landscape = CATALOGUE[state["landscape"]]
+    if f"{PREFIX}x" not in state or state.get(f"{PREFIX}of") != landscape.name:
+        state[f"{PREFIX}of"] = landscape.name
+        set_point(*first_point(landscape))
+    return landscape
+
+
+def first_point(landscape: Landscape) -> tuple[float, float]:
+    """Where the inspector looks first: at a minimum if one is known, else at the start."""
+    inside = [
+        (float(x), float(y))
+        for x, y in landscape.minimisers
+        if all(low <= at <= high for at, (low, high) in zip((x, y), landscape.window, strict=True))
+    ]
+    return inside[0] if inside else landscape.start
+
+
+def sidebar() -> None:
+    """Draw the controls beside the page."""
+    with st.sidebar:
+        race_controls.landscape_choice()
+        st.markdown("**Maps**")
+        st.select_slider(
+            "Probes per point",
+            PROBES,
+            key=f"{PREFIX}num_probes",
+            help="Random directions at each point of a map, the same at all points. Many show the "
+            "estimator's expectation; the optimizer itself draws few, see Spread.",
+        )
+        st.segmented_control(
+            "Grid", GRIDS, key=f"{PREFIX}grid", required=True, help="Points along each side."
+        )
+        with st.container(horizontal=True):
+            st.toggle("Kinks", key=f"{PREFIX}kinks", help="Where the landscape declares kinks.")
+            st.toggle("Contours", key=f"{PREFIX}contours", help="Of log10(f - f* + c).")
+            st.toggle("Race's paths", key=f"{PREFIX}paths", help="The race set up on page Race.")
+        st.markdown("**The optimizer**")
+        st.slider(
+            "Probes k",
+            1,
+            32,
+            key=f"{PREFIX}draws",
+            help="Directions drawn at each step, for the inspector and the spread. Authors' "
+            "default: 2.",
+        )
+        one, two = st.columns(2)
+        unit = {"min_value": 0.0, "max_value": 100.0, "step": 0.5}
+        one.number_input(
+            "λ published",
+            key=f"{PREFIX}damping_one",
+            help="The brake of one-sided probes is exp(-λ·LGI). Authors' default: 2.",
+            **unit,
+        )
+        two.number_input(
+            "λ two-sided",
+            key=f"{PREFIX}damping_two",
+            help="The brake of two-sided probes is exp(-λ·LGI). Default: 4.",
+            **unit,
+        )
+        st.number_input(
+            "Seed",
+            min_value=0,
+            max_value=2**32 - 1,
+            step=1,
+            key=f"{PREFIX}seed",
+            help="Of the directions. The same seed gives the same numbers everywhere.",
+        )
+        st.button(
+            "Reset this page", on_click=_reset, width="stretch", icon=":material/restart_alt:"
+        )
+
+
+def map_controls() -> None:
+    """Draw what belongs directly above the maps: the radius, and which maps are shown."""
+    radius, left, right, view = st.columns([4, 3, 3, 3], vertical_alignment="bottom", gap="medium")
+    radius.select_slider(
+        "Probe radius σ",
+        RADII,
+        key=f"{PREFIX}radius",
+        format_func=lambda r: f"{r:g}",
+        help="How far from the point the loss is probed, in units of x. Authors' default: 0.01.",
+    )
+    for column, name in ((left, "left"), (right, "right")):
+        column.selectbox(
+            "Left map" if name == "left" else "Right map",
+            list(FIELDS),
+            format_func=lambda field: QUANTITIES[field].title,
+            key=PREFIX + name,
+        )
+    view.segmented_control("View", VIEWS, key=f"{PREFIX}view", required=True)
+
+
+def fields() -> tuple[str, ...]:
+    """The fields that are shown, left and right."""
+    return value("left"), value("right")
+
+
+def spec_of_maps(landscape: str) -> tuple[LgiMap, str | None]:
+    """Build the spec of the maps on screen, and say what is left out of it and why.
+
+    Raises:
+        SpecError: If the controls describe none.
+    """
+    wanted = {FIELDS[name] for name in fields()} | {"one-sided", "two-sided"}
+    problem = None
+    if value("num_probes") < 2:
+        try:
+            check_enough_probes(value("num_probes"))
+        except ValueError as error:
+            problem = str(error)
+        wanted.discard("one-sided")
+    return _spec(
+        landscape, tuple(dict.fromkeys(p for p in FIELDS.values() if p in wanted))
+    ), problem
+
+
+def spec_of_spread(landscape: str) -> LgiMap:
+    """Build the spec of the spread at the k that the optimizer draws.
+
+    Raises:
+        SpecError: If the controls describe none, as with k = 1.
+    """
+    return _spec(landscape, ("spread",))
+
+
+def _spec(landscape: str, probes: tuple[Probes, ...]) -> LgiMap:
+    return LgiMap(
+        landscape=landscape,
+        grid=value("grid"),
+        probes=probes,
+        num_probes=value("num_probes"),
+        radius=value("radius"),
+        seed=value("seed"),
+        damping_one_sided=value("damping_one"),
+        damping_two_sided=value("damping_two"),
+        spread_probes=value("draws"),
+    )

@@ -1,0 +1,114 @@
+"""A map of the lab as panes of the browser component, with what is drawn over it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from contourpy import LineType, contour_generator
+
+from landscapes import CATALOGUE
+from pages.shared.maps import Line, Pane
+from sadam.lab.experiment import Experiment
+from sadam.lab.figures.ground import ground, joined, kink_lines
+from sadam.lab.figures.lgi import colorscale, range_of
+from sadam.lab.lgi_map import QUANTITIES, LgiMap, MapResult, run_map
+from sadam.lab.lgi_report import map_report
+from sadam.lab.race import run_race
+from sadam.lab.report import Report
+from sadam.lab.style import style_of
+
+SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+@st.cache_resource(max_entries=48, show_spinner=False)
+def map_of(spec: LgiMap) -> MapResult:
+    """Compute a map once for all visitors."""
+    return run_map(spec)
+
+
+@st.cache_resource(max_entries=48, show_spinner=False)
+def report_of(spec: LgiMap) -> Report:
+    """What a map says at kinks and elsewhere."""
+    return map_report(map_of(spec))
+
+
+def note(row: Mapping[str, Any]) -> str:
+    """A few words on one field, for the heading of its map."""
+    near, far = (None if row[name] is None else number(row[name]) for name in ("near", "far"))
+    if near is None:
+        return f"mean **{far}**; no point has a kink within the radius"
+    if far is None:
+        return f"mean **{near}**; every point has a kink within the radius"
+    return f"near kinks **{near}**, elsewhere **{far}** on average"
+
+
+def number(value: float) -> str:
+    """A mean for reading: two decimals, small ones with their power of ten."""
+    if value and abs(value) < 0.005:
+        digits, power = f"{value:.0e}".split("e")
+        return f"{digits}·10{str(int(power)).translate(SUPERSCRIPT)}"
+    return f"{value:.2f}" if abs(value) < 100 else f"{value:.3g}"
+
+
+def scales_of(kind: str) -> dict[str, Any]:
+    """A colour scale for light and for dark screens."""
+    return {"light": colorscale(kind), "dark": colorscale(kind, dark=True)}
+
+
+def pane(result: MapResult, name: str, note: str) -> Pane:
+    """One field of a map."""
+    quantity = QUANTITIES[name]
+    return Pane(
+        quantity.title,
+        note,
+        quantity.unit,
+        result.fields[name],
+        range_of(result, name),
+        scales_of(quantity.scale),
+    )
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def kinks(key: str) -> Line:
+    """The kinks that a landscape declares, within its window."""
+    landscape = CATALOGUE[key]
+    return Line(joined(kink_lines(landscape, landscape.window)), "kink", "kinks")
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def contours(key: str) -> Line:
+    """Contours of ``log10(f - f* + c)`` within a landscape's window."""
+    landscape = CATALOGUE[key]
+    base = ground(landscape, landscape.window)
+    level = np.ma.masked_invalid(base.level)
+    generator = contour_generator(base.x, base.y, level, line_type=LineType.Separate)
+    heights = np.linspace(level.min(), level.max(), 18)[1:-1]
+    return Line(
+        joined([np.asarray(line) for height in heights for line in generator.lines(float(height))]),
+        "contour",
+        "contours",
+    )
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def paths(spec: Experiment) -> list[Line]:
+    """The paths of a race in their rules' styles, S-Adam two-sided on top."""
+    race = run_race(spec)
+    found = []
+    for label in sorted(
+        race.trajectories, key=lambda label: style_of(label, race.rules[label]).width
+    ):
+        style = style_of(label, race.rules[label])
+        points = race.trajectories[label].points.numpy()
+        look = {
+            "color": style.color,
+            "color_dark": style.color_dark,
+            "width": style.width,
+            "dash": style.dash,
+        }
+        starts = [points[:, start] for start in range(points.shape[1])]
+        found.append(Line(joined(starts), "path", style.title, look))
+    return found

@@ -1,0 +1,363 @@
+// Maps side by side: colours on a canvas, axes and lines by Plotly, one zoom for all.
+
+const FINGERS = matchMedia("(pointer: coarse)");
+const WHOLE = "M4 4h6v2H6v4H4zM14 4h6v6h-2V6h-4zM4 14h2v4h4v2H4zM18 14h2v6h-6v-2h4z";
+const SAVE = "M11 4h2v8h3l-4 5-4-5h3zM5 18h14v2H5z";
+const PLUS = "M11 5h2v6h6v2h-6v6h-2v-6H5v-2h6z";
+const MINUS = "M5 11h14v2H5z";
+
+/** One map: heading, picture, colour bar. */
+class MapPane {
+  constructor(maps) {
+    this.maps = maps;
+    this.heading = make("div", { class: "title" });
+    this.note = make("div", { class: "note" });
+    this.floor = make("canvas", { class: "layer", "aria-hidden": "true" });
+    this.plot = make("div", { class: "plot" });
+    this.across = make("i", { class: "hair across" });
+    this.down = make("i", { class: "hair down" });
+    this.tip = make("div", { class: "tip", hidden: true });
+    this.frame = make("div", { class: "frame", role: "img" }, this.floor, this.plot, this.across, this.down, this.tip);
+    this.bar = make("div", { class: "bar" });
+    this.root = make("div", { class: "pane" }, this.heading, this.note, this.frame, this.bar);
+    this.#wire();
+  }
+
+  setData(data) {
+    const grown = { ...data.values };
+    this.title = data.title;
+    this.unit = data.unit;
+    this.scales = data.scales;
+    const [x, y] = this.maps.axes(grown.shape);
+    this.grid = new Grid({ z: grown, x, y, zmin: data.limits[0], zmax: data.limits[1] });
+    this.heading.textContent = data.title;
+    const parts = data.note.split(/\*\*(.+?)\*\*/g);
+    this.note.replaceChildren(...parts.map((part, i) => (i % 2 ? make("strong", {}, part) : part)));
+    this.frame.setAttribute("aria-label", `${data.title}. ${data.note.replaceAll("**", "")}`);
+  }
+
+  get scale() { return this.scales[this.maps.theme.dark ? "dark" : "light"]; }
+
+  get full() { return this.plot._fullLayout; }
+
+  /** Axes and lines; the zoom of the other maps is taken over. */
+  async draw(ranges) {
+    const { theme, base, Plotly } = this.maps;
+    const { clientWidth: width, clientHeight: height } = this.frame;
+    if (width < 40 || height < 40) return;
+    const lines = base.lines.map((line) => ({
+      type: "scatter", mode: "lines", x: line.x, y: line.y, hoverinfo: "skip", name: line.name,
+      opacity: line.role === "path" ? 0.9 : 1,
+      line: {
+        color: line.role === "path" ? (theme.dark && line.color_dark) || line.color
+          : line.role === "kink" ? (theme.dark ? "rgba(255,255,255,0.5)" : "rgba(20,26,36,0.5)")
+          : theme.dark ? "rgba(255,255,255,0.22)" : "rgba(20,26,36,0.24)",
+        width: line.width ?? (line.role === "kink" ? 1 : 0.7), dash: line.dash,
+      },
+    }));
+    if (base.point) {
+      const [x, y] = base.point.map((v) => [v]);
+      const ring = (size, color, thick) => lines.push({
+        type: "scatter", mode: "markers", x, y, hoverinfo: "skip",
+        marker: { symbol: "circle-open", size, color, line: { width: thick, color } },
+      });
+      ring(15, theme.background, 5);
+      ring(15, theme.text, 2);
+    }
+    const zoomed = this.maps.zoomed;
+    const layout = dressLayout(
+      { xaxis: { range: ranges[0], title: "x", showgrid: false }, yaxis: { range: ranges[1], title: "y", showgrid: false } },
+      theme, {
+        width, height, margin: { l: 46, r: 6, t: 6, b: 38 }, showlegend: false, hovermode: false,
+        dragmode: FINGERS.matches ? (zoomed ? "pan" : false) : "zoom",
+      },
+    );
+    await Plotly.react(this.plot, lines, layout, {
+      displayModeBar: false, scrollZoom: true, doubleClick: false, displaylogo: false,
+    });
+    if (!this.wired) {
+      this.wired = true;
+      for (const event of ["plotly_relayout", "plotly_relayouting"])
+        this.plot.on(event, () => this.maps.moved(this));
+    }
+    this.paint();
+  }
+
+  /** The colours, below the lines. */
+  paint() {
+    if (!this.full || !this.grid) return;
+    const { xaxis, yaxis, width, height } = this.full;
+    const ctx = sharpContext(this.floor, width, height);
+    ctx.save();
+    ctx.beginPath();
+    ctx.rect(xaxis._offset, yaxis._offset, xaxis._length, yaxis._length);
+    ctx.clip();
+    this.grid.paint(this.scale);
+    this.grid.draw(ctx, xaxis, yaxis);
+    ctx.restore();
+    this.#bar();
+  }
+
+  #bar() {
+    const { low, high } = this.grid;
+    const stops = this.scale.map(([at, colour]) => `${colour} ${100 * at}%`).join(",");
+    this.bar.replaceChildren(
+      make("span", { class: "unit" }, this.unit),
+      make("span", {}, pretty(low)),
+      make("span", { class: "ramp", style: `background:linear-gradient(to right,${stops})` }),
+      make("span", {}, pretty(high)),
+    );
+  }
+
+  /** The value at a point of the map, or null outside. */
+  valueAt([x, y]) {
+    const { grid } = this;
+    const column = Math.floor(((x - grid.x[0]) / (grid.x[1] - grid.x[0])) * grid.columns);
+    const row = Math.floor(((y - grid.y[0]) / (grid.y[1] - grid.y[0])) * grid.rows);
+    if (column < 0 || row < 0 || column >= grid.columns || row >= grid.rows) return null;
+    return grid.z[row * grid.columns + column];
+  }
+
+  /** Show the crosshair and the value at a point; null hides both. */
+  tell(point) {
+    const value = point && this.full ? this.valueAt(point) : null;
+    for (const part of [this.across, this.down, this.tip]) part.hidden = value === null;
+    if (value === null) return;
+    const { xaxis, yaxis } = this.full;
+    const [px, py] = [onAxis(xaxis, point[0]), onAxis(yaxis, point[1])];
+    Object.assign(this.across.style, { left: `${xaxis._offset}px`, width: `${xaxis._length}px`, top: `${py}px` });
+    Object.assign(this.down.style, { top: `${yaxis._offset}px`, height: `${yaxis._length}px`, left: `${px}px` });
+    this.tip.replaceChildren(make("b", {}, pretty(value)), ` at (${pretty(point[0])}, ${pretty(point[1])})`);
+    const right = px > xaxis._offset + xaxis._length / 2;
+    const low = py > yaxis._offset + yaxis._length / 2;
+    this.tip.style.transform = `translate(${px}px,${py}px) translate(${right ? "calc(-100% - 8px)" : "8px"},${low ? "calc(-100% - 8px)" : "8px"})`;
+  }
+
+  #pointOf(e) {
+    const rect = this.plot.getBoundingClientRect();
+    return [fromAxis(this.full.xaxis, e.clientX - rect.left), fromAxis(this.full.yaxis, e.clientY - rect.top)];
+  }
+
+  #wire() {
+    const { signal } = this.maps.life;
+    const on = (node, name, does, how = {}) => node.addEventListener(name, does, { signal, ...how });
+    let down = null;
+    const far = (e) => down && Math.hypot(e.clientX - down.x, e.clientY - down.y) >= 4;
+    on(this.frame, "pointerdown", (e) => {
+      const inside = e.target.closest?.(".nsewdrag") && e.button === 0 && e.isPrimary;
+      down = inside ? { x: e.clientX, y: e.clientY, t: performance.now() } : null;
+    }, { capture: true });
+    on(window, "pointerup", (e) => {
+      if (down && !far(e) && performance.now() - down.t < 800) {
+        const [x, y] = this.#pointOf(e);
+        this.maps.send?.("click", { x, y });
+      }
+      down = null;
+    }, { capture: true });
+    on(window, "pointercancel", () => (down = null), { capture: true });
+    on(this.frame, "pointermove", (e) => {
+      const inside = this.full && e.target.closest?.(".nsewdrag") && !far(e);
+      this.maps.tell(inside ? this.#pointOf(e) : null);
+    }, { capture: true });
+    on(this.frame, "pointerleave", () => this.maps.tell(null));
+    // The wheel scrolls the page; with Ctrl, as everywhere, it zooms.
+    on(this.frame, "wheel", (e) => { if (!e.ctrlKey && !e.metaKey) e.stopPropagation(); }, { capture: true, passive: true });
+  }
+
+  destroy() {
+    this.maps.Plotly?.purge(this.plot);
+    this.root.remove();
+  }
+}
+
+class Maps {
+  constructor(parent) {
+    this.life = new AbortController();
+    this.panes = [];
+    const tool = (label, path, does, cls = "") => {
+      const button = make("button", { type: "button", class: `tool ${cls}`, title: label, "aria-label": label, onclick: does });
+      button.append(icon(path));
+      return button;
+    };
+    this.grid = make("div", { class: "grid" });
+    this.legend = make("div", { class: "legend" });
+    this.trouble = make("p", { class: "trouble", role: "alert", hidden: true });
+    this.tools = make("div", { class: "tools" },
+      tool("Show the whole window", WHOLE, () => this.zoom(this.base.window), "when-zoomed"),
+      tool("Zoom in", PLUS, () => this.scaleBy(0.5)),
+      tool("Zoom out", MINUS, () => this.scaleBy(2)),
+      tool("Save as PNG", SAVE, () => this.save()));
+    this.root = make("div", { class: "sadam-maps" }, this.trouble, this.grid, make("div", { class: "foot" }, this.legend, this.tools));
+    parent.append(this.root);
+    this.watch = new ResizeObserver(() => {
+      clearTimeout(this.resizing);
+      this.resizing = setTimeout(() => this.#resize(), 60);
+    });
+    this.watch.observe(this.grid);
+  }
+
+  /** Called for every rerun and every change of theme. */
+  async update(bytes, send) {
+    this.send = send;
+    const data = bytes === this.bytes ? this.data : JSON.parse(new TextDecoder().decode(bytes));
+    this.bytes = bytes;
+    const theme = readTheme(this.root);
+    const skin = JSON.stringify(theme);
+    if (data.stamp === this.data?.stamp && skin === this.skin) return;
+    const turn = (this.turn = (this.turn ?? 0) + 1);
+    delete this.root.dataset.ready;
+    this.Plotly ??= await loadPlotly(data.facts.assets);
+    if (turn !== this.turn || this.life.signal.aborted) return;
+    const moved = JSON.stringify(data.base.window) !== JSON.stringify(this.data?.base.window);
+    const redraw = data.look !== this.data?.look || skin !== this.skin || data.panes.length !== this.panes.length;
+    const ranges = moved ? data.base.window : this.ranges;
+    Object.assign(this, { data, theme, skin, base: data.base, facts: data.facts });
+    this.root.classList.toggle("dark", theme.dark);
+    while (this.panes.length > data.panes.length) this.panes.pop().destroy();
+    while (this.panes.length < data.panes.length) {
+      const pane = new MapPane(this);
+      this.panes.push(pane);
+      this.grid.append(pane.root);
+    }
+    this.grid.classList.toggle("single", this.panes.length === 1);
+    this.grid.setAttribute("aria-label", data.facts.label);
+    this.panes.forEach((pane, i) => pane.setData(data.panes[i]));
+    this.root.classList.toggle("zoomed", this.differs(ranges));
+    this.ranges = ranges;
+    for (const pane of this.panes) {
+      if (redraw || !pane.full) await pane.draw(ranges);
+      else pane.paint();
+    }
+    this.#legend();
+    if (turn !== this.turn) return;
+    this.root.dataset.stamp = data.stamp;
+    this.root.dataset.ready = "true";
+  }
+
+  /** Coordinates of the first and last cell's centre, which is all that a Grid needs. */
+  axes(shape) {
+    const [rows, columns] = String(shape).split(",").map(Number);
+    const line = ([low, high], n) => Array.from({ length: n }, (_, i) => low + ((high - low) * i) / (n - 1));
+    return [line(this.base.window[0], columns), line(this.base.window[1], rows)];
+  }
+
+  get zoomed() { return this.differs(this.ranges ?? this.base.window); }
+
+  differs(ranges) {
+    return ranges.some((range, i) => {
+      const whole = this.base.window[i];
+      return Math.max(...range.map((v, j) => Math.abs(v - whole[j]))) > 1e-9 * (whole[1] - whole[0]);
+    });
+  }
+
+  /** One map was zoomed or moved: the others follow. */
+  moved(from) {
+    if (this.busy || !from.full) return;
+    this.ranges = [from.full.xaxis.range.slice(), from.full.yaxis.range.slice()];
+    this.follow(from);
+  }
+
+  zoom(ranges) {
+    this.ranges = ranges.map((range) => [...range]);
+    this.follow(null);
+  }
+
+  scaleBy(factor) {
+    this.zoom((this.ranges ?? this.base.window).map(([a, b]) => {
+      const [middle, half] = [(a + b) / 2, (factor * (b - a)) / 2];
+      return [middle - half, middle + half];
+    }));
+  }
+
+  async follow(from) {
+    this.root.classList.toggle("zoomed", this.zoomed);
+    const change = { "xaxis.range": this.ranges[0], "yaxis.range": this.ranges[1] };
+    if (FINGERS.matches) change.dragmode = this.zoomed ? "pan" : false;
+    this.busy = true;
+    try {
+      for (const pane of this.panes)
+        if (pane !== from && pane.full)
+          await this.Plotly.relayout(pane.plot, { ...change, "xaxis.range": [...this.ranges[0]], "yaxis.range": [...this.ranges[1]] });
+    } finally {
+      this.busy = false;
+    }
+    for (const pane of this.panes) pane.paint();
+    this.tell(null);
+  }
+
+  tell(point) {
+    for (const pane of this.panes) pane.tell(point);
+  }
+
+  #legend() {
+    const named = this.base.lines.filter((line) => line.role === "path");
+    this.legend.replaceChildren(...named.map((line) => {
+      const colour = (this.theme.dark && line.color_dark) || line.color;
+      const style = `border-top:${Math.max(2, line.width)}px ${line.dash && line.dash !== "solid" ? "dashed" : "solid"} ${colour}`;
+      return make("span", { class: "entry" }, make("i", { style }), line.name);
+    }));
+  }
+
+  async #resize() {
+    if (!this.Plotly || !this.ranges || this.life.signal.aborted) return;
+    for (const pane of this.panes) {
+      const { clientWidth: width, clientHeight: height } = pane.frame;
+      if (width > 40 && (pane.full?.width !== width || pane.full?.height !== height)) await pane.draw(this.ranges);
+    }
+  }
+
+  /** All maps as one picture, drawn here in the browser. */
+  async save() {
+    const ratio = 2;
+    const boxes = this.panes.map((pane) => [pane, pane.full.width, pane.full.height]);
+    const wide = boxes.reduce((sum, [, width]) => sum + width, 0);
+    const tall = Math.max(...boxes.map(([, , height]) => height)) + 30;
+    const canvas = make("canvas", { width: wide * ratio, height: tall * ratio });
+    const ctx = canvas.getContext("2d");
+    ctx.scale(ratio, ratio);
+    ctx.fillStyle = this.theme.background;
+    ctx.fillRect(0, 0, wide, tall);
+    let left = 0;
+    for (const [pane, width, height] of boxes) {
+      ctx.fillStyle = this.theme.text;
+      ctx.font = `600 14px ${this.theme.font}`;
+      ctx.fillText(pane.title, left + 46, 20);
+      ctx.drawImage(pane.floor, left, 30, width, height);
+      const picture = new Image();
+      picture.src = await this.Plotly.toImage(pane.plot, { format: "png", width, height, scale: ratio });
+      await picture.decode();
+      ctx.drawImage(picture, left, 30, width, height);
+      left += width;
+    }
+    make("a", { href: canvas.toDataURL("image/png"), download: `${this.facts.filename}.png` }).click();
+  }
+
+  fail(error) {
+    console.error(error);
+    this.trouble.textContent = `The maps could not be drawn: ${error.message ?? error}. Reload the page to try again.`;
+    this.trouble.hidden = false;
+  }
+
+  destroy() {
+    this.life.abort();
+    this.watch.disconnect();
+    clearTimeout(this.resizing);
+    for (const pane of this.panes) pane.destroy();
+    this.root.remove();
+  }
+}
+
+/** Streamlit calls this on every rerun and change of theme; one instance per mount. */
+export default async function ({ data, parentElement, setTriggerValue }) {
+  const maps = (parentElement.sadamMaps ??= new Maps(parentElement));
+  try {
+    await maps.update(data, setTriggerValue);
+    maps.trouble.hidden = true;
+  } catch (error) {
+    maps.fail(error);
+  }
+  return () => {
+    maps.destroy();
+    delete parentElement.sadamMaps;
+  };
+}
