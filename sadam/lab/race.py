@@ -118,10 +118,10 @@ def _numbers(race: Race) -> dict[str, torch.Tensor]:
     tracks = list(race.trajectories.values())
     together = replace(
         tracks[0],
-        **{
-            name: torch.stack([getattr(t, name) for t in tracks], dim=1)
-            for name in ("points", "values", "grads", "brake")
-        },
+        points=torch.stack([t.points for t in tracks], dim=1),
+        values=torch.stack([t.values for t in tracks], dim=1),
+        grads=torch.stack([t.grads for t in tracks], dim=1),
+        brake=torch.stack([t.brake for t in tracks], dim=1),
         diverged_at=torch.stack([t.diverged_at for t in tracks]),
     )
     crossings = metrics.kink_crossings(together.points, race.landscape.kinks).mean(0)

@@ -202,7 +202,7 @@ def _bias(table: pd.DataFrame, column: str, axis: str, title: str) -> go.Figure:
             for k in probes:
                 rows = part if k is None else part[part["num_probes"] == k]
                 name = NAMES[kind] + ("" if k is None else f", k = {k}")
-                faint = k is not None and k == min(probes) and len(probes) > 1
+                faint = k is not None and k == probes[0] and len(probes) > 1
                 _add_bias(figure, rows, column, kind, name, panel, faint)
             figure.add_trace(_limit(part, column, kind, panel), row=1, col=panel)
     figure.update_xaxes(title=axis, type="log", exponentformat="power", dtick=1)
