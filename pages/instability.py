@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from pages.shared.guard import ensure_router
@@ -9,7 +11,14 @@ from pages.shared.guard import ensure_router
 ensure_router()
 
 from pages.shared import controls as race_controls  # noqa: E402
-from pages.shared.instability import controls, inspector, pictures  # noqa: E402
+from pages.shared.instability import (  # noqa: E402
+    calibration,
+    controls,
+    data,
+    inspector,
+    pictures,
+    spread,
+)
 from pages.shared.maps import Line, Pane, maps  # noqa: E402
 from sadam.lab.codec import SpecError  # noqa: E402
 from sadam.lab.figures.lgi import map_difference  # noqa: E402
@@ -58,7 +67,7 @@ def panes(spec: LgiMap) -> list[Pane]:
     names = [name for name in dict.fromkeys(controls.fields()) if name in result.fields]
     if controls.value("view") == "Difference" and len(names) == 2:
         try:
-            figure = map_difference(result, *names)
+            figure = map_difference(result, names[0], names[1])
         except ValueError as error:
             st.info(f"{str(error)[0].upper()}{str(error)[1:]}.", icon=":material/info:")
         else:
@@ -71,15 +80,14 @@ def panes(spec: LgiMap) -> list[Pane]:
     return [pictures.pane(result, name, pictures.note(rows[name])) for name in names]
 
 
-def show_maps() -> None:
+def show_maps(spec: LgiMap, problem: str | None, over: list[Line]) -> None:
     """The maps with what belongs to them."""
-    spec, problem = controls.spec_of_maps(landscape.name)
     lead(spec)
     controls.map_controls()
     for warning in pictures.map_of(spec).warnings:
         st.warning(warning, icon=":material/straighten:")
     if problem:
-        st.warning(f"{problem[0].upper()}{problem[1:]}.", icon=":material/info:")
+        st.warning(sentence(problem), icon=":material/info:")
     drawn = panes(spec)
     if not drawn:
         st.info("Neither of these maps can be computed with one probe.", icon=":material/info:")
@@ -88,25 +96,50 @@ def show_maps() -> None:
         drawn,
         key="instability_maps",
         window=landscape.window,
-        lines=lines(),
+        lines=over,
         point=controls.point(),
         label=f"{' and '.join(pane.title for pane in drawn)} on {landscape.title}",
         filename=f"lgi-{landscape.name}",
         on_click=controls.set_point,
     )
     st.caption(
-        f"Each of the {spec.grid} × {spec.grid} points: what {spec.num_probes} probes of length "
-        f"{spec.radius:g} measure there. The same scale means the same number everywhere; paper: "
-        "nothing here. Drag to zoom both maps, click to inspect a point."
+        f"What {spec.num_probes} probes of length {spec.radius:g} measure at each of "
+        f"{spec.grid} × {spec.grid} points. Equal colours are equal numbers, paper is nothing. "
+        "Drag to zoom both maps; click to inspect a point."
     )
+
+
+def sentence(problem: object) -> str:
+    """The text of an error as a sentence."""
+    text = str(problem)
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def below(spec: LgiMap, over: list[Line]) -> None:
+    """What is said about the point, the estimators and the numbers."""
+    parts: dict[str, Callable[[], None]] = {
+        "Inspector": lambda: inspector.show(landscape.name),
+        "Calibration": lambda: calibration.show(landscape.name),
+        "Spread": lambda: spread.show(landscape, over),
+        "Data and code": lambda: data.show(spec),
+    }
+    tabs = st.tabs(list(parts), key="instability_tab", on_change="rerun")
+    for tab, show in zip(tabs, parts.values(), strict=True):
+        with tab:
+            if tab.open:
+                try:
+                    show()
+                except SpecError as error:
+                    st.warning(sentence(error), icon=":material/info:")
 
 
 landscape = controls.prepare()
 controls.sidebar()
 header()
 try:
-    show_maps()
+    spec, problem = controls.spec_of_maps(landscape.name)
+    over = lines()
+    show_maps(spec, problem, over)
+    below(spec, over)
 except SpecError as error:
-    st.error(f"{str(error)[0].upper()}{str(error)[1:]}.")
-else:
-    inspector.show(landscape.name)
+    st.error(sentence(error))
