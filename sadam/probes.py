@@ -379,18 +379,22 @@ def nearest_in_hull(gradients: Tensor) -> Tensor:
 
 
 def planar_distance_to_hull(gradients: Tensor) -> Tensor:
-    """:func:`distance_to_hull` in the plane, for many points at once: ``(n, ..., 2) -> (...)``.
+    """:func:`distance_to_hull` in the plane, for many points at once: ``(n, ..., 2) -> (...)``."""
+    return torch.linalg.vector_norm(planar_nearest_in_hull(gradients), dim=-1)
+
+
+def planar_nearest_in_hull(gradients: Tensor) -> Tensor:
+    """:func:`nearest_in_hull` in the plane, for many points at once: ``(n, ..., 2) -> (..., 2)``.
 
     Gilbert, Johnson and Keerthi 1988: keep the edge of the hull's inside that is nearest to 0, look
     for the gradient farthest beyond it, and take the nearer of the two edges to that one; 0 inside
-    their triangle is distance 0. Exact up to rounding, 1e-7 of the largest gradient at worst. NaN
-    where a gradient is not finite.
+    their triangle is the nearest itself. Exact up to rounding, 1e-7 of the largest gradient at
+    worst. NaN where a gradient is not finite.
     """
-    lead = gradients.shape[1:-1]
     gx, gy = (c.reshape(len(gradients), -1).double() for c in gradients.unbind(-1))
     squares = gx * gx + gy * gy
     peak, todo = squares.amax(0), torch.isfinite(squares).all(0).nonzero().squeeze(-1)
-    distance = torch.full_like(peak, math.nan)
+    nearest = gx.new_full((2, gx.shape[1]), math.nan)
     gx, gy = gx[:, todo], gy[:, todo]
     first = squares[:, todo].argmin(0, keepdim=True)
     a = b = p = torch.stack((gx.gather(0, first)[0], gy.gather(0, first)[0]))
@@ -405,13 +409,13 @@ def planar_distance_to_hull(gradients: Tensor) -> Tensor:
         better = torch.where(better_a, to_a, to_b) < p_square
         gain = p_square - (p * s).sum(0)
         going = ~inside & better & (gain > 1e-14 * peak[todo])
-        distance[todo] = torch.where(inside, torch.zeros_like(p_square), p_square.sqrt())
+        nearest[:, todo] = torch.where(inside, 0.0, p)
         if not bool(going.any()):
             break
         p = torch.where(better_a, near_a, near_b)[:, going]
         a, b = torch.where(better_a, a, b)[:, going], s[:, going]
         gx, gy, todo = gx[:, going], gy[:, going], todo[going]
-    return distance.reshape(lead).to(gradients.dtype)
+    return nearest.T.reshape(gradients.shape[1:]).to(gradients.dtype)
 
 
 def _cross(a: Tensor, b: Tensor) -> Tensor:

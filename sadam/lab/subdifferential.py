@@ -12,7 +12,7 @@ from torch import Tensor
 
 from landscapes import Landscape
 from sadam.engine import value_and_grad_of
-from sadam.probes import diameter, goldstein_gradients, nearest_in_hull
+from sadam.probes import diameter, goldstein_gradients, planar_nearest_in_hull
 
 Array = NDArray[np.float64]
 
@@ -70,7 +70,7 @@ def sampled_subdifferential(
     grads = grads[torch.isfinite(grads).all(-1)]
     if not len(grads):
         raise ValueError("no gradient near this point is finite")
-    nearest = nearest_in_hull(grads)
+    nearest = planar_nearest_in_hull(grads)
     points = grads.numpy()
     hull = convex_hull(points)
     edges = np.linalg.norm(hull - np.roll(hull, -1, axis=0), axis=1)
