@@ -77,7 +77,7 @@ def panes(spec: LgiMap) -> list[Pane]:
             scales = pictures.scales_of("difference")
             told = "above 0: the left one is larger"
             return [Pane(title, told, trace.name, trace.z, limits, scales)]
-    return [pictures.pane(result, name, pictures.note(rows[name])) for name in names]
+    return [pictures.pane(result, name, pictures.note(rows, name)) for name in names]
 
 
 def show_maps(spec: LgiMap, problem: str | None, over: list[Line]) -> None:

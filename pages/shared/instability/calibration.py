@@ -12,7 +12,6 @@ import streamlit as st
 from pages.shared.charts import chart
 from pages.shared.instability import controls
 from sadam.lab.bias import (
-    PROOF,
     THEOREM,
     Check,
     bias_by_dimension,
@@ -32,6 +31,17 @@ from sadam.lab.figures import calibration as figures
 
 CATALOGUE_SPEC = CalibrationSpec(grid=101)
 DIMENSIONS = [2, 3, 10, 100, 1000, 10_000]
+PROOF = (  # sadam.lab.bias.PROOF in symbols
+    r"For a small radius the slopes are $D_i = g \cdot u_i$, and $\zeta$ is small beside them.",
+    r"The unbiased variance over the mean square of any $k$ numbers is "
+    r"$\frac{k}{k-1}\Bigl(1 - \frac{(\sum D_i)^2}{k \sum D_i^2}\Bigr)$.",
+    r"Turning one $u_j$ into $-u_j$ leaves the law of the probes and $\sum D_i^2$ as they are, but "
+    r"changes the sign of $D_i D_j$: so $\mathbb{E}\bigl[D_i D_j / \sum D_i^2\bigr] = 0$ for "
+    r"$i \neq j$.",
+    r"What is left of $\mathbb{E}\bigl[(\sum D_i)^2 / \sum D_i^2\bigr]$ is "
+    r"$\mathbb{E}\bigl[\sum D_i^2 / \sum D_i^2\bigr] = 1$.",
+    r"Hence $\mathbb{E}[\mathrm{LGI}] = \frac{k}{k-1}\bigl(1 - \frac1k\bigr) = 1$.  ∎",
+)
 BIAS: dict[str, tuple[Callable[[int], pd.DataFrame], Callable[[pd.DataFrame], go.Figure], str]] = {
     "Probes k": (
         bias_by_probes,
@@ -113,8 +123,12 @@ def show(landscape: str) -> None:
     _catalogue()
 
 
-def _draw(figure: go.Figure, key: str, height: int) -> None:
+def _draw(figure: go.Figure, key: str, height: int, title: str = "") -> None:
+    if title:
+        st.markdown(f"**{title}**")
     figure = figures.in_theme(figure, st.context.theme.type == "dark")
+    figure.update_layout(title=None)
+    figure.update_annotations(font_size=12)
     chart(figure, st.container(), height=height, key=key)
 
 
@@ -123,7 +137,7 @@ def _here(landscape: str) -> None:
     found = calibration_of(
         landscape, value("radius"), min(value("grid"), 201), value("num_probes"), value("seed")
     )
-    st.markdown("#### Does a larger LGI mean a kink here?")
+    st.markdown("### Does a larger LGI mean a kink here?")
     if math.isnan(found.roc["two-sided"]):
         st.markdown(
             "No point of this window has a kink within the radius, so there is nothing to find: "
@@ -143,17 +157,18 @@ def _here(landscape: str) -> None:
         st.info(found.why, icon=":material/info:")
     left, right = st.columns([2, 3], gap="medium")
     with left:
-        figure = figures.roc(found)
-        figure.update_layout(title="Kinks found against false alarms")
-        _draw(figure, "calibration_roc", 420)
+        _draw(figures.roc(found), "calibration_roc", 420, "Kinks found against false alarms")
         st.caption(
             "ROC curves for the question whether a declared kink passes within the radius. The "
             "closer to the upper left corner, the better the sign; the dotted line is chance."
         )
     with right:
         figure = figures.scatter(found)
-        figure.update_layout(title="LGI against the spread of the gradients")
-        _draw(figure, "calibration_scatter", 420)
+        for note, kind in zip(figure.layout.annotations, ("one-sided", "two-sided"), strict=True):
+            note.text = f"{kind}, rank correlation {found.rank[kind]:.2f}"
+        figure.update_yaxes(title=None)
+        title = "LGI (upwards) against the Goldstein diameter"
+        _draw(figure, "calibration_scatter", 420, title)
         st.caption(
             f"A dot for each of {len(found.scatter)} sampled points of the map; half of them near "
             "a kink where there are enough. Zeros are drawn at 10⁻¹²."
@@ -161,7 +176,7 @@ def _here(landscape: str) -> None:
 
 
 def _theorem() -> None:
-    st.markdown("#### Why the one-sided LGI is 1 on smooth slopes")
+    st.markdown("### Why the one-sided LGI is 1 on smooth slopes")
     statement, trial = st.columns([3, 2], gap="large")
     with statement:
         st.markdown(f"**Theorem.** {THEOREM}")
@@ -179,7 +194,7 @@ def _theorem() -> None:
         st.metric(
             "Mean one-sided LGI on a slope",
             f"{check.mean:.4f} ± {check.error:.4f}",
-            help="Mean and standard error; the slope has a random direction's worth of sqrt(D).",
+            help="Mean and standard error; the slope has length sqrt(D).",
         )
         verdict = "within" if check.holds else "NOT within"
         st.caption(
@@ -189,19 +204,20 @@ def _theorem() -> None:
 
 
 def _known_places() -> None:
-    st.markdown("#### Bias and spread at places whose answer is known")
+    st.markdown("### Bias and spread at places whose answer is known")
     name = st.segmented_control(
         "Against", list(BIAS), default=next(iter(BIAS)), key="bias_axis", required=True
     )
     _, make, told = BIAS[name]
-    figure = make(bias_of(name, controls.value("seed")))
-    figure.update_layout(title="Mean LGI, bars: middle 90 % of the draws; lines: k → ∞")
-    _draw(figure, "calibration_bias", 460)
-    st.caption(f"{told} Lines are closed forms for infinitely many probes.")
+    _draw(make(bias_of(name, controls.value("seed"))), "calibration_bias", 460)
+    st.caption(
+        f"{told} Marks: means; bars: the middle 90 % of 2000 draws; lines: closed forms for "
+        "infinitely many probes."
+    )
 
 
 def _catalogue() -> None:
-    st.markdown("#### The whole catalogue")
+    st.markdown("### The whole catalogue")
     spec, kept = CATALOGUE_SPEC, _whole_catalogue()
     if not kept:
         st.caption(
@@ -229,7 +245,6 @@ def _catalogue() -> None:
     )
     figure = figures.catalogue(found)
     height = figure.layout.height or 900
-    figure.update_layout(title="ROC area of each estimator")
     _draw(figure, "calibration_catalogue", int(height))
     st.caption(
         "A row for each landscape with kinks, a panel for each radius; dotted: chance, dashed: "

@@ -43,7 +43,7 @@ def _zip(spec: LgiMap) -> bytes:
 
 def show(spec: LgiMap) -> None:
     """Draw the tab."""
-    st.markdown("#### Files of the maps")
+    st.markdown("### Files of the maps")
     st.caption(
         "PNG of the maps on screen: the arrow below them. Every file carries the spec that made "
         "it. Files are built when you click."
@@ -68,7 +68,7 @@ def show(spec: LgiMap) -> None:
             on_click="ignore",
             icon=":material/folder_zip:",
         )
-    st.markdown("#### The same numbers without the browser")
+    st.markdown("### The same numbers without the browser")
     st.caption("The maps:")
     st.code(spec.to_command(), language="bash", wrap_lines=True)
     st.code(

@@ -89,9 +89,10 @@ def _dark() -> bool:
 
 
 def _draw(figure: go.Figure, place: DeltaGenerator, key: str, title: str) -> None:
+    place.markdown(f"**{title}**")
     figure = in_theme(figure, _dark())
     figure.update_layout(
-        title=title, legend={"orientation": "h", "y": -0.16, "yanchor": "top", "x": 0}
+        title=None, legend={"orientation": "h", "y": -0.2, "yanchor": "top", "x": 0}
     )
     chart(figure, place, height=440, key=key)
 

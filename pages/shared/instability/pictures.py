@@ -35,14 +35,18 @@ def report_of(spec: LgiMap) -> Report:
     return map_report(map_of(spec))
 
 
-def note(row: Mapping[str, Any]) -> str:
-    """A few words on one field, for the heading of its map."""
-    near, far = (None if row[name] is None else number(row[name]) for name in ("near", "far"))
-    if near is None:
-        return f"mean **{far}**; no point has a kink within the radius"
-    if far is None:
-        return f"mean **{near}**; every point has a kink within the radius"
-    return f"near kinks **{near}**, elsewhere **{far}** on average"
+def note(rows: Mapping[str, Mapping[str, Any]], name: str) -> str:
+    """A few words on one field, for the heading of its map; on an LGI, with its brake."""
+
+    def mean(of: str) -> str:
+        brake = rows.get(f"brake-{name}", {}).get(of)
+        return f"**{number(rows[name][of])}**" + ("" if brake is None else f" (brake {brake:.2f})")
+
+    if rows[name]["near"] is None:
+        return f"mean {mean('far')}; no kink within the radius of any point"
+    if rows[name]["far"] is None:
+        return f"mean {mean('near')}; a kink within the radius of every point"
+    return f"near kinks {mean('near')}, elsewhere {mean('far')}"
 
 
 def number(value: float) -> str:

@@ -31,7 +31,7 @@ def show(landscape: Landscape, lines: list[Line]) -> None:
     )
     names = [f"{SHOWN[what]}-{kind}" for kind in ("one-sided", "two-sided")]
     maps(
-        [pictures.pane(result, name, pictures.note(rows[name])) for name in names],
+        [pictures.pane(result, name, pictures.note(rows, name)) for name in names],
         key="spread_maps",
         window=landscape.window,
         lines=lines,
