@@ -11,15 +11,16 @@ from torch import Tensor
 
 from landscapes import Landscape
 
-RINGS = (1.0 - 1e-9, 0.75, 0.5, 0.25)  # of the radius; a kink at just that distance is not within
+RINGS = (1.0 - 1e-9, 0.5)  # of the radius; a kink at just that distance is not within
 TURNS = 32  # places on each ring
+BLOCK = 8192  # points at a time: they fit the cache
 
 
 def near_kink(landscape: Landscape, points: Tensor, radius: float) -> NDArray[np.bool_]:
     """Whether a declared kink passes within ``radius`` of each point (nearer, not just as near).
 
     A kink is the zero set of a function that the landscape declares. It passes through a ball if
-    that function is 0 at the centre or has both signs on four rings of 32 places each. A straight
+    that function is 0 at the centre or has both signs on two rings of 32 places each. A straight
     kink is found up to 0.995 of the radius; what is hidden under another piece (NaN) does not
     count.
 
@@ -31,19 +32,25 @@ def near_kink(landscape: Landscape, points: Tensor, radius: float) -> NDArray[np
     Returns:
         Shape ``(N,)``. All False where the landscape declares no kinks, as smooth ones do.
     """
-    columns = points.T.contiguous()
     angles = torch.arange(TURNS, dtype=torch.float64) * (2 * math.pi / TURNS)
     circle = torch.stack((angles.cos(), angles.sin()), -1)
-    found = torch.zeros(len(points), dtype=torch.bool)
+    offsets = torch.cat([circle * (share * radius) for share in RINGS])[:, :, None]
     with torch.no_grad():
-        for kink in landscape.kinks:
-            at_centre = kink(columns.T)
-            found |= at_centre == 0
-            above, below = at_centre > 0, at_centre < 0
-            for share in RINGS:
-                for offset in circle * (share * radius):
-                    value = kink((columns + offset[:, None]).T)
-                    above |= value > 0
-                    below |= value < 0
-            found |= above & below
-    return found.numpy()
+        blocks = [_passes(landscape, block.T, offsets) for block in points.split(BLOCK)]
+    return torch.cat(blocks).numpy()
+
+
+def _passes(landscape: Landscape, columns: Tensor, offsets: Tensor) -> Tensor:
+    """Whether a kink passes through each ball: centres ``(2, n)``, places in it ``(m, 2, 1)``."""
+    columns = columns.contiguous()
+    found = torch.zeros(columns.shape[1], dtype=torch.bool)
+    for kink in landscape.kinks:
+        at_centre = kink(columns.T)
+        found |= at_centre == 0
+        above, below = at_centre > 0, at_centre < 0
+        for offset in offsets:
+            value = kink((columns + offset).T)
+            above |= value > 0
+            below |= value < 0
+        found |= above & below
+    return found
