@@ -1,0 +1,183 @@
+"""The Instability page as a visitor meets it."""
+
+import io
+import re
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+READY = ".sadam-maps[data-ready=true]"
+PLACE = """([pane, x, y]) => {
+  const plot = document.querySelectorAll('.sadam-maps .plot')[pane];
+  const r = plot.querySelector('.nsewdrag').getBoundingClientRect();
+  const [a, b] = plot._fullLayout.xaxis.range, [c, d] = plot._fullLayout.yaxis.range;
+  return [r.left + r.width * (x - a) / (b - a), r.top + r.height * (d - y) / (d - c)];
+}"""
+RANGES = """() => [...document.querySelectorAll('.sadam-maps .plot')]
+  .map(p => [...p._fullLayout.xaxis.range, ...p._fullLayout.yaxis.range])"""
+
+
+@pytest.fixture
+def visit(look_at, app_url, wait_idle):
+    def open_page(look="light", path="/instability"):
+        page = look_at(app_url + path, look)
+        page.wait_for_selector(READY)
+        wait_idle(page)
+        return page
+
+    return open_page
+
+
+def stamp(page):
+    return page.locator(".sadam-maps").first.get_attribute("data-stamp")
+
+
+def changed(page, old):
+    page.wait_for_function(
+        "old => { const s = document.querySelector('.sadam-maps');"
+        " return s?.dataset.ready === 'true' && s.dataset.stamp !== old; }",
+        arg=old,
+    )
+
+
+def point_of(page):
+    return tuple(float(page.locator(f".st-key-lgi_{axis} input").input_value()) for axis in "xy")
+
+
+def open_tab(page, name, wait_idle):
+    page.get_by_role("tab", name=name).click()
+    page.get_by_role("tab", name=name, selected=True).wait_for()
+    wait_idle(page)
+
+
+def drag(page, pane, start, end):
+    page.mouse.move(*page.evaluate(PLACE, [pane, *start]))
+    page.mouse.down()
+    page.mouse.move(*page.evaluate(PLACE, [pane, *end]), steps=6)
+    page.mouse.up()
+
+
+def test_a_deep_link_opens_the_page_on_a_fresh_server(serve, look_at, tmp_path):
+    again = tmp_path / "app.py"  # another path: a server that nobody has visited
+    again.symlink_to(ROOT / "app.py")
+    (tmp_path / "pages").symlink_to(ROOT / "pages")
+    page = look_at(serve(again) + "/instability")
+    page.wait_for_selector(READY)
+    page.get_by_role("link", name="Race").wait_for()
+
+
+@pytest.mark.parametrize("look", ["light", "dark", "phone"])
+def test_maps_inspector_and_sentence_appear(visit, look):
+    page = visit(look)
+    body = page.locator("[data-testid=stMain]").inner_text()
+    for words in (
+        "On average two-sided probes see",
+        "LGI, one-sided (published)",
+        "S-Adam two-sided sees an LGI of",
+        "Goldstein diameter",
+    ):
+        assert words in body
+    assert page.locator("[data-testid=stException]").count() == 0
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    boxes = [box.bounding_box() for box in page.locator(".sadam-maps .frame").all()]
+    below = boxes[1]["y"] > boxes[0]["y"] + boxes[0]["height"] - 1
+    assert below == (look == "phone")
+    page.wait_for_selector(".st-key-inspector_rose .js-plotly-plot")
+
+
+def test_the_maps_are_coloured_as_the_numbers_say(visit):
+    """One-sided ink nearly everywhere, two-sided paper nearly everywhere."""
+    page = visit()
+    light = page.evaluate(
+        """() => [...document.querySelectorAll('.sadam-maps .layer')].map(c => {
+          const d = c.getContext('2d').getImageData(c.width / 4, c.height / 4, 40, 40).data;
+          return d.reduce((s, v, i) => s + (i % 4 < 3 ? v : 0), 0) / (d.length * 0.75);
+        })"""
+    )
+    assert light[0] < 140
+    assert light[1] > 220
+
+
+@pytest.mark.parametrize("pane", [0, 1])
+def test_a_click_on_a_map_opens_that_point(visit, wait_idle, pane):
+    page = visit()
+    old = stamp(page)
+    page.mouse.click(*page.evaluate(PLACE, [pane, 0.75, 1.25]))
+    changed(page, old)
+    wait_idle(page)
+    assert point_of(page) == pytest.approx((0.75, 1.25), abs=0.01)
+
+
+def test_zoom_is_linked_exact_for_clicks_and_outlives_a_slider(visit, wait_idle):
+    page = visit()
+    drag(page, 0, (-1.0, 0.0), (0.5, 1.5))
+    page.wait_for_function(f"() => {{ const [a, b] = ({RANGES})(); return b[1] - b[0] < 2; }}")
+    left, right = page.evaluate(RANGES)
+    assert left == pytest.approx(right, abs=1e-9)
+    assert left == pytest.approx([-1.0, 0.5, 0.0, 1.5], abs=0.05)
+    drag(page, 1, (-0.5, 0.5), (0.0, 1.0))
+    page.wait_for_function(f"() => {{ const [a, b] = ({RANGES})(); return a[1] - a[0] < 0.8; }}")
+    left, right = page.evaluate(RANGES)
+    assert left == pytest.approx(right, abs=1e-9)
+    old = stamp(page)
+    page.mouse.click(*page.evaluate(PLACE, [1, -0.3, 0.8]))
+    changed(page, old)
+    assert page.evaluate(RANGES)[0] == pytest.approx(left)
+    wait_idle(page)
+    assert point_of(page) == pytest.approx((-0.3, 0.8), abs=0.002)
+    old = stamp(page)
+    page.locator(".st-key-lgi_radius [role=slider], .st-key-lgi_radius input[type=range]").focus()
+    page.keyboard.press("ArrowRight")
+    changed(page, old)
+    assert page.evaluate(RANGES)[1] == pytest.approx(left)
+    page.get_by_role("button", name="Show the whole window").click()
+    page.wait_for_function(f"() => ({RANGES})().every(r => r[1] - r[0] > 3.9)")
+
+
+def test_the_pointer_reads_both_maps(visit):
+    page = visit()
+    page.mouse.move(*page.evaluate(PLACE, [0, 0.5, -0.5]))
+    tips = page.locator(".sadam-maps .tip")
+    tips.first.wait_for()
+    values = [float(tip.split(" at ")[0].replace("−", "-")) for tip in tips.all_inner_texts()
+              if "·" not in tip.split(" at ")[0]]  # fmt: skip
+    assert values
+    assert values[0] > 0.8  # one-sided on a slope
+
+
+def test_the_point_can_be_typed(visit, wait_idle):
+    page = visit()
+    old = stamp(page)
+    page.locator(".st-key-lgi_x input").fill("1.5")
+    page.keyboard.press("Enter")
+    changed(page, old)
+    wait_idle(page)
+    page.get_by_text(re.compile("f is smooth within 0.01")).wait_for()
+
+
+def test_the_other_tabs_draw(visit, wait_idle):
+    page = visit()
+    open_tab(page, "Calibration", wait_idle)
+    page.wait_for_selector(".st-key-calibration_roc .js-plotly-plot")
+    page.wait_for_selector(".st-key-calibration_bias .js-plotly-plot")
+    open_tab(page, "Spread", wait_idle)
+    page.locator(".sadam-maps").nth(1).locator(".frame").nth(1).wait_for()
+    assert page.locator("[data-testid=stException]").count() == 0
+
+
+def test_everything_can_be_downloaded_and_opened(visit, wait_idle):
+    page = visit()
+    open_tab(page, "Data and code", wait_idle)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Everything (zip)").click()
+    with open(download.value.path(), "rb") as file:
+        archive = zipfile.ZipFile(io.BytesIO(file.read()))
+    wanted = {"spec.json", "results.json", "figures.html", "map.csv", "map.parquet", "map.npz"}
+    assert wanted <= set(archive.namelist())
+    assert archive.testzip() is None
+    with page.expect_download() as picture:
+        page.get_by_role("button", name="Save as PNG").click()
+    with open(picture.value.path(), "rb") as file:
+        assert file.read(8) == b"\x89PNG\r\n\x1a\n"
