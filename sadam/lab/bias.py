@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -112,6 +113,7 @@ CASES = {
 """The places by name, each at the origin."""
 
 
+@lru_cache(maxsize=8)
 def first_components(seed: int, repetitions: int, num_probes: int, dim: int) -> Tensor:
     """Draw the first two components of uniform directions in R^D, ``(k, repetitions, 2)``."""
     draw = np.random.default_rng([seed, dim, num_probes])
@@ -173,6 +175,19 @@ def bias_table(
     Raises:
         SpecError: If an argument is out of its range.
     """
+    grid = (tuple(cases), tuple(num_probes), tuple(radii), tuple(dims))
+    return _bias_table(*grid, repetitions, seed).copy()
+
+
+@lru_cache(maxsize=8)
+def _bias_table(
+    cases: tuple[str, ...],
+    num_probes: tuple[int, ...],
+    radii: tuple[float, ...],
+    dims: tuple[int, ...],
+    repetitions: int,
+    seed: int,
+) -> pd.DataFrame:
     rows = []
     for case in cases:
         for k in num_probes:

@@ -1,0 +1,389 @@
+"""Maps, points and calibrations as figures: linked, on common scales, valid; and as files."""
+
+import io
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import plotly.graph_objects as go
+import pyarrow.parquet
+import pytest
+
+from landscapes import CATALOGUE
+from sadam.lab import cli, cli_lgi
+from sadam.lab.bias import bias_table
+from sadam.lab.calibration import CalibrationSpec, calibrate, run_calibration
+from sadam.lab.experiment import Experiment, load
+from sadam.lab.figures import calibration as calibration_figures
+from sadam.lab.figures import inspector as point_figures
+from sadam.lab.figures import lgi as map_figures
+from sadam.lab.figures.lgi import (
+    MAP_FIGURES,
+    Overlays,
+    colorscale,
+    figures_of,
+    map_difference,
+    map_pair,
+    single_map,
+)
+from sadam.lab.inspector import inspect
+from sadam.lab.lgi_map import QUANTITIES, LgiMap, run_map
+from sadam.lab.race import run_race
+
+ALL = ("one-sided", "two-sided", "goldstein", "stationarity", "spread")
+
+
+def small(landscape, **spec):
+    fields = {"grid": 11, "num_probes": 4, "num_samples": 6, "repetitions": 2, "probes": ALL}
+    return run_map(LgiMap(landscape=landscape, **{**fields, **spec}))
+
+
+@pytest.fixture(scope="module")
+def result():
+    return small("cb2", radius=0.1)
+
+
+def by_role(figure, role):
+    return [t for t in figure.data if (t.meta or {}).get("role") == role]
+
+
+def lightness(color):
+    red, green, blue = (int(color[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    return 0.2126 * red**2.2 + 0.7152 * green**2.2 + 0.0722 * blue**2.2
+
+
+# ---- maps
+
+
+def test_every_figure_is_valid(result):
+    figures = figures_of(result)
+    assert set(figures) == set(MAP_FIGURES)
+    for figure in figures.values():
+        go.Figure(json.loads(figure.to_json()))  # valid once more on the way back
+
+
+@pytest.mark.parametrize("key", CATALOGUE)
+def test_every_landscape_can_be_drawn(key):
+    result = small(key, probes=("two-sided", "goldstein"))
+    assert len(by_role(map_pair(result, "two-sided", "goldstein"), "map")) == 2
+
+
+def test_a_map_has_only_the_figures_it_has_fields_for():
+    names = set(figures_of(small("l1", probes=("two-sided",))))
+    assert names == {"map-two-sided", "map-brake-two-sided"}
+
+
+def test_two_maps_are_linked_and_carry_their_fields(result):
+    figure = map_pair(result, "one-sided", "goldstein")
+    assert figure.layout.xaxis2.matches == "x"
+    assert figure.layout.yaxis2.matches == "y"
+    left, right = by_role(figure, "map")
+    assert np.array_equal(left.z, result.fields["one-sided"])
+    assert np.array_equal(right.z, result.fields["goldstein"])
+    assert np.allclose(left.x, result.x)
+    assert (left.coloraxis, right.coloraxis) == ("coloraxis", "coloraxis2")
+    assert figure.layout.xaxis.range == (-1, 3)
+    assert len(by_role(figure, "kink")) == 2
+
+
+@pytest.mark.parametrize("name", QUANTITIES)
+def test_comparable_quantities_share_their_colours(result, name):
+    axis = single_map(result, name).layout.coloraxis
+    scale = QUANTITIES[name].scale
+    assert [list(stop) for stop in axis.colorscale] == colorscale(scale)
+    if scale == "free":
+        assert axis.cmin == 0 < axis.cmax <= result.fields[name].max()
+    else:
+        assert (axis.cmin, axis.cmax) == (0, 1)
+
+
+def test_a_difference_is_centred_at_0(result):
+    figure = map_difference(result, "two-sided", "one-sided")
+    (trace,) = by_role(figure, "map")
+    assert np.array_equal(trace.z, result.fields["two-sided"] - result.fields["one-sided"])
+    axis = figure.layout.coloraxis
+    assert axis.cmin == -axis.cmax
+    assert axis.colorscale[2][0] == 0.5
+    with pytest.raises(ValueError, match="they measure different things"):
+        map_difference(result, "two-sided", "goldstein")
+    with pytest.raises(ValueError, match="the map has no 'nothing', only one-sided"):
+        map_pair(result, "two-sided", "nothing")
+
+
+@pytest.mark.parametrize("kind", ["lgi", "brake", "free"])
+@pytest.mark.parametrize("dark", [False, True])
+def test_scales_are_read_without_colour_vision(kind, dark):
+    shades = [lightness(color) for _, color in colorscale(kind, dark)]
+    steps = np.diff(shades)
+    assert (steps < 0).all() or (steps > 0).all()
+    # Nothing to see (LGI 0, brake 1, diameter 0) is the colour of the screen.
+    nothing = shades[-1] if kind == "brake" else shades[0]
+    assert (nothing < 0.02) if dark else (nothing > 0.85)
+
+
+def test_overlays(result):
+    race = run_race(Experiment(landscape="cb2", steps=20))
+    overlays = Overlays(kinks=False, contours=True, race=race, point=(1.0, 2.0))
+    figure = map_pair(result, "one-sided", "two-sided", overlays)
+    assert not by_role(figure, "kink")
+    assert len(by_role(figure, "contour")) == 2
+    paths = by_role(figure, "path")
+    assert len(paths) == 2 * len(race.trajectories)
+    assert sum(trace.showlegend for trace in paths) == len(race.trajectories)
+    track = race.trajectories[paths[0].meta["rule"]]
+    assert np.allclose(paths[0].x, track.points[:, 0, 0])
+    for marker in by_role(figure, "point"):
+        assert (marker.x[0], marker.y[0]) == (1, 2)
+    dark = map_figures.in_theme(figure, True)
+    assert [list(s) for s in dark.layout.coloraxis2.colorscale] == colorscale("lgi", True)
+    assert by_role(dark, "path")[0].line.color == paths[0].meta["color_dark"]
+    assert [list(s) for s in figure.layout.coloraxis2.colorscale] == colorscale("lgi")
+    light = map_figures.in_theme(dark, False)
+    assert [list(s) for s in light.layout.coloraxis2.colorscale] == colorscale("lgi")
+
+
+def test_a_map_without_a_finite_number_is_still_a_figure(result):
+    empty = replace(result, fields={"goldstein": np.full((11, 11), np.nan, np.float32)})
+    single_map(empty, "goldstein").to_json()
+    map_difference(empty, "goldstein", "goldstein").to_json()
+
+
+# ---- points
+
+
+@pytest.mark.parametrize(("key", "point"), [("cb2", (1.0, 1.0)), ("bowl", (0.0, 0.0))])
+@pytest.mark.parametrize("name", point_figures.POINT_FIGURES)
+def test_every_figure_of_a_point_is_valid_in_both_themes(key, point, name):
+    figure = point_figures.POINT_FIGURES[name](inspect(key, point, repetitions=5, num_samples=8))
+    for dark in (False, True):
+        go.Figure(json.loads(point_figures.in_theme(figure, dark).to_json()))
+
+
+def test_a_flat_place_can_be_drawn():
+    at = inspect("hul-fan", (0.0, -52.0), repetitions=5, num_samples=8)
+    for make in point_figures.POINT_FIGURES.values():
+        make(at).to_json()
+
+
+def test_the_rose_shows_slopes_and_probes():
+    at = inspect("l1", (0.0, 0.0), num_probes=3)
+    figure = point_figures.slope_rose(at)
+    (forward,), (backward,) = by_role(figure, "forward"), by_role(figure, "backward")
+    assert np.allclose(forward.r[:-1], at.rose.forward)
+    assert np.allclose(backward.r[:-1], at.rose.backward)
+    assert forward.r[0] == forward.r[-1]  # closed
+    probes, opposites = by_role(figure, "probe")
+    theta = np.radians(probes.theta)
+    assert np.allclose(probes.r, abs(np.cos(theta)) + 10 * abs(np.sin(theta)), rtol=1e-3)
+    assert np.allclose(opposites.r, -np.asarray(probes.r), rtol=1e-3)
+    parts = point_figures.slope_rose(at, parts=True)
+    assert np.allclose(by_role(parts, "even")[0].r[:-1], at.rose.even)
+
+
+def test_the_fan_shows_hull_nearest_point_and_width():
+    at = inspect("l1", (0.0, 1.0))
+    figure = point_figures.gradient_fan(at, angle=0.0)
+    (hull,) = by_role(figure, "hull")
+    assert sorted({*zip(hull.x, hull.y, strict=True)}) == [(-1, 10), (1, 10)]
+    (nearest,) = by_role(figure, "nearest")
+    assert (nearest.x[1], nearest.y[1]) == pytest.approx((0, 10))
+    assert nearest.name == "nearest to 0: 10"
+    (width,) = by_role(figure, "ink")
+    assert sorted({x for x in width.x if not math.isnan(x)}) == [-1, 1]
+    assert "not stationary" in figure.layout.title.text
+    assert figure.layout.yaxis.scaleanchor == "x"
+
+
+def test_the_slice_shows_every_scale():
+    at = inspect("l1", (0.0, 1.0))
+    traces = by_role(point_figures.slice_figure(at), "slice")
+    assert [trace.meta["scale"] for trace in traces] == at.slice.scales.tolist()
+    for trace, differences in zip(traces, at.slice.differences, strict=True):
+        assert np.allclose(trace.y, differences, rtol=1e-6)
+
+
+# ---- calibration
+
+
+def test_figures_of_a_calibration():
+    found = calibrate("cb2", 0.1, grid=31, num_probes=8)
+    scatter = calibration_figures.scatter(found)
+    shown = sum(len(t.x) for t in scatter.data if t.meta["estimator"] == "two-sided")
+    assert shown == len(found.scatter)
+    curves = by_role(calibration_figures.roc(found), "roc")
+    assert {t.meta["score"] for t in curves} == {"one-sided", "two-sided", "goldstein"}
+    assert f"{found.roc['two-sided']:.3f}" in curves[1].name
+    nothing = calibrate("bowl", 0.1, grid=11, num_probes=2)
+    empty = calibration_figures.roc(nothing)
+    assert empty.layout.annotations[0].text == "no point has a kink within the radius"
+    areas = by_role(calibration_figures.catalogue([found, nothing]), "area")
+    assert {t.meta["score"]: t.x[0] for t in areas} == found.roc
+
+
+def test_figures_of_bias_carry_the_closed_forms():
+    table = bias_table(("slope", "kink"), num_probes=(2, 8), repetitions=50)
+    figure = calibration_figures.bias_against_probes(table)
+    limits = by_role(figure, "limit")
+    assert len(limits) == 4  # two cases, two estimators
+    assert limits[2].y[0] == pytest.approx(1 - 8 / math.pi**2, abs=1e-5)
+    assert len(by_role(figure, "bias")) == 4
+    for make in (
+        calibration_figures.bias_against_radius,
+        calibration_figures.bias_against_dimension,
+    ):
+        dark = calibration_figures.in_theme(make(table), True)
+        assert by_role(dark, "limit")[0].line.color == by_role(dark, "limit")[0].meta["color_dark"]
+
+
+def test_a_whole_catalogue_has_no_figure_of_each_landscape(monkeypatch):
+    report = run_calibration(CalibrationSpec(landscape="l1", radii=(0.3,), grid=11, num_probes=2))
+    monkeypatch.setattr(calibration_figures, "BIAS_FIGURES", {"bias": go.Figure})
+    assert set(calibration_figures.figures_of(report)) == {
+        "catalogue", "scatter-0.3", "roc-0.3", "bias",
+    }  # fmt: skip
+    everything = replace(report, spec=CalibrationSpec())
+    assert set(calibration_figures.figures_of(everything)) == {"catalogue", "bias"}
+
+
+# ---- the command line
+
+
+@pytest.fixture
+def run(capsys):
+    def call(*words):
+        code = cli.main([str(word) for word in words])
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return call
+
+
+SMALL = ("--grid", 11, "--num-probes", 4)
+
+
+def test_the_command_prints_a_table(run):
+    code, out, err = run("lgi-map", "--landscape", "l1", "--radius", 0.5, *SMALL)
+    assert (code, err) == (0, "")
+    for phrase in ("LGI, two-sided", "Goldstein diameter", "ROC area", "On average two-sided"):
+        assert phrase in out
+
+
+def test_the_command_writes_everything(run, tmp_path):
+    out = tmp_path / "map"
+    code, printed, err = run(
+        "lgi-map", "--landscape", "cb2", *SMALL, "--num-samples", 4, "--window", "-1,1,0,2",
+        "--probes", ",".join(ALL), "--repetitions", 2, "--out", out,
+        "--formats", "html,parquet,csv,npz", "--json",
+    )  # fmt: skip
+    assert (code, err) == (0, "")
+    document = json.loads(printed)
+    names = ["figures.html", "map.csv", "map.npz", "map.parquet", "results.json", "spec.json"]
+    assert document["files"] == names == sorted(path.name for path in out.iterdir())
+    spec = load((out / "spec.json").read_text())
+    assert isinstance(spec, LgiMap)
+    assert spec.window == ((-1, 1), (0, 2))
+    result = run_map(spec)
+    with np.load(out / "map.npz") as arrays:
+        assert load(str(arrays["spec"])) == spec
+        for name, field in result.fields.items():
+            assert np.array_equal(arrays[name], field)
+    table = pyarrow.parquet.read_table(out / "map.parquet")
+    assert load(table.schema.metadata[b"sadam.spec"]) == spec
+    assert np.array_equal(table["two_sided"].to_numpy().reshape(11, 11), result.fields["two-sided"])
+    text = (out / "map.csv").read_text()
+    assert load(text.splitlines()[0].removeprefix("# ")) == spec
+    rows = np.genfromtxt(io.StringIO(text), delimiter=",", names=True, skip_header=1)
+    assert np.allclose(rows["goldstein"].reshape(11, 11), result.fields["goldstein"], rtol=1e-5)
+    results = {row["quantity"]: row for row in document["results"]}
+    assert results["two-sided"]["mean"] == pytest.approx(result.fields["two-sided"].mean())
+    page = (out / "figures.html").read_text()
+    for name in MAP_FIGURES:
+        assert f'id="figure-{name}"' in page
+    again = json.loads(run("lgi-map", "--spec", out / "spec.json", "--json")[1])
+    assert again["results"] == document["results"]
+    changed = run("lgi-map", "--spec", out / "spec.json", "--landscape", "l1", "--json")[1]
+    assert json.loads(changed)["spec"]["window"] == [[-3, 3], [-3, 3]]
+
+
+def test_calibrate_writes_tables_and_says_why(run, tmp_path):
+    code, out, err = run(
+        "calibrate", "--landscape", "spiral", "--radius", "0.05", "--grid", 61, "--num-probes", 16,
+        "--out", tmp_path, "--formats", "parquet,html",
+    )  # fmt: skip
+    assert (code, err) == (0, "")
+    assert "Two-sided ROC area" in out
+    assert "Theorem:" in out
+    names = {"bias-dimension", "bias-probes", "bias-radius", "calibration"}
+    assert {path.stem for path in tmp_path.glob("*.parquet")} == names
+    document = json.loads((tmp_path / "results.json").read_text())
+    assert document["theorem"]["holds"]
+    assert document["results"][0]["roc_two_sided"] < 0.95
+    assert 'id="figure-roc-0.05"' in (tmp_path / "figures.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--landscape", "cb4"), "the nearest is 'cb3'"),
+        (("--num-probes", "1"), "one number has none"),
+        (("--probes", "two-sides"), "did you mean 'two-sided'"),
+        (("--window", "1,2,3"), "window must be 4 numbers"),
+        (("--window", "2,1,0,1"), "from less to more"),
+        (("--radius", "small"), "radius must be a number"),
+        (("--radus", "1"), "did you mean '--radius'"),
+        (("--spec", "nowhere.json"), "cannot read nowhere.json"),
+        (("--formats", "html"), "--formats needs --out"),
+        (("--out", "{tmp}/x", "--formats", "npy"), "did you mean 'npz'"),
+        (("--out", "{tmp}/file/x"), "cannot write to"),
+    ],
+)
+def test_what_cannot_be_is_one_sentence_and_writes_nothing(run, tmp_path, words, message):
+    (tmp_path / "file").write_text("mine")
+    code, out, err = run("lgi-map", *(word.replace("{tmp}", str(tmp_path)) for word in words))
+    assert (code, out) == (2, "")
+    assert err.startswith("sadam: ")
+    assert err.count("\n") == 1
+    assert message in err
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_spec_of_another_kind_is_told(run, tmp_path):
+    path = tmp_path / "spec.json"
+    path.write_text(Experiment().to_json())
+    code, _, err = run("lgi-map", "--spec", path)
+    assert code == 2
+    assert f"sadam: {path}: the spec has the kind 'race', but 'lgi-map' was expected" in err
+
+
+def test_a_senseless_radius_is_warned_of(run):
+    code, out, _ = run("lgi-map", "--landscape", "l1", "--radius", 3, *SMALL)
+    assert code == 0
+    assert "to 0.6 is sensible" in " ".join(out.split())
+
+
+def test_the_defaults_in_the_help_are_the_real_ones(run):
+    text = " ".join(run("lgi-map", "--help")[1].split())
+    spec = LgiMap()
+    assert f"the function (default: {spec.landscape})" in text
+    assert f"(default: {','.join(spec.probes)})" in text.replace("one- sided", "one-sided")
+    for name in (*cli_lgi.MAP_OPTIONS, *cli_lgi.MORE_MAP_OPTIONS):
+        value = getattr(spec, name.replace("-", "_"))
+        _, told = {**cli_lgi.MAP_OPTIONS, **cli_lgi.MORE_MAP_OPTIONS}[name]
+        assert told.endswith(f"(default: {value:g})")
+    text = " ".join(run("calibrate", "--help")[1].split())
+    calibration = CalibrationSpec()
+    assert f"or all (default: {calibration.landscape})" in text
+    assert f"(default: {','.join(map(str, calibration.radii))})" in text
+    for name, (_, told) in cli_lgi.CALIBRATE_OPTIONS.items():
+        assert told.endswith(f"(default: {getattr(calibration, name.replace('-', '_'))})")
+
+
+def test_the_examples_are_understood():
+    for line in cli_lgi.EXAMPLES.splitlines()[1:]:
+        words = cli._joined(line.strip().removeprefix("python -m sadam ").split())
+        arguments = cli.build_parser().parse_args(words)
+        if words[0] == "calibrate":
+            assert isinstance(cli_lgi.calibration_from(arguments), CalibrationSpec)
+        elif "--spec" not in words:
+            assert isinstance(cli_lgi.map_from(arguments), LgiMap)
