@@ -5,14 +5,17 @@ from __future__ import annotations
 import io
 import tempfile
 import zipfile
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import streamlit as st
 
-from sadam.lab.export import write_race
+from sadam.lab.export import Bundle, race_bundle, write_bundle
 from sadam.lab.race import Race
 
-FILES = {
+File = tuple[str, str, str, str]  # format, label on the button, MIME type, help text
+
+FILES: dict[str, File] = {
     "figures.html": ("html", "Interactive page", "text/html", "All figures; opens offline."),
     "trajectories.csv": ("csv", "CSV", "text/csv", "Every step of every rule."),
     "trajectories.parquet": (
@@ -25,33 +28,34 @@ FILES = {
 }
 
 
-def _files(race: Race, *formats: str) -> dict[str, bytes]:
+def _built(bundle: Bundle, formats: Iterable[str]) -> dict[str, bytes]:
     """The files of an export, by name."""
     with tempfile.TemporaryDirectory() as folder:
-        write_race(race, Path(folder), [form for form in formats if form])
+        write_bundle(bundle, Path(folder), [form for form in formats if form])
         return {path.name: path.read_bytes() for path in sorted(Path(folder).iterdir())}
 
 
-def _zip(race: Race) -> bytes:
+def _zip(files: Mapping[str, bytes]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in _files(race, "html", "csv", "parquet").items():
+        for name, content in files.items():
             archive.writestr(name, content)
     return buffer.getvalue()
 
 
-def downloads(race: Race) -> None:
-    """Buttons that build a file only when clicked."""
-    st.caption(
-        "PNG and SVG of the map: the camera button on the stage. PDF and pictures of every figure: "
-        "the command under Code with `--out DIR`. Every file carries the spec that made it."
-    )
-    stem = f"race-{race.landscape.name}"
+def buttons(files: Mapping[str, File], stem: str, bundle: Callable[[], Bundle]) -> None:
+    """A row of buttons, each of which builds its file only when clicked, and one for all of them.
+
+    Args:
+        files: What each file of the export is, by its name.
+        stem: What the downloaded files' names begin with.
+        bundle: Makes what is exported.
+    """
     with st.container(horizontal=True):
-        for name, (form, label, mime, told) in FILES.items():
+        for name, (form, label, mime, told) in files.items():
             st.download_button(
                 label,
-                data=lambda name=name, form=form: _files(race, form)[name],
+                data=lambda name=name, form=form: _built(bundle(), [form])[name],
                 file_name=f"{stem}-{name}",
                 mime=mime,
                 help=told,
@@ -60,12 +64,21 @@ def downloads(race: Race) -> None:
             )
         st.download_button(
             "Everything (zip)",
-            data=lambda: _zip(race),
+            data=lambda: _zip(_built(bundle(), [form for form, *_ in files.values()])),
             file_name=f"{stem}.zip",
             mime="application/zip",
             on_click="ignore",
             icon=":material/folder_zip:",
         )
+
+
+def downloads(race: Race) -> None:
+    """The files of a race."""
+    st.caption(
+        "PNG and SVG of the map: the arrow on it. PDF and pictures of every figure: the command "
+        "under Code with `--out DIR`. Every file carries the spec that made it."
+    )
+    buttons(FILES, f"race-{race.landscape.name}", lambda: race_bundle(race))
 
 
 def code(race: Race) -> None:

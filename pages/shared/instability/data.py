@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import io
-import tempfile
-import zipfile
-from pathlib import Path
-
 import streamlit as st
 
+from pages.shared.exports import buttons
 from pages.shared.instability import inspector, pictures
 from sadam.lab.calibration import CalibrationSpec
-from sadam.lab.export import write_bundle
 from sadam.lab.lgi_map import LgiMap
 from sadam.lab.lgi_report import map_bundle
 
@@ -25,22 +20,6 @@ FILES = {
 }
 
 
-def _files(spec: LgiMap, *formats: str) -> dict[str, bytes]:
-    """The files of an export, by name."""
-    with tempfile.TemporaryDirectory() as folder:
-        bundle = map_bundle(pictures.map_of(spec))
-        write_bundle(bundle, Path(folder), [form for form in formats if form])
-        return {path.name: path.read_bytes() for path in sorted(Path(folder).iterdir())}
-
-
-def _zip(spec: LgiMap) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in _files(spec, "html", "csv", "parquet", "npz").items():
-            archive.writestr(name, content)
-    return buffer.getvalue()
-
-
 def show(spec: LgiMap) -> None:
     """Draw the tab."""
     st.markdown("### Files of the maps")
@@ -48,26 +27,7 @@ def show(spec: LgiMap) -> None:
         "PNG of the maps on screen: the arrow below them. Every file carries the spec that made "
         "it. Files are built when you click."
     )
-    stem = f"lgi-{spec.landscape}"
-    with st.container(horizontal=True):
-        for name, (form, label, mime, told) in FILES.items():
-            st.download_button(
-                label,
-                data=lambda name=name, form=form: _files(spec, form)[name],
-                file_name=f"{stem}-{name}",
-                mime=mime,
-                help=told,
-                on_click="ignore",
-                icon=":material/download:",
-            )
-        st.download_button(
-            "Everything (zip)",
-            data=lambda: _zip(spec),
-            file_name=f"{stem}.zip",
-            mime="application/zip",
-            on_click="ignore",
-            icon=":material/folder_zip:",
-        )
+    buttons(FILES, f"lgi-{spec.landscape}", lambda: map_bundle(pictures.map_of(spec)))
     st.markdown("### The same numbers without the browser")
     st.caption("The maps:")
     st.code(spec.to_command(), language="bash", wrap_lines=True)
