@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import streamlit as st
@@ -140,6 +141,9 @@ try:
     spec, problem = controls.spec_of_maps(landscape.name)
     over = lines()
     show_maps(spec, problem, over)
+    time.sleep(
+        0.03
+    )  # lets the server send the maps before the point's figures keep both sides busy
     below(spec, over)
 except SpecError as error:
     st.error(sentence(error))

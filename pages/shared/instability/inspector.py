@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -88,9 +89,24 @@ def _dark() -> bool:
     return st.context.theme.type == "dark"
 
 
+@st.cache_data(max_entries=128, show_spinner=False)
+def _figure(kind: str, dark: bool, parts: bool, landscape: str, *where: Any) -> go.Figure:
+    """A figure of a point; building one takes longer than inspecting the point."""
+    found = inspection_of(landscape, *where)
+    make = {
+        "rose": lambda: slope_rose(found, parts),
+        "fan": lambda: gradient_fan(found),
+        "slice": lambda: slice_figure(found),
+    }[kind]
+    return in_theme(make(), dark)
+
+
+def _made(found: Inspection, kind: str, parts: bool = False) -> go.Figure:
+    return _figure(kind, _dark(), parts, found.landscape.name, *arguments())
+
+
 def _draw(figure: go.Figure, place: DeltaGenerator, key: str, title: str) -> None:
     place.markdown(f"**{title}**")
-    figure = in_theme(figure, _dark())
     figure.update_layout(
         title=None, legend={"orientation": "h", "y": -0.2, "yanchor": "top", "x": 0}
     )
@@ -98,7 +114,7 @@ def _draw(figure: go.Figure, place: DeltaGenerator, key: str, title: str) -> Non
 
 
 def _rose(found: Inspection, place: DeltaGenerator) -> None:
-    figure = slope_rose(found, controls.value("parts"))
+    figure = _made(found, "rose", controls.value("parts"))
     figure.update_layout(polar={"bgcolor": "rgba(0,0,0,0)"}, paper_bgcolor="rgba(0,0,0,0)")
     _draw(figure, place, "inspector_rose", "Slope in every direction")
     place.caption(
@@ -114,7 +130,7 @@ def _rose(found: Inspection, place: DeltaGenerator) -> None:
 
 def _fan(found: Inspection, place: DeltaGenerator) -> None:
     near = found.subdifferential
-    _draw(gradient_fan(found), place, "inspector_fan", f"Gradients within {found.radius:g}")
+    _draw(_made(found, "fan"), place, "inspector_fan", f"Gradients within {found.radius:g}")
     verdict = "0 lies in it: stationary" if near.stationary else "0 lies outside: not stationary"
     place.caption(
         f"Sampled gradients and their convex hull, the Clarke picture: {verdict} up to "
@@ -127,7 +143,7 @@ def _slice(found: Inspection, place: DeltaGenerator) -> None:
     place_of_chart = place.container()
     names = [ALL] + [f"{scale:.0e}" if scale < 1 else "1" for scale in SCALES]
     scale = place.select_slider("Half length s of the line", names, key=f"{controls.PREFIX}scale")
-    figure = slice_figure(found)
+    figure = _made(found, "slice")
     if scale != ALL:
         wanted = SCALES[names.index(scale) - 1]
         figure = go.Figure(
