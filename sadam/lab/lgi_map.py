@@ -26,6 +26,7 @@ from torch import Tensor
 
 from landscapes import Landscape
 from sadam.engine import value_and_grad_of
+from sadam.hulls import planar_distance_to_hull
 from sadam.lab.codec import SpecError, from_plain
 from sadam.lab.experiment import DEFAULT_LANDSCAPE, KINDS
 from sadam.lab.radius import Window, grid_of, radius_warnings
@@ -36,7 +37,6 @@ from sadam.probes import (
     directions,
     goldstein_gradients,
     lgi_from_slopes,
-    planar_distance_to_hull,
     streamed_lgi,
 )
 from sadam.rules import brake_of

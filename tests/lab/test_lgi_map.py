@@ -10,6 +10,7 @@ import torch
 
 from landscapes import CATALOGUE
 from sadam.engine import value_and_grad_of
+from sadam.hulls import planar_distance_to_hull
 from sadam.lab.cli_lgi import map_from
 from sadam.lab.codec import SpecError
 from sadam.lab.experiment import load
@@ -22,7 +23,6 @@ from sadam.probes import (
     distance_to_hull,
     goldstein_gradients,
     one_sided_lgi,
-    planar_distance_to_hull,
     streamed_lgi,
     two_sided_lgi,
 )
