@@ -122,7 +122,7 @@ def show(race: Race) -> None:
     panels = [
         gap.plain(race),
         lgi_curves.plain(race, state["probes"]),
-        brake_curves.plain(race),
+        *([brake_curves.plain(race)] if any(r.probing for r in race.rules.values()) else []),
         turn_strips.plain(race),
     ]
     if frame == "tail":
@@ -130,11 +130,11 @@ def show(race: Race) -> None:
     stage(
         drawn,
         panels,
-        key="race_surface" if surface else "race_map",
+        key="race",
         steps=race.experiment.steps,
         ground_stamp=f"{race.landscape.name} {window_of(race, frame)} "
         f"{hash(race.experiment) if crossings else ''}",
-        caption=sentence(race, table),
+        caption=sentence(race, table, markdown=True),
         label=drawn["layout"]["meta"]["summary"],
         filename=f"race-{race.landscape.name}",
         on_click=set_start,
@@ -172,8 +172,8 @@ def show_chattering(race: Race) -> None:
     """What the barcode on the stage is made of."""
     st.caption(
         "How often gradient and steps turn back, at which frequencies, and by which angles. The "
-        "matched control (left, under S-Adam's brake) takes steps as short as S-Adam's on average "
-        "but never looks: what it does not reproduce is the braking, not the smaller step."
+        "matched control (left, under S-Adam's brake) is AdamW at lr times S-Adam's mean brake: "
+        "where it behaves differently from S-Adam, the mean factor on the step is not the reason."
     )
     pairs = (
         (turn_rates(race), turn_rates(race, "reversal_rate")),
@@ -189,6 +189,9 @@ def show_chattering(race: Race) -> None:
 try:
     spec = sidebar()
 except SpecError as error:
+    if not st.session_state["rules"]:
+        st.info("Choose at least one optimizer on the left.")
+        st.stop()
     st.error(f"{str(error)[0].upper()}{str(error)[1:]}.")
     st.stop()
 show(race_of(controlled(spec) if st.session_state["matched"] else spec))

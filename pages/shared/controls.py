@@ -120,9 +120,10 @@ def _landscape_controls() -> Landscape:
 
 def _describe(key: str) -> str:
     landscape = CATALOGUE[key]
-    words = [landscape.group, "convex" if landscape.convex else "non-convex"]
+    shape = "convex" if landscape.convex else "non-convex"
+    words = [shape if landscape.group == "kinked" else landscape.group]
     words += ["trap"] if landscape.traps else []
-    return f"{landscape.title} · {', '.join(words)}"
+    return f"{landscape.title}: {', '.join(words)}"
 
 
 def _rule_controls() -> None:

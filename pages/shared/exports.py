@@ -90,7 +90,9 @@ def code(race: Race) -> None:
         "from sadam.lab.experiment import load\n"
         "from sadam.lab.race import results_table, run_race, sentence\n\n"
         f"race = run_race(load('''{spec}'''))\n"
-        "print(results_table(race))\nprint(sentence(race))",
+        'table = results_table(race).set_index("title")\n'
+        'print(table[["final_gap", "best_gap", "mean_brake", "evaluations"]].to_string())\n'
+        "print(sentence(race))",
         language="python",
         wrap_lines=True,
     )

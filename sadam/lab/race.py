@@ -17,6 +17,8 @@ from sadam.lab.style import style_of
 from sadam.probes import Probing
 from sadam.rules import AdamW, MomentRule, SAdam
 
+CONVERGED = 1e-8  # two gaps below it are not compared: both rules are there
+TIE = 1.05  # gaps that differ by less are called equal
 CONTROL = "matched-"  # label of a matched control: this, and the label of its S-Adam
 
 
@@ -143,69 +145,68 @@ def last_steps(race: Race) -> int:
     return max(1, round(race.experiment.steps / 10))
 
 
-def sentence(race: Race, table: pd.DataFrame | None = None) -> str:
+def sentence(race: Race, table: pd.DataFrame | None = None, *, markdown: bool = False) -> str:
     """What happened, in words that say no more than the numbers of this race do.
+
+    Every rule is named, whoever wins, and the winner is held against the runner-up.
 
     Args:
         race: The race.
         table: Its :func:`results_table`, where it is known already.
+        markdown: Whether to set the main numbers in bold.
     """
-    table = (results_table(race) if table is None else table).set_index("rule")
+    table = results_table(race) if table is None else table
+    starts = len(race.experiment.starts)
     said = [
         f"{row['title']} left the finite numbers at step {int(row['diverged_at'])}"
         + (f" from {int(row['diverged'])} of {starts} starts." if starts > 1 else ".")
-        for starts in [len(race.experiment.starts)]
         for _, row in table[table["diverged"] > 0].iterrows()
     ]
-    standing = table[table["diverged"] == 0]
-    if len(standing):
-        best = standing.iloc[0]
-        rival = _rival(race, standing)
-        if rival is None:
-            said.insert(0, f"{best['title']} ended {_number(best['final_gap'])} above f*.")
-        else:
-            said = [_compare(race, best, rival), *said]
-    return " ".join(said)
+    standing = [row for _, row in table[table["diverged"] == 0].iterrows()]
+    if standing:
+        said = [_ranking(standing), _swings(race, standing), *said]
+    text = " ".join(filter(None, said))
+    return text if markdown else text.replace("**", "")
 
 
-def _rival(race: Race, standing: pd.DataFrame) -> pd.Series | None:
-    """Whom to hold the best against: Adam if it is in the race, else the next best."""
-    others = standing.iloc[1:]
-    if not len(others):
-        return None
-    adams = [label for label in others.index if type(race.rules[label]).__name__ == "Adam"]
-    return others.loc[adams[0]] if adams else others.iloc[0]
-
-
-def _compare(race: Race, best: pd.Series, rival: pd.Series) -> str:
-    turns = [100 * _median(_tail_conflicts(race, str(row.name))) for row in (best, rival)]
-    text = (
-        f"Over the last {last_steps(race)} steps f swings by "
-        f"**{_number(rival['tail_amplitude'])}** under {rival['title']}, whose gradient turns back "
-        f"on itself in {turns[1]:.0f} % of steps, and by "
-        f"**{_number(best['tail_amplitude'])}** under {best['title']} ({turns[0]:.0f} %)"
-    )
-    if rival["final_gap"] <= best["final_gap"]:
-        return f"{text}; both end {_number(best['final_gap'])} above the minimum."
-    if best["final_gap"] <= 0:
-        return (
-            f"{text}; {best['title']} ends at the minimum itself, {rival['title']} "
-            f"{_number(rival['final_gap'])} above it."
+def _ranking(standing: list[pd.Series]) -> str:
+    """Who ended lowest, by how much, at what cost; then the others in order."""
+    best, *others = standing
+    cost = f"({best['evaluations']:,.0f} evaluations)"
+    if not others:
+        return f"{best['title']} ends **{_number(best['final_gap'])}** above f* {cost}."
+    second, *rest = others
+    gap, next_gap = best["final_gap"], second["final_gap"]
+    against = f"{second['title']}'s {_number(next_gap)} ({second['evaluations']:,.0f})"
+    if next_gap <= CONVERGED:
+        text = f"**{best['title']}** and {second['title']} both converge, to gaps below 1e-8"
+    elif next_gap <= TIE * gap:
+        text = (
+            f"**{best['title']}** ends as low as {second['title']}, {_number(gap)} above f* {cost}"
         )
-    factor = rival["final_gap"] / best["final_gap"]
-    closer = f"{factor:.2g}" if factor < 10 else f"{factor:,.0f}"
-    return (
-        f"{text}; {best['title']} ends **{closer} times closer** to the minimum "
-        f"({_number(best['final_gap'])} against {_number(rival['final_gap'])})."
-    )
+    elif gap <= 0:
+        text = f"**{best['title']}** ends at f* itself (median gap 0) {cost}, against {against}"
+    else:
+        factor = next_gap / gap
+        times = f"{factor:.2g}" if factor < 10 else f"{factor:,.0f}"
+        text = (
+            f"**{best['title']}** ends with the smallest gap, **{_number(gap)}** {cost}, "
+            f"**{times} times** smaller than {against}"
+        )
+    then = ", ".join(f"{row['title']} {_number(row['final_gap'])}" for row in rest)
+    return f"{text}; then {then}." if then else f"{text}."
 
 
-def _tail_conflicts(race: Race, label: str) -> torch.Tensor:
-    track = race.trajectories[label]
-    n = last_steps(race) + 1
-    return metrics.conflict_rate(
-        metrics.Track(track.points[-n:], track.values[-n:], track.grads[-n:])
+def _swings(race: Race, standing: list[pd.Series]) -> str:
+    """How much f still moves at the end: under the winner and where it moves most."""
+    best, most = standing[0], max(standing, key=lambda row: row["tail_amplitude"])
+    text = (
+        f"Over the last {last_steps(race)} steps the middle half of f's values spans "
+        f"{_number(best['tail_amplitude'])} under {best['title']}"
     )
+    if most["title"] == best["title"]:
+        return f"{text}, the most of all." if len(standing) > 1 else f"{text}."
+    return f"{text} and {_number(most['tail_amplitude'])} under {most['title']}, the most of all."
 
 
 def _number(value: float) -> str:

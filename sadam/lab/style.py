@@ -30,11 +30,9 @@ STYLES = {
     "amsgrad": Style("AMSGrad", "#56B4E9", "#7CC7F2", "longdash", "hexagon"),
     "adamw": Style("AdamW", "#0072B2", "#4A9FDB", "longdashdot", "triangle-up"),
     "s-adam": Style("S-Adam (published)", "#8E4B9E", "#C08AD0", "solid", "cross"),
-    "matched-s-adam": Style(
-        "AdamW matched to S-Adam (published)", "#B08BBC", "#D3B4DC", "dot", "x"
-    ),
+    "matched-s-adam": Style("Matched to published", "#B08BBC", "#D3B4DC", "dot", "x"),
     "matched-s-adam-two-sided": Style(
-        "AdamW matched to S-Adam two-sided", "#E79A6B", "#FFB27D", "dot", "triangle-down"
+        "Matched to two-sided", "#E79A6B", "#FFB27D", "dot", "triangle-down"
     ),
     "s-adam-two-sided": Style("S-Adam two-sided", "#D55E00", "#FF7F2A", "solid", "star", 2.6),
 }

@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
 WIDTH = 1000
-HEIGHTS = {"map": 760, "surface": 760, "chattering": 820, "instability": 680}
+HEIGHTS = {"map": 860, "surface": 760, "chattering": 820, "instability": 680}
 HEIGHT = 560
 BOTTOM = 65  # margin below the axes
 FONT = "Helvetica Neue, Helvetica, Arial, Liberation Sans, DejaVu Sans, sans-serif"

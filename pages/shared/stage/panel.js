@@ -42,7 +42,7 @@ class Panel {
     this.plot.setAttribute("aria-label", title || "Panel");
     this.patches = {};
     const traces = data.map((t) => this.#numbered(t));
-    this.own = this.follows && traces.every((t) => isLine(t) || isGrid(t));
+    this.own = traces.every((t) => isLine(t) || isGrid(t));
     this.grids = this.own ? traces.filter(isGrid).map((t) => new Grid(t)) : [];
     const lines = traces
       .filter((t) => isLine(t) && (this.own || t.meta?.rule != null))
@@ -142,7 +142,13 @@ class Panel {
   cursor(step) {
     this.at = step;
     const full = this.plot._fullLayout;
-    if (!full || !this.follows || step == null) return;
+    if (!full || (!this.follows && !this.own)) return;
+    if (!this.follows) {
+      const ctx = sharpContext(this.canvas, full.width, full.height);
+      ctx.drawImage(this.picture, 0, 0, full.width, full.height);
+      return;
+    }
+    if (step == null) return;
     const { theme, hidden } = this.stage;
     const ctx = sharpContext(this.canvas, full.width, full.height);
     const { l, t, w, h } = full._size;
@@ -312,7 +318,7 @@ class Panel {
       const { _offset: top, _length: height } = full[axisName(trace, "y")];
       return y >= top - 12 && y <= top + height + 12;
     };
-    const shown = this.lines.filter((l) => !this.stage.hidden.has(l.rule));
+    const shown = this.lines.filter((l) => !this.stage.hidden.has(l.rule) && l.trace.meta?.role !== "raw");
     const near = shown.filter(here);
     const rows = (near.length ? near : shown)
       .map((l) => [l.trace.name ?? l.rule, pretty(l.y[this.#index(l, step)]), this.#colour(l.trace)]);

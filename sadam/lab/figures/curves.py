@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -101,13 +102,14 @@ def _gap(race: Race, by_evaluations: bool) -> Plain:
             low, middle, high = np.quantile(gap, [0.25, 0.5, 0.75], axis=1)
             traces.append(_band(label, style, x, low, high))
         traces.append(rule_line(label, style, x, middle, "above f*", legend=True))
-    ends = [np.concatenate([t["y"] for t in traces]).min(), max(t["y"].max() for t in traces)]
+    drawn = np.concatenate([trace["y"] for trace in traces])
+    decades = math.log10(drawn.max() / drawn.min())
     layout = {
         "title": {"text": "Gap to the minimum"},
         "hovermode": "x unified",
         "xaxis": {"title": {"text": "function evaluations" if by_evaluations else "step"}},
         "yaxis": {"title": {"text": "f − f*"}, "type": "log", "exponentformat": "power"}
-        | ({"dtick": 1} if ends[1] > 100 * ends[0] else {}),
+        | ({"dtick": math.ceil(decades / 6)} if decades > 2 else {}),
         "meta": {} if by_evaluations else {"cursor": "step", "weight": 1.5},
     }
     return {"data": traces, "layout": layout}
