@@ -98,7 +98,7 @@ def test_surface_and_frames(race):
         ).first.click()
         changed(page, old)
     old = stamp(page)
-    page.get_by_text("Evaluations", exact=True).click()
+    page.get_by_role("radio", name="Evaluations").click(force=True)
     changed(page, old)
     page.get_by_text("Surface", exact=True).click()
     page.wait_for_selector(".sadam-stage .gl-container canvas")

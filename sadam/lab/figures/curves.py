@@ -217,5 +217,5 @@ def show_tail(race: Race, figures: Iterable[Plain]) -> None:
     """Zoom figures against steps or evaluations into the last 10 % of the race, in place."""
     share = 1 - last_steps(race) / race.experiment.steps
     for figure in figures:
-        end = max((float(np.max(trace["x"])) for trace in figure["data"]), default=1.0)
-        figure["layout"]["xaxis"]["range"] = [share * end, end]
+        ends = [float(np.max(trace["x"])) for trace in figure["data"]] or [1.0]
+        figure["layout"]["xaxis"]["range"] = [share * min(ends), max(ends)]
