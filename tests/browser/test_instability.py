@@ -71,14 +71,16 @@ def test_a_deep_link_opens_the_page_on_a_fresh_server(serve, look_at, tmp_path):
 @pytest.mark.parametrize("look", ["light", "dark", "phone"])
 def test_maps_inspector_and_sentence_appear(visit, look):
     page = visit(look)
-    body = page.locator("[data-testid=stMain]").inner_text()
     for words in (
         "On average two-sided probes see",
         "LGI, one-sided (published)",
         "S-Adam two-sided sees an LGI of",
         "Goldstein diameter",
     ):
-        assert words in body
+        page.wait_for_function(
+            "words => document.querySelector('[data-testid=stMain]').innerText.includes(words)",
+            arg=words,
+        )
     assert page.locator("[data-testid=stException]").count() == 0
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
     boxes = [box.bounding_box() for box in page.locator(".sadam-maps .frame").all()]
