@@ -9,6 +9,7 @@ the origin its least-norm subgradient 0 instead of NaN.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import reduce
 
 from landscapes.expressions import Graph, Node
 
@@ -90,10 +91,10 @@ def _extreme(graph: Graph, node: Node, g: Node) -> Parts:
 
 
 def _extremes(graph: Graph, node: Node, g: Node) -> Parts:
-    attained = [graph.apply("eq", a, node) for a in node.args]
-    share = graph.div(g, graph.apply("count", *attained))
+    attained = [graph.apply("attains", a, node) for a in node.args]
+    share = graph.div(g, reduce(graph.add, attained))
     for a, here in zip(node.args, attained, strict=True):
-        yield a, graph.where(here, share, graph.zero)
+        yield a, graph.times(here, share)
 
 
 def _where(graph: Graph, node: Node, g: Node) -> Parts:

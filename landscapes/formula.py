@@ -11,9 +11,10 @@ torch calls (:mod:`landscapes.tape`). It is never handed to the interpreter.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from types import MappingProxyType
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -112,6 +113,21 @@ class Formula:
         """Return ``(f, df/dx, df/dy)``, each like ``x``. They may be one tensor; do not write."""
         f, gx, gy = self._value_and_grad(x, y)
         return f, gx, gy
+
+    def bind(
+        self, x: Tensor, y: Tensor, value: Tensor, grad: tuple[Tensor, Tensor] | None = None
+    ) -> list[Callable[[], Any]]:
+        """Return the calls that evaluate at ``x, y``, whatever they hold then, in fixed memory.
+
+        Args:
+            x: First components; kept.
+            y: Second components, of the same shape and dtype; kept.
+            value: Where the value goes, like ``x``.
+            grad: Where the two components of the gradient go, if it is wanted.
+        """
+        if grad is None:
+            return self._value.bind(x, y, [value])
+        return self._value_and_grad.bind(x, y, [value, *grad])
 
     @cached_property
     def kinks(self) -> tuple[Objective, ...]:
