@@ -1,0 +1,252 @@
+"""Training a network, as a problem: its data, minibatches, loss and gradient for many models."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from landscapes.datasets import Dataset, SplitName
+from landscapes.losses import Loss
+from landscapes.networks import Network
+
+CHUNK_NUMBERS = 1 << 18  # inputs of a seed that are put in order at a time
+BLOCK_NUMBERS = 1 << 20  # activations that an evaluation may hold at a time
+
+
+class Batch(NamedTuple):
+    """Examples for each seed: ``inputs`` ``(S, B, *input)``, ``targets`` ``(S, B)``, encoded."""
+
+    inputs: Tensor
+    targets: Tensor
+
+
+class TrainingProblem:
+    """A network, a loss and data, for ``S`` seeds at once.
+
+    A seed has its own start, its own order of the examples, its own flipped labels and its own
+    noise on the inputs; all of these are functions of the seed (and the step) alone, not of what
+    other seeds there are. An epoch is a permutation of the training examples cut into batches; what
+    is left over after the last whole batch sits out that epoch. A batch as large as the training
+    set is the whole set, in order.
+
+    Args:
+        network: Its inputs and outputs must fit the data.
+        data: What :func:`landscapes.datasets.load` returned.
+        seeds: One number of at least 0 for each seed.
+        loss: Of the outputs.
+        batch_size: 1 to the number of training examples; None: all.
+        label_noise: Share of the training labels that are replaced, once for each seed, by another
+            class drawn uniformly. For a regression: the standard deviation of normal noise on them.
+        input_noise: Standard deviation of normal noise on the standardised inputs of a minibatch,
+            drawn anew each time an example is seen.
+        l1: Weight of ``|params|_1`` in the objective; proximal rules take it as their proximal map.
+        dtype: Of everything.
+
+    Raises:
+        ValueError: If an argument is out of its range or does not fit another.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        data: Dataset,
+        seeds: Sequence[int],
+        *,
+        loss: Loss | None = None,
+        batch_size: int | None = None,
+        label_noise: float = 0.0,
+        input_noise: float = 0.0,
+        l1: float = 0.0,
+        dtype: torch.dtype = torch.float64,
+    ) -> None:
+        self.network, self.data, self.seeds = network, data, tuple(seeds)
+        self.loss = loss or Loss("cross-entropy" if data.classes else "squared")
+        examples = len(data.train)
+        self.batch_size = examples if batch_size is None else batch_size
+        self.label_noise, self.input_noise, self.l1, self.dtype = (
+            label_noise,
+            input_noise,
+            l1,
+            dtype,
+        )
+        self._check()
+        self.steps_per_epoch = examples // self.batch_size
+        self._splits: dict[str, Batch] = {}
+        self._chunk: tuple[int, int] = (-1, -1)
+        self._ordered: Batch | None = None
+
+    def _check(self) -> None:
+        net, data = self.network, self.data
+        if not self.seeds:
+            raise ValueError("no seeds: give at least one")
+        if np.prod(net.input_shape) != np.prod(data.input_shape):
+            raise ValueError(
+                f"the network takes inputs of shape {net.input_shape}, "
+                f"but {data.name} has inputs of shape {data.input_shape}"
+            )
+        if net.num_outputs != data.num_outputs:
+            raise ValueError(
+                f"the network has {net.num_outputs} outputs, "
+                f"but {data.name} needs {data.num_outputs}"
+            )
+        if self.loss.kind == "cross-entropy" and not data.classes:
+            raise ValueError(f"{data.name} has no classes: use the squared loss")
+        if not 1 <= self.batch_size <= len(data.train):
+            raise ValueError(
+                f"Invalid batch_size: {self.batch_size}, must lie between 1 and the "
+                f"{len(data.train)} training examples of {data.name}"
+            )
+        if not 0 <= self.label_noise <= (1 if data.classes else np.inf):
+            raise ValueError(f"Invalid label_noise: {self.label_noise}, must lie between 0 and 1")
+        for name in ("input_noise", "l1"):
+            if not 0 <= getattr(self, name) < np.inf:
+                raise ValueError(
+                    f"Invalid {name}: {getattr(self, name)}, must be finite and at least 0"
+                )
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Lengths of the parameter tensors inside the flat vector, in order."""
+        return self.network.sizes
+
+    @property
+    def num_parameters(self) -> int:
+        """Number P of parameters."""
+        return self.network.num_parameters
+
+    def init(self) -> Tensor:
+        """Return one start for each seed, ``(S, P)``."""
+        return torch.stack([self.network.init(seed) for seed in self.seeds]).to(self.dtype)
+
+    @cached_property
+    def _inputs(self) -> Tensor:
+        return torch.from_numpy(self.data.train.inputs).to(self.dtype)
+
+    @cached_property
+    def _labels(self) -> Tensor:
+        """The training targets with each seed's noise, encoded, ``(S, n)``."""
+        noisy = [self._noisy_labels(seed) for seed in self.seeds]
+        return self._encode(np.stack(noisy))
+
+    def _encode(self, targets: Any) -> Tensor:
+        return self.loss.encode(torch.from_numpy(targets), self.network.num_outputs, self.dtype)
+
+    def _noisy_labels(self, seed: int) -> Any:
+        targets, classes = self.data.train.targets, len(self.data.classes)
+        if not self.label_noise:
+            return targets
+        rng = _generator(seed, _LABELS)
+        if not classes:
+            return targets + self.label_noise * rng.standard_normal(len(targets))
+        flipped = rng.permutation(len(targets))[: round(self.label_noise * len(targets))]
+        noisy = targets.copy()
+        noisy[flipped] = (noisy[flipped] + rng.integers(1, classes, len(flipped))) % classes
+        return noisy
+
+    def minibatch(self, step: int) -> Batch:
+        """Return the examples of a step (from 0) for every seed."""
+        epoch, at = divmod(step, self.steps_per_epoch)
+        per_example = self._inputs[0].numel()
+        steps = max(1, CHUNK_NUMBERS // (self.batch_size * per_example))
+        chunk = (epoch, at // steps)
+        if chunk != self._chunk or self._ordered is None:
+            self._ordered, self._chunk = self._chunk_of(*chunk, steps), chunk
+        start = at % steps * self.batch_size
+        return Batch(*(t[:, start : start + self.batch_size] for t in self._ordered))
+
+    def _chunk_of(self, epoch: int, chunk: int, steps: int) -> Batch:
+        """A run of minibatches end to end: as many as fit the cache."""
+        size, examples = self.batch_size, len(self.data.train)
+        rows = slice(chunk * steps * size, min((chunk + 1) * steps, self.steps_per_epoch) * size)
+        if size == examples:
+            order = np.tile(np.arange(examples), (len(self.seeds), 1))
+        else:
+            order = np.stack(
+                [_generator(s, _ORDER, epoch).permutation(examples)[rows] for s in self.seeds]
+            )
+        index = torch.from_numpy(order)
+        inputs = self._inputs[index]
+        if self.input_noise:
+            for seed, own in zip(self.seeds, inputs, strict=True):
+                noise = _generator(seed, _INPUTS, epoch, chunk).standard_normal(tuple(own.shape))
+                own += torch.from_numpy(noise).mul_(self.input_noise).to(self.dtype)
+        return Batch(inputs, self._labels.gather(1, index))
+
+    def value(self, params: Tensor, batch: Batch) -> Tensor:
+        """Return the objective of each model, ``(S, M)``, for parameters ``(S, M, P)``."""
+        value = self.loss.value(self.network.forward(params, batch.inputs)[0], batch.targets)
+        return value.add_(self.l1_norm(params)) if self.l1 else value
+
+    def value_and_grad(self, params: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return the objective, ``(S, M)``, and a generalised gradient, ``(S, M, P)``."""
+        value, grad = self.smooth_value_and_grad(params, batch)
+        if self.l1:
+            value.add_(self.l1_norm(params))
+            grad.add_(torch.sign(params), alpha=self.l1)
+        return value, grad
+
+    def smooth_value_and_grad(self, params: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return the loss without the l1 term, and its gradient: for proximal rules."""
+        outputs, tape = self.network.forward(params, batch.inputs)
+        value, slope = self.loss.value_and_grad(outputs, batch.targets)
+        return value, self.network.backward(tape, slope)
+
+    def l1_norm(self, params: Tensor) -> Tensor:
+        """Return ``l1 * |params|_1``, ``(S, M)``."""
+        return torch.linalg.vector_norm(params, 1, -1).mul_(self.l1)
+
+    def prox(self, params: Tensor, step: float | Tensor) -> Tensor:
+        """Return the proximal map of ``step * l1 * |params|_1``: soft-thresholding."""
+        threshold = torch.as_tensor(step, dtype=params.dtype) * self.l1
+        threshold = threshold.unsqueeze(-1) if threshold.ndim else threshold
+        return params - params.clamp(-threshold, threshold)
+
+    def evaluate(self, params: Tensor, split: SplitName) -> dict[str, Tensor]:
+        """Measure models on a whole split, with its labels as they are.
+
+        Returns:
+            ``loss`` (without the l1 term) and, where there are classes, ``accuracy``; ``(S, M)``
+            each, in the parameters' dtype.
+        """
+        inputs, targets = self._whole(split)
+        outputs = self._outputs(params, inputs)
+        found = {"loss": self.loss.value(outputs, targets)}
+        if self.data.classes:
+            found["accuracy"] = self.loss.correct(outputs, targets).to(params.dtype).mean(-1)
+        return found
+
+    def _whole(self, split: SplitName) -> Batch:
+        if split not in self._splits:
+            part = self.data.split(split)
+            if not len(part):
+                raise ValueError(f"{self.data.name} has no examples for {split}")
+            inputs = torch.from_numpy(part.inputs).to(self.dtype)
+            targets = self._encode(part.targets)
+            seeds = len(self.seeds)
+            self._splits[split] = Batch(
+                inputs.expand(seeds, *inputs.shape), targets.expand(seeds, -1)
+            )
+        return self._splits[split]
+
+    def _outputs(self, params: Tensor, inputs: Tensor) -> Tensor:
+        """The outputs for many examples, some at a time."""
+        lanes = params.shape[0] * params.shape[1]
+        block = max(1, BLOCK_NUMBERS // (lanes * 64))
+        parts = [self.network.forward(params, part)[0] for part in inputs.split(block, 1)]
+        return torch.cat(parts, 2)
+
+    def unit_signs(self, params: Tensor, batch: Batch) -> Tensor:
+        """Return on which side of its kinks each unit is, bool ``(S, M, B, units)``."""
+        return self.network.unit_signs(params, batch.inputs)
+
+
+_ORDER, _LABELS, _INPUTS = 1, 2, 3  # purposes of random streams
+
+
+def _generator(seed: int, purpose: int, *rest: int) -> np.random.Generator:
+    return np.random.default_rng([seed, purpose, *rest])
