@@ -15,6 +15,7 @@ from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -99,7 +100,7 @@ class Network(ABC):
     def forward(self, params: Tensor, inputs: Tensor) -> tuple[Tensor, Any]:
         """Return the outputs without recording, and what :meth:`backward` needs.
 
-        The second is good until the next call of any method in the same thread.
+        Both are good until the next call of any method in the same thread.
         """
 
     @abstractmethod
@@ -190,7 +191,7 @@ class MLP(Network):
     def outputs(self, params: Tensor, inputs: Tensor) -> Tensor:
         """See :meth:`Network.outputs`."""
         if not (params.requires_grad and torch.is_grad_enabled()):
-            return self.forward(params, inputs)[0]
+            return self.forward(params, inputs)[0].clone()
         act = ACTIVATIONS[self.activation]
         a = inputs.to(params.dtype).flatten(2).unsqueeze(1)
         for i, w in enumerate(self.matrices(params)):
@@ -208,7 +209,7 @@ class MLP(Network):
         """See :meth:`Network.forward`."""
         room = _room(self, params, inputs)
         room.run(params.detach(), inputs)
-        return room.outputs.clone(), room
+        return room.outputs, room
 
     def backward(self, tape: Any, grad: Tensor) -> Tensor:
         """See :meth:`Network.backward`."""
@@ -216,12 +217,14 @@ class MLP(Network):
 
     def unit_signs(self, params: Tensor, inputs: Tensor) -> Tensor:
         """See :meth:`Network.unit_signs`; layer by layer, all units of a layer per kink."""
-        room = _room(self, params, inputs)
-        room.run(params.detach(), inputs)
-        kinks = ACTIVATIONS[self.activation].kinks
-        signs = [z > kink for z in room.pre for kink in kinks]
+        room = self.forward(params, inputs)[1]
+        signs = [
+            (z > kink).view(*room.lead, -1)
+            for z in room.z[:-1]
+            for kink in ACTIVATIONS[self.activation].kinks
+        ]
         if not signs:
-            return torch.empty(*params.shape[:2], inputs.shape[1], 0, dtype=torch.bool)
+            return torch.empty(*room.lead, 0, dtype=torch.bool)
         return torch.cat(signs, -1)
 
 
@@ -229,8 +232,11 @@ class _Room:
     """Buffers for one size of batch, and the arithmetic in them.
 
     At these sizes a call into torch costs about as much as its arithmetic, and so does new memory:
-    every result goes to a place made once. Activations are kept with a last column of ones, which
-    takes the biases through the same products as the weights.
+    every result goes to a place made once, through views made once. Activations are kept with a
+    last column of ones, which takes the biases through the same products as the weights. Each model
+    has a copy of the inputs, so that every layer is one batched product with one model to a matrix;
+    a wide product for all models of a seed was measured to gain nothing over it, and its rounding
+    could depend on how many models there are.
     """
 
     def __init__(
@@ -238,88 +244,55 @@ class _Room:
     ) -> None:
         self.net, self.act = net, ACTIVATIONS[net.activation]
         lanes, widths = seeds * models, net.widths
-        empty = lambda *shape: torch.empty(shape, dtype=dtype)  # noqa: E731
-        self.shape = (seeds, models, examples)
-        self.x = torch.ones(seeds, examples, widths[0] + 1, dtype=dtype)
-        self.x_t = self.x.transpose(1, 2)
-        self.x_in = self.x[..., :-1]
-        # The first layer: all models of a seed side by side, one product.
-        first = widths[1]
-        self.w = empty(seeds, widths[0] + 1, models, first)
-        self.w_flat = self.w.view(seeds, widths[0] + 1, models * first)
-        self.z_flat = empty(seeds, examples, models * first)
-        z_first = self.z_flat.view(seeds, examples, models, first).transpose(1, 2)
-        hidden = net.hidden
-        self.z = [empty(lanes, examples, n) for n in (*hidden[1:], net.num_outputs)]
-        self.pre = [z_first, *(z.view(*self.shape, -1) for z in self.z[:-1])]
-        self.outputs = self.z[-1].view(*self.shape, -1)
-        self.ones = [torch.ones(lanes, examples, n + 1, dtype=dtype) for n in hidden]
+        self.lanes, self.lead = lanes, (seeds, models, examples)
+        self.params = torch.empty(lanes, net.num_parameters, dtype=dtype)
+        self.params_in = self.params.view(seeds, models, -1)
+        self.layers = net.matrices(self.params)  # views: (lanes, in + 1, out)
+        self.weights = [w[:, :-1] for w in self.layers]
+        self.weights_t = [w.transpose(1, 2) for w in self.weights]
+        self.ones = [torch.ones(lanes, examples, n + 1, dtype=dtype) for n in widths[:-1]]
         self.ones_t = [a.transpose(1, 2) for a in self.ones]
-        self.a = [a.view(*self.shape, -1)[..., :-1] for a in self.ones]
-        exact = net.activation_bits is None
-        self.raw = self.a if exact else [empty(*a.shape) for a in self.a]  # before rounding
-        self.quantized = [empty(lanes, i + 1, o) for i, o in pairwise(widths)]
-        self.weights: list[Tensor] = []
-        self._backward_ready = False
-
-    def _prepare_backward(self) -> None:
-        """Make the buffers that only a gradient needs."""
-        seeds, models, examples = self.shape
-        lanes, widths, hidden = seeds * models, self.net.widths, self.net.hidden
-        new = self.x.new_empty
-        self.da = [new(lanes, examples, n) for n in hidden]
-        self.da_views = [d.view(*self.shape, -1) for d in self.da]
-        self.dz_flat = new(seeds, examples, models * hidden[0])
-        first = self.dz_flat.view(seeds, examples, models, hidden[0]).transpose(1, 2)
-        self.dz = [new(lanes, examples, n) for n in hidden[1:]]
-        self.dz_views = [first, *(d.view(*self.shape, -1) for d in self.dz)]
-        self.dw_flat = new(seeds, widths[0] + 1, models * hidden[0])
-        self.dw_first = self.dw_flat.view(seeds, -1, models, hidden[0]).transpose(1, 2)
-        self.dw = [new(lanes, i + 1, o) for i, o in zip(hidden, widths[2:], strict=True)]
-        self.dw_views = [d.view(seeds, models, -1) for d in self.dw]
-        self._backward_ready = True
+        self.x = self.ones[0][..., :-1].view(seeds, models, examples, -1)
+        self.a = [a[..., :-1] for a in self.ones[1:]]
+        self.z = [torch.empty(lanes, examples, n, dtype=dtype) for n in widths[1:]]
+        self.raw = self.a if net.activation_bits is None else [torch.empty_like(a) for a in self.a]
+        self.outputs = self.z[-1].view(*self.lead, -1)
 
     def run(self, params: Tensor, inputs: Tensor) -> None:
         """Forward pass."""
-        bits = self.net.activation_bits
-        self.x_in.copy_(inputs.flatten(2))
-        self.weights = self._weights(params)
-        self.w.copy_(
-            self.weights[0].view(*self.shape[:2], *self.weights[0].shape[1:]).transpose(1, 2)
-        )
-        torch.bmm(self.x, self.w_flat, out=self.z_flat)
-        for pre, raw, a, ones, w, z in zip(
-            self.pre, self.raw, self.a, self.ones, self.weights[1:], self.z, strict=True
-        ):
-            self.act.into(pre, raw)
-            if bits:
-                fake_quantize(raw, bits, -1, signed=self.act.signed, out=a)
-            torch.bmm(ones, w, out=z)
+        net, act = self.net, self.act
+        self.params_in.copy_(params)
+        if net.weight_bits is not None:
+            for w in self.weights:
+                fake_quantize(w, net.weight_bits, (-2, -1), out=w)
+        self.x.copy_(inputs.flatten(2).unsqueeze(1))
+        torch.bmm(self.ones[0], self.layers[0], out=self.z[0])
+        for i, a in enumerate(self.a):
+            act.into(self.z[i], self.raw[i])
+            if net.activation_bits is not None:
+                fake_quantize(self.raw[i], net.activation_bits, -1, signed=act.signed, out=a)
+            torch.bmm(self.ones[i + 1], self.layers[i + 1], out=self.z[i + 1])
 
-    def _weights(self, params: Tensor) -> list[Tensor]:
-        matrices = self.net.matrices(params.reshape(-1, params.shape[-1]))
-        if self.net.weight_bits is None:
-            return matrices
-        for w, q in zip(matrices, self.quantized, strict=True):
-            fake_quantize(w[:, :-1], self.net.weight_bits, (-2, -1), out=q[:, :-1])
-            q[:, -1] = w[:, -1]
-        return self.quantized
+    @cached_property
+    def _slopes(self) -> tuple[list[Tensor], list[Tensor]]:
+        """Buffers that only a gradient needs: by the hidden layers' units, and by the layers."""
+        by_units = [torch.empty_like(z) for z in self.z[:-1]]
+        return by_units, [torch.empty(w.shape, dtype=w.dtype) for w in self.layers]
+
+    @cached_property
+    def _gradient(self) -> list[Tensor]:
+        return [dw.view(*self.lead[:2], -1) for dw in self._slopes[1]]
 
     def backward(self, grad: Tensor) -> Tensor:
         """Backward pass through what :meth:`run` left here."""
-        if not self._backward_ready:
-            self._prepare_backward()
-        last = len(self.dw) - 1
-        d = grad.reshape(-1, *grad.shape[2:])
-        for i in range(last, -1, -1):
-            torch.bmm(self.ones_t[i], d, out=self.dw[i])
-            torch.bmm(d, self.weights[i + 1][:, :-1].transpose(1, 2), out=self.da[i])
-            self.act.backward(self.da_views[i], self.pre[i], self.raw[i], self.dz_views[i])
-            if i:
-                d = self.dz[i - 1]
-        torch.bmm(self.x_t, self.dz_flat, out=self.dw_flat)
-        first = self.dw_first.reshape(*self.shape[:2], -1)
-        return torch.cat([first, *self.dw_views], -1)
+        by_units, dw = self._slopes
+        d = grad.reshape(self.z[-1].shape)
+        for i in range(len(self.a) - 1, -1, -1):
+            torch.bmm(self.ones_t[i + 1], d, out=dw[i + 1])
+            d = torch.bmm(d, self.weights_t[i + 1], out=by_units[i])
+            self.act.backward(d, self.z[i], self.raw[i], d)
+        torch.bmm(self.ones_t[0], d, out=dw[0])
+        return torch.cat(self._gradient, -1)
 
 
 class _Rooms(threading.local):

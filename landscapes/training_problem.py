@@ -237,7 +237,7 @@ class TrainingProblem:
         """The outputs for many examples, some at a time."""
         lanes = params.shape[0] * params.shape[1]
         block = max(1, BLOCK_NUMBERS // (lanes * 64))
-        parts = [self.network.forward(params, part)[0] for part in inputs.split(block, 1)]
+        parts = [self.network.outputs(params, part) for part in inputs.split(block, 1)]
         return torch.cat(parts, 2)
 
     def unit_signs(self, params: Tensor, batch: Batch) -> Tensor:
