@@ -8,6 +8,7 @@ gradient) does not count; no measure is ever NaN.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
@@ -38,18 +39,33 @@ def turned(vectors: Tensor) -> tuple[Tensor, Tensor]:
         Two masks ``(n-1, ...)``: the cosine of the angle is negative; both vectors are finite and
         not zero, so that there is an angle at all.
     """
-    before, after = vectors[:-1], vectors[1:]
-    judged = _nonzero(before) & _nonzero(after)
-    return ((before * after).sum(-1) < 0) & judged, judged
+    largest = torch.linalg.vector_norm(vectors, ord=math.inf, dim=-1)
+    known = (largest > 0) & (largest < math.inf)  # false for NaN
+    judged = known[:-1] & known[1:]
+    return ((vectors[:-1] * vectors[1:]).sum(-1) < 0) & judged, judged
 
 
-def _nonzero(vectors: Tensor) -> Tensor:
-    return torch.isfinite(vectors).all(-1) & (vectors != 0).any(-1)
+def _sign_flips(grads: Tensor) -> tuple[Tensor, Tensor]:
+    """How many signs change at each step, and of how many: ``(n-1, ...)`` each, float64."""
+    sign = torch.sign(grads)  # 0 for NaN
+    product = sign[:-1] * sign[1:]
+    judged = product.abs().sum(-1).to(torch.float64)
+    return (judged - product.sum(-1)) / 2, judged
 
 
-def _rate(event: Tensor, judged: Tensor, axes: int | tuple[int, ...] = 0) -> Tensor:
-    """Share of the judged steps at which the event happened; 0 where none was judged."""
-    return event.sum(axes) / judged.sum(axes).clamp(min=1).to(torch.float64)
+def _length(vectors: Tensor) -> Tensor:
+    """Sum of the lengths of vectors ``(n, ..., D)``; one that was not measured adds nothing."""
+    return torch.nan_to_num(_norm(vectors), posinf=0.0).sum(0, dtype=torch.float64)
+
+
+def _rate(event: Tensor, judged: Tensor) -> Tensor:
+    """Share of the judged steps at which the event happened."""
+    return _share(event.sum(0), judged.sum(0))
+
+
+def _share(events: Tensor, judged: Tensor) -> Tensor:
+    """How many of those judged; 0 where none was."""
+    return events / judged.clamp(min=1).to(torch.float64)
 
 
 def _ratio(part: Tensor, whole: Tensor, empty: float) -> Tensor:
@@ -63,9 +79,7 @@ def conflict_rate(track: Track) -> Tensor:
 
 def sign_flip_rate(track: Track) -> Tensor:
     """Share of (step, coordinate) pairs at which the gradient's sign changes."""
-    product = track.grads[:-1] * track.grads[1:]
-    judged = torch.isfinite(product) & (track.grads[:-1] != 0) & (track.grads[1:] != 0)
-    return _rate((product < 0) & judged, judged, (0, -1))
+    return _rate(*_sign_flips(track.grads))
 
 
 def reversal_rate(track: Track) -> Tensor:
@@ -75,14 +89,16 @@ def reversal_rate(track: Track) -> Tensor:
 
 def path_efficiency(track: Track) -> Tensor:
     """Distance from start to end over the path's length; 1 = straight, or not moved at all."""
-    length = _norm(track.points.diff(dim=0)).sum(0)
-    return _ratio(_norm(track.points[-1] - track.points[0]), length, empty=1.0).clamp(max=1.0)
+    return _straightness(track.points[-1] - track.points[0], _length(track.points.diff(dim=0)))
+
+
+def _straightness(way: Tensor, length: Tensor) -> Tensor:
+    return _ratio(_norm(way).to(torch.float64), length, empty=1.0).clamp(max=1.0)
 
 
 def gradient_variation(track: Track) -> Tensor:
     """Relative gradient variation ``sum |g_t - g_{t-1}| / sum |g_t|``, in [0, 2]."""
-    grads = torch.nan_to_num(track.grads, posinf=0.0, neginf=0.0)
-    return _ratio(_norm(grads.diff(dim=0)).sum(0), _norm(grads).sum(0), empty=0.0)
+    return _ratio(_length(track.grads.diff(dim=0)), _length(track.grads), empty=0.0)
 
 
 def high_frequency_share(track: Track) -> Tensor:
@@ -131,6 +147,57 @@ MEASURES: Mapping[str, Callable[[Track], Tensor]] = MappingProxyType(
     }
 )
 """The measures of chattering by name."""
+
+
+class Tally:
+    """The rates of paths that come in stretches and are not kept: sums that add up.
+
+    Args:
+        start: Where the paths start, ``(..., D)``.
+    """
+
+    def __init__(self, start: Tensor) -> None:
+        self.start = start.clone()
+        zero = torch.zeros(start.shape[:-1], dtype=torch.float64)
+        self._turns, self._flips, self._reversals = ((zero, zero) for _ in range(3))
+        self._length = self._change = self._power = zero
+
+    def add(self, points: Tensor, grads: Tensor) -> Tensor:
+        """Add a stretch of n steps.
+
+        Args:
+            points: ``(n+2, ..., D)``: the point before the first of the stretch, then all from the
+                first to the last. At the very beginning the first point twice.
+            grads: ``(n+1, ..., D)``: the gradient before the stretch, then those its steps left
+                from. At the very beginning NaN, then the gradients. What is NaN does not count.
+
+        Returns:
+            Whether each gradient turned against the one before it: 1, 0, or NaN where that cannot
+            be judged, ``(n, ...)``.
+        """
+        steps = points.diff(dim=0)
+        turns, judged = turned(grads)
+        self._turns = _added(self._turns, (turns, judged))
+        self._flips = _added(self._flips, _sign_flips(grads))
+        self._reversals = _added(self._reversals, turned(steps))
+        self._length = self._length + _length(steps[1:])
+        self._change = self._change + _length(grads.diff(dim=0))
+        self._power = self._power + _length(grads[1:])
+        return torch.where(judged, turns.to(torch.float64), math.nan)
+
+    def measures(self, end: Tensor) -> dict[str, Tensor]:
+        """The measures so far by their names in :data:`MEASURES`; ``end``: where the paths are."""
+        return {
+            "conflict_rate": _share(*self._turns),
+            "sign_flip_rate": _share(*self._flips),
+            "reversal_rate": _share(*self._reversals),
+            "path_efficiency": _straightness(end - self.start, self._length),
+            "gradient_variation": _ratio(self._change, self._power, empty=0.0),
+        }
+
+
+def _added(sums: tuple[Tensor, Tensor], more: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    return sums[0] + more[0].sum(0), sums[1] + more[1].sum(0)
 
 
 def measure(run: Trajectories, names: Sequence[str] = tuple(MEASURES)) -> dict[str, Tensor]:

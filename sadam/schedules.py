@@ -30,3 +30,24 @@ SCHEDULES: Mapping[str, Callable[[int], Tensor]] = MappingProxyType(
     {"constant": constant, "inverse-sqrt": inverse_sqrt, "cosine": cosine}
 )
 """Every schedule by its key on the command line and in a spec."""
+
+
+def factors_of(schedule: str | Tensor, steps: int) -> Tensor:
+    """Return the factors on the learning rate, ``(steps,)``, float64.
+
+    Args:
+        schedule: A key of :data:`SCHEDULES`, or the factors themselves.
+        steps: Number T of steps.
+
+    Raises:
+        ValueError: If there is no such schedule, or the factors are not T.
+    """
+    if isinstance(schedule, str):
+        if schedule not in SCHEDULES:
+            raise ValueError(
+                f"Invalid schedule: {schedule!r}, must be one of {', '.join(SCHEDULES)}"
+            )
+        return SCHEDULES[schedule](steps)
+    if schedule.shape != (steps,):
+        raise ValueError(f"Invalid schedule: shape {tuple(schedule.shape)}, must be ({steps},)")
+    return schedule.to(torch.float64)

@@ -157,3 +157,30 @@ def test_mean_brake_ignores_what_was_not_measured():
     run = noisy(4, 2)
     brake = torch.tensor([[0.5, 1], [1.0, 1], [math.nan, 1], [math.nan, 1]], dtype=F64)
     assert metrics.mean_brake(Trajectories(**{**vars(run), "brake": brake})).tolist() == [0.75, 1]
+
+
+@given(st.integers(2, 40), st.integers(1, 15), st.integers(0, 2**31))
+def test_a_tally_of_stretches_is_the_measure_of_the_whole(steps, stretch, seed):
+    run = noisy(steps, 2, seed)
+    points = run.points.clone()
+    points[steps // 2] = points[steps // 2 - 1]  # a step of length 0
+    grads = run.grads.clone()
+    grads[steps // 3] = 0
+    tally, conflicts = metrics.Tally(points[0]), []
+    for first in range(0, steps + 1, stretch):
+        end = min(first + stretch, steps + 1)
+        before = torch.full_like(grads[:1], math.nan) if first == 0 else grads[first - 1 : first]
+        came_from = points[:1] if first < 2 else points[first - 2 : first - 1]
+        here = points[max(first - 1, 0) : end]
+        if first == 0:
+            here = torch.cat([points[:1], here])
+        conflicts.append(
+            tally.add(torch.cat([came_from, here]), torch.cat([before, grads[first:end]]))
+        )
+    whole = metrics.Track(points, run.values, grads)
+    for name, value in tally.measures(points[-1]).items():
+        assert torch.allclose(value, metrics.MEASURES[name](whole), rtol=1e-12), name
+    turns, judged = metrics.turned(grads)
+    seen = torch.cat(conflicts)[1:]
+    assert torch.equal(torch.nan_to_num(seen) == 1, turns)
+    assert torch.equal(~torch.isnan(seen), judged)

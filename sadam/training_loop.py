@@ -1,0 +1,400 @@
+"""The engine room of :mod:`sadam.trainer`: buffers, probes, and the steps of a block."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import repeat
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sadam import metrics
+from sadam.probes import Probing, directions, lgi_power_ratio, power_terms, round_to_float32
+from sadam.rules import (
+    Coefficients,
+    MomentRule,
+    Moments,
+    StepCoefficients,
+    advance,
+    at_step,
+    brake_of,
+)
+from sadam.training_run import Problem, Progress, TrainingRun
+
+BLOCK = 1 << 13  # numbers of one model's path in the buffers: few enough to stay in the cache
+LONGEST_BLOCK = 64  # steps
+DIRECTION_BLOCK = 1 << 16  # numbers of one probe's directions drawn at once
+LONGEST_DIRECTIONS = 256  # steps
+SPECTRUM_COORDINATES = 16  # a random choice of parameters: their spectrum stands for all
+BEYOND = 0.4  # a number above this power of the largest one has left the finite: squares overflow
+
+
+class Every(NamedTuple):
+    """How often, in steps, something is looked at; 0 for never."""
+
+    observe: int
+    evaluate: int
+    snapshot: int
+
+
+class _Directions:
+    """Unit directions of all seeds, a block of steps at a time.
+
+    The first block of a seed is the beginning of :func:`sadam.probes.directions`'s table of that
+    seed; the blocks after it have streams of their own.
+    """
+
+    def __init__(self, seeds: Sequence[int], probing: Probing, sizes: Sequence[int]) -> None:
+        self.seeds, self.dim = seeds, sum(sizes)
+        self.length = max(1, min(LONGEST_DIRECTIONS, DIRECTION_BLOCK // self.dim))
+        self.draw = partial(
+            directions,
+            steps=self.length,
+            num_probes=probing.num_probes,
+            dim=self.dim,
+            sphere=probing.sphere,
+            sizes=sizes,
+        )
+        self.block, self.drawn = -1, torch.empty(0)
+
+    def turn_to(self, block: int) -> Tensor:
+        """Return the directions of a block, ``(length, S, k, P)``, float64."""
+        if block != self.block:
+            self.drawn = torch.stack([self.draw(s + (block << 32)) for s in self.seeds], dim=1)
+            self.block = block
+        return self.drawn
+
+
+class _Probes:
+    """How neighbouring models are probed that probe alike."""
+
+    def __init__(self, probing: Probing, at: slice, source: _Directions) -> None:
+        self.probing, self.at, self.source = probing, at, source
+        self.two_sided = probing.kind == "two-sided"
+        self.radius = float(probing.radius)
+        terms = power_terms(probing.num_probes, self.two_sided)
+        self.floor = probing.zeta * terms * self.radius**2  # for differences, not slopes
+        self.block = -1
+        self.offsets: Sequence[Tensor] = ()
+
+    def place(self, x: Tensor, step: int, out: Tensor) -> Tensor:
+        """Put a step's probes round the models' points, ``(S, M, P) -> (S, K, m, P)``."""
+        block, row = divmod(step, self.source.length)
+        if block != self.block:
+            offsets = self.source.turn_to(block) * self.radius
+            self.offsets = offsets.to(x.dtype).unsqueeze(3).unbind(0)  # (S, k, 1, P) each
+            self.block = block
+        centre, offset, k = x[:, None, self.at], self.offsets[row], self.probing.num_probes
+        torch.add(centre, offset, out=out[:, :k])
+        if self.two_sided:
+            torch.sub(centre, offset, out=out[:, k:])
+        return out
+
+    def differences(self, near: Tensor, value: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Turn losses at the probes, ``(S, K * m)``, into differences, ``(k, S, m)`` each way."""
+        near = near.reshape(len(near), self.probing.evaluations, -1)
+        away = (near - value[:, None, self.at]).movedim(1, 0)
+        k = self.probing.num_probes
+        return away[:k], away[k:] if self.two_sided else None
+
+    def lgi(self, near: Tensor, value: Tensor) -> Tensor:
+        """Return the LGI, ``(S, m)``; arguments as :meth:`differences`."""
+        forward, backward = self.differences(near, value)
+        return round_to_float32(lgi_power_ratio(forward, backward, self.floor))
+
+
+class TrainingLoop:
+    """All models of one training; those that probe alike are neighbours."""
+
+    def __init__(
+        self,
+        problem: Problem,
+        rules: Mapping[str, MomentRule],
+        starts: Tensor,
+        factors: Tensor,
+        observe: Probing,
+        seeds: Sequence[int],
+    ) -> None:
+        self.problem, self.names = problem, tuple(rules)
+        order = sorted(range(len(rules)), key=lambda i: _probe_key(rules[self.names[i]].probing))
+        self.unsort = torch.tensor(order).argsort()
+        self.rules = [rules[self.names[i]] for i in order]
+        self.steps, self.done = len(factors), 0
+        num_seeds, dim = starts.shape
+        self.shape, self.dtype = (num_seeds, len(rules), dim), starts.dtype
+        start = starts[:, None].expand(self.shape)
+        length = max(1, min(LONGEST_BLOCK, BLOCK // dim, self.steps))
+        # one slot before the block's first gradient, two before its second point: see Tally.add
+        self.points = start.expand(length + 2, *self.shape).clone()
+        self.grads = torch.full((length + 1, *self.shape), math.nan, dtype=self.dtype)
+        self.limit = torch.finfo(self.dtype).max ** BEYOND
+        self.diverged_at = torch.full(self.shape[:2], -1)
+        self._prepare_rules(factors)
+        self._prepare_probes(observe, seeds)
+        self._prepare_records()
+
+    def _prepare_rules(self, factors: Tensor) -> None:
+        l1 = self.problem.l1
+        rows = [rule.coefficients() for rule in self.rules]
+        if l1:  # the problem's own term takes the place of a proximal rule's
+            rows = [
+                replace(row, l1=l1) if rule.proximal else row
+                for row, rule in zip(rows, self.rules, strict=True)
+            ]
+        self.table = coefficient_table(rows, factors, self.dtype)
+        self.uses = {
+            "adaptive": any(row.second is not None for row in rows),
+            "peak": any(row.peak for row in rows),
+            "soft": any(bool(row.l1) for row in rows),
+        }
+        adaptive = torch.tensor([row.second is not None for row in rows])[:, None]
+        v = torch.where(adaptive, 0.0, 1.0).to(self.dtype).expand(self.shape).clone()
+        self.state = Moments(torch.zeros_like(v), v, torch.zeros_like(v))
+        proximal = [i for i, rule in enumerate(self.rules) if rule.proximal and l1]
+        self.proximal, self.l1 = torch.tensor(proximal, dtype=torch.long), l1
+        self.damping = torch.tensor([float(row.damping) for row in rows], dtype=self.dtype)
+        self.cap = torch.tensor([float(row.cap) for row in rows], dtype=self.dtype)
+
+    def _prepare_probes(self, observe: Probing, seeds: Sequence[int]) -> None:
+        """Lay out the probes of all models in one buffer, so that one call evaluates them all."""
+        self.lgi = torch.zeros(self.shape[:2], dtype=self.dtype)
+        self.probing = torch.tensor([rule.probing is not None for rule in self.rules])
+        sources: dict[tuple, _Directions] = {}
+
+        def source(probing: Probing) -> _Directions:
+            key = (probing.num_probes, probing.sphere)
+            return sources.setdefault(key, _Directions(seeds, probing, self.problem.sizes))
+
+        groups: list[tuple[Probing, slice]] = []
+        for i, rule in enumerate(self.rules):
+            if rule.probing is not None:
+                if groups and groups[-1][0] == rule.probing:
+                    groups[-1] = (rule.probing, slice(groups[-1][1].start, i + 1))
+                else:
+                    groups.append((rule.probing, slice(i, i + 1)))
+        self.groups = [_Probes(p, at, source(p)) for p, at in groups]
+        num_seeds, _, dim = self.shape
+        self.counts = [p.evaluations * (at.stop - at.start) for p, at in groups]
+        self.probe_points = torch.empty(num_seeds, sum(self.counts), dim, dtype=self.dtype)
+        self.places = [
+            part.unflatten(1, (p.evaluations, -1))
+            for (p, _), part in zip(groups, self.probe_points.split(self.counts, 1), strict=True)
+        ]
+        both = replace(observe, kind="two-sided")
+        self.observer = _Probes(both, slice(0, self.shape[1]), source(both))
+
+    def _prepare_records(self) -> None:
+        steps, (num_seeds, width, dim) = self.steps, self.shape
+        self.losses = torch.empty(steps, num_seeds, width, dtype=self.dtype)
+        self.lgis, self.brakes = torch.zeros_like(self.losses), torch.ones_like(self.losses)
+        self.conflicts = torch.empty_like(self.losses)
+        chosen = np.random.default_rng(0).permutation(dim)[:SPECTRUM_COORDINATES]
+        self.coordinates = torch.from_numpy(np.sort(chosen))
+        self.sample = torch.empty(
+            steps, num_seeds, width, len(self.coordinates), dtype=torch.float32
+        )
+        self.tally = metrics.Tally(self.points[0])
+        self.observed: dict[int, tuple[Tensor, Tensor]] = {}
+        self.evaluated: dict[int, dict[str, Mapping[str, Tensor]]] = {}
+        self.snapshots: dict[int, Tensor] = {}
+
+    def keep(self, every: Every, splits: tuple[str, ...], monitor: Any) -> None:
+        """Say what is to be looked at on the way."""
+        self.every, self.splits, self.monitor = every, splits, monitor
+        self.flips = None if monitor is None else torch.empty_like(self.losses)
+
+    def progress(self) -> Iterator[Progress]:
+        """Take all steps, block by block."""
+        yield Progress(0, self.steps, self.so_far)
+        while self.done < self.steps:
+            self._take_block()
+            yield Progress(self.done, self.steps, self.so_far)
+
+    @torch.no_grad()
+    def _take_block(self) -> None:
+        problem, count = self.problem, min(len(self.grads) - 1, self.steps - self.done)
+        points, grads = self.points.unbind(0), self.grads.unbind(0)
+        for slot, i in enumerate(range(self.done, self.done + count), 1):
+            x, grad = points[slot], grads[slot]
+            batch = problem.minibatch(i)
+            value, total_grad = problem.value_and_grad(x, batch)
+            grad.copy_(total_grad)
+            self._look(i, x, value, batch)
+            self.losses[i] = value
+            brake = None
+            if self.groups:
+                brake = self._brake(i, x, value, batch)
+                self.brakes[i] = brake
+                brake = brake.unsqueeze(-1)
+            if self.l1 and len(self.proximal):  # step along the rest; the prox does this term
+                grad[:, self.proximal] -= self.l1 * torch.sign(x[:, self.proximal])
+            advance(x, grad, brake, self.state, self.table[i], out=points[slot + 1], **self.uses)
+        self._close_block(self.points[: count + 2], self.grads[: count + 1])
+
+    def _brake(self, i: int, x: Tensor, value: Tensor, batch: Any) -> Tensor:
+        """Probe where a rule asks for it, and return the brakes ``(S, M)``."""
+        for group, place in zip(self.groups, self.places, strict=True):
+            group.place(x, i, place)
+        near = self.problem.value(self.probe_points, batch)
+        for group, part in zip(self.groups, near.split(self.counts, 1), strict=True):
+            self.lgi[:, group.at] = group.lgi(part, value)
+        self.lgis[i] = self.lgi
+        return brake_of(self.lgi, self.damping, self.cap)
+
+    def _look(self, i: int, x: Tensor, value: Tensor, batch: Any) -> None:
+        """Observe, evaluate and keep what is due before step ``i``."""
+        every = self.every
+        if every.observe and i % every.observe == 0:
+            self.observed[i] = self._observe(i, x, value, batch)
+        if every.evaluate and i % every.evaluate == 0:
+            self.evaluated[i] = self._evaluate(x)
+        if i % every.snapshot == 0:
+            self.snapshots[i] = x.to(torch.float32, copy=True)
+
+    def _evaluate(self, x: Tensor) -> dict[str, Mapping[str, Tensor]]:
+        return {split: self.problem.evaluate(x, split) for split in self.splits}
+
+    def _observe(self, i: int, x: Tensor, value: Tensor, batch: Any) -> tuple[Tensor, Tensor]:
+        """Both estimators for all models alike, ``(S, M)`` each."""
+        k, (num_seeds, width, dim) = self.observer.probing.num_probes, self.shape
+        place = x.new_empty(num_seeds, 2 * k, width, dim)
+        near = self.problem.value(self.observer.place(x, i, place).flatten(1, 2), batch)
+        forward, backward = self.observer.differences(near, value)
+        floor = self.observer.floor
+        one = lgi_power_ratio(forward, None, floor / 4)  # its k terms to the other's 4 k
+        return round_to_float32(one), round_to_float32(lgi_power_ratio(forward, backward, floor))
+
+    def _close_block(self, points: Tensor, grads: Tensor) -> None:
+        """Account for the steps of a block, and make its end the beginning of the next."""
+        steps = slice(self.done, self.done + len(grads) - 1)
+        self._freeze(points, grads, self.losses[steps])
+        self.conflicts[steps] = self.tally.add(points, grads).to(self.dtype)
+        self.sample[steps] = grads[1:].index_select(-1, self.coordinates)
+        if self.flips is not None:
+            self.flips[steps] = self._switched(points[1:])
+        self.points[:2] = points[-2:].clone()
+        self.grads[0] = grads[-1]
+        self.done = steps.stop
+
+    def _freeze(self, points: Tensor, grads: Tensor, losses: Tensor) -> None:
+        """Hold models at their last finite point, and mark when they left."""
+        size = partial(torch.linalg.vector_norm, ord=math.inf, dim=-1)
+        fine = (size(points[1:-1]) < self.limit) & (size(grads[1:]) < self.limit)
+        fine &= losses.abs() < self.limit
+        lost = ~fine.all(0) | (self.diverged_at >= 0)
+        for seed, model in lost.nonzero().tolist():
+            first = 0
+            if self.diverged_at[seed, model] < 0:
+                first = int(fine[:, seed, model].to(torch.int8).argmin())
+                self.diverged_at[seed, model] = self.done + first
+            points[first + 1 :, seed, model] = points[first, seed, model].clone()
+            grads[first + 1 :, seed, model] = math.nan
+
+    def _switched(self, points: Tensor) -> Tensor:
+        """How many (example, unit) pairs of the monitored batch each step switches: (n, S, M)."""
+        times, num_seeds, width, dim = points.shape
+        models = points.movedim(0, 1).reshape(num_seeds, times * width, dim)
+        on = self.problem.unit_signs(models, self.monitor).view(num_seeds, times, width, -1)
+        return (on[:, 1:] != on[:, :-1]).sum(-1).movedim(1, 0).to(self.dtype)
+
+    @torch.no_grad()
+    def so_far(self) -> TrainingRun:
+        """Return the run up to now."""
+        done, x = self.done, self.points[1]
+        snapshots = {**self.snapshots, done: x.to(torch.float32)}
+        evaluated = dict(self.evaluated)
+        if done not in evaluated:
+            evaluated[done] = self._evaluate(x)
+        each_step = range(done)
+
+        def kept(record: Tensor, at: Iterable[int] = each_step) -> Tensor:
+            """In the order asked for, and NaN where a model had diverged; ``(n, S, M, ...)``."""
+            times = torch.tensor(list(at), dtype=torch.long)
+            record = record[: len(times)].index_select(2, self.unsort)
+            left = self.diverged_at[:, self.unsort]
+            record[(left >= 0) & (times[:, None, None] >= left)] = math.nan
+            return record
+
+        def stacked(rows: Iterable[Tensor]) -> Tensor:
+            return torch.stack([self.losses.new_empty(self.shape[:2]), *rows])[1:]
+
+        return TrainingRun(
+            names=self.names,
+            steps=done,
+            losses=kept(self.losses),
+            lgi=kept(torch.where(self.probing, self.lgis[:done], math.nan)),
+            brake=kept(self.brakes),
+            conflicts=kept(self.conflicts),
+            flips=None if self.flips is None else kept(self.flips),
+            observed_at=torch.tensor(list(self.observed), dtype=torch.long),
+            lgi_one_sided=kept(stacked(one for one, _ in self.observed.values()), self.observed),
+            lgi_two_sided=kept(stacked(two for _, two in self.observed.values()), self.observed),
+            evaluated_at=torch.tensor(list(evaluated)),
+            evaluations={
+                split: {
+                    name: kept(stacked(row[split][name] for row in evaluated.values()), evaluated)
+                    for name in evaluated[done][split]
+                }
+                for split in self.splits
+            },
+            rates={n: v[:, self.unsort] for n, v in self.tally.measures(x).items()},
+            gradient_sample=kept(self.sample),
+            snapshot_at=torch.tensor(list(snapshots)),
+            snapshots=self._held(snapshots, x).index_select(2, self.unsort),
+            final=x[:, self.unsort],
+            diverged_at=self.diverged_at[:, self.unsort],
+            cost=torch.tensor([2 + (p.evaluations if (p := r.probing) else 0) for r in self.rules])[
+                self.unsort
+            ],
+        )
+
+    def _held(self, snapshots: Mapping[int, Tensor], x: Tensor) -> Tensor:
+        """Snapshots ``(n, S, M, P)``; a model that diverged is where it was last finite."""
+        kept = torch.stack(list(snapshots.values()))
+        times = torch.tensor(list(snapshots))[:, None, None]
+        gone = (self.diverged_at >= 0) & (times >= self.diverged_at)
+        return torch.where(gone.unsqueeze(-1), x.to(torch.float32), kept)
+
+
+def coefficient_table(
+    rows: Sequence[Coefficients], factors: Tensor, dtype: torch.dtype
+) -> list[StepCoefficients]:
+    """Return the coefficients of every step, each ``(M, 1)`` or one number for all M models.
+
+    Args:
+        rows: One for each model; numbers.
+        factors: On the learning rate, ``(T,)``.
+        dtype: Of the arithmetic.
+
+    Raises:
+        ValueError: If a hyperparameter is a tensor.
+    """
+    steps = len(factors)
+    t = torch.arange(1, steps + 1, dtype=torch.float64)[:, None]
+    columns = []
+    for row in rows:
+        for name, value in vars(row).items():
+            if isinstance(value, Tensor):
+                raise ValueError(f"Invalid {name}: {value}, must be a number in a training")
+        k = at_step(row, t, factors[:, None])
+        columns.append([torch.as_tensor(v, dtype=torch.float64).expand(steps, 1) for v in k])
+    by_step: list[Iterable[Tensor]] = []
+    for parts in zip(*columns, strict=True):
+        field = torch.cat(parts, dim=1).to(dtype).unsqueeze(-1)  # (T, M, 1)
+        if bool((field == field[:, :1]).all()):  # one number is faster to compute with
+            field = field[:, 0, 0]
+        constant = bool((field == field[0]).all())  # then it is not cut into steps
+        by_step.append(repeat(field[0], steps) if constant else field.unbind(0))
+    return [StepCoefficients(*row) for row in zip(*by_step, strict=True)]
+
+
+def _probe_key(probing: Probing | None) -> tuple:
+    """Order of the models: those that do not probe first, those that probe alike together."""
+    if probing is None:
+        return ()
+    return (probing.kind, probing.num_probes, probing.sphere, probing.zeta, probing.radius)
