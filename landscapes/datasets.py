@@ -1,24 +1,29 @@
-"""Data for small networks, made from a seed: nothing is downloaded."""
+"""Data for small networks: what to load, how it is cut in three, how it is standardised."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from landscapes.made_data import SOURCES, make
+
 SplitName = Literal["train", "validation", "test"]
+FROM_FILES = ("csv", "cifar100", "tiny-imagenet")
+NAMES = (*SOURCES, *FROM_FILES)
+
+
+class DataError(ValueError):
+    """Data cannot be loaded; the message is one sentence that says what would be right."""
 
 
 @dataclass(frozen=True)
 class Split:
     """Examples: ``inputs`` of shape ``(n, *input)``; ``targets`` ``(n,)``, whole for classes."""
 
-    inputs: Array
+    inputs: NDArray
     targets: NDArray
 
     def __len__(self) -> int:
@@ -27,21 +32,23 @@ class Split:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Data cut in three, its inputs standardised.
+    """Data cut in three and standardised.
 
-    Every input is shifted and scaled by the mean and the standard deviation of the training
-    examples: each column by its own, so that in training it has mean 0 and standard deviation 1 (a
-    column that never changes is only shifted). Images are treated per channel.
+    Inputs are shifted and scaled by mean and standard deviation of the *training* examples, each
+    column by its own (each channel, for images), so that in training they have mean 0 and standard
+    deviation 1; a column that never changes is only shifted. So are a regression's targets.
 
     Attributes:
         name: Where it came from.
         train: What gradients are taken on.
-        validation: What choices, such as of a learning rate, are made on.
-        test: What results are stated on.
-        classes: Names of the classes; empty for a regression, whose targets are standardised too.
+        validation: What choices, such as of a learning rate, are made on; may be empty.
+        test: What results are stated on; may be empty.
+        classes: Names of the classes; empty for a regression.
         mean: What was taken off the inputs; broadcasts against one example.
         scale: What they were divided by then.
-        features: Names of the inputs.
+        target_mean: What was taken off a regression's targets; 0 for classes.
+        target_scale: What they were divided by then; 1 for classes.
+        features: Names of the inputs; empty for images.
     """
 
     name: str
@@ -49,8 +56,10 @@ class Dataset:
     validation: Split
     test: Split
     classes: tuple[str, ...]
-    mean: Array
-    scale: Array
+    mean: NDArray
+    scale: NDArray
+    target_mean: float = 0.0
+    target_scale: float = 1.0
     features: tuple[str, ...] = ()
 
     @property
@@ -64,72 +73,170 @@ class Dataset:
         return len(self.classes) if len(self.classes) > 2 else 1
 
     def split(self, name: SplitName) -> Split:
-        """Return one of the three parts."""
+        """Return one of the three parts.
+
+        Raises:
+            ValueError: If there is none of that name.
+        """
+        if name not in get_args(SplitName):
+            raise ValueError(f"Invalid split: {name!r}, must be one of {get_args(SplitName)}")
         return getattr(self, name)
-
-
-def two_moons(n: int, noise: float, rng: np.random.Generator) -> tuple[Array, NDArray]:
-    """Two interleaved half circles of radius 1, as ``sklearn.datasets.make_moons``."""
-    upper = n // 2
-    angle = np.pi * np.concatenate([np.linspace(0, 1, upper), np.linspace(0, 1, n - upper)])
-    label = np.repeat([0, 1], [upper, n - upper])
-    sign = 1 - 2 * label
-    x = np.stack([label + sign * np.cos(angle), label / 2 + sign * np.sin(angle)], 1)
-    return x + noise * rng.standard_normal(x.shape), label
-
-
-Maker = Callable[[int, float, np.random.Generator], tuple[Array, NDArray]]
-MAKERS: MappingProxyType[str, Maker] = MappingProxyType({"two-moons": two_moons})
 
 
 @dataclass(frozen=True)
 class DataSpec:
-    """What data to make.
+    """What data to load. Equal specs give equal arrays.
 
     Args:
-        name: A key of :data:`MAKERS`.
-        n: Number of examples in all.
-        noise: Standard deviation of the normal noise on the made inputs, before standardising.
-        seed: Of the making and of the split; the seeds of a training do not touch it.
-        validation: Share of the examples kept for validation.
-        test: Share kept for the test.
+        name: One of :data:`NAMES`.
+        n: Number of examples in all (of an archive: for training and validation), taken evenly
+            from the classes; None: the usual number, or all there are in a file.
+        noise: Standard deviation of normal noise on the inputs, before standardising; for a
+            regression on the targets. None: the usual amount; 0 for files.
+        seed: Of the making, the noise and the split. A training's own seeds do not touch it.
+        validation: Share of the examples that is kept for validation.
+        test: Share that is kept for the test. The archives bring a test set of their own, which is
+            taken whole instead.
+        path: The file (csv) or folder or archive (cifar100, tiny-imagenet) on this machine. A
+            program that takes specs from strangers must not let them set it.
+        target: Name of a CSV's target column; None: the last.
+
+    Raises:
+        DataError: If a field is out of its range.
     """
 
     name: str = "two-moons"
-    n: int = 512
-    noise: float = 0.15
+    n: int | None = None
+    noise: float | None = None
     seed: int = 0
     validation: float = 0.25
     test: float = 0.25
+    path: str | None = None
+    target: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.name not in NAMES:
+            raise DataError(
+                f"there is no data set {self.name!r}: it must be one of {', '.join(NAMES)}"
+            )
+        if self.seed < 0:
+            raise DataError(f"Invalid seed: {self.seed}, must be at least 0")
+        for name in ("validation", "test"):
+            if not 0 <= getattr(self, name) < 1:
+                raise DataError(f"Invalid {name}: {getattr(self, name)}, must be in [0, 1)")
+        if self.validation + self.test >= 1:
+            raise DataError(
+                f"validation ({self.validation}) and test ({self.test}) together leave nothing to "
+                "train on: they must sum to less than 1"
+            )
+        if self.noise is not None and not 0 <= self.noise < np.inf:
+            raise DataError(f"Invalid noise: {self.noise}, must be finite and at least 0")
+        most = SOURCES[self.name].most if self.name in SOURCES else np.inf
+        if self.n is not None and not 8 <= self.n <= most:
+            wanted = f"between 8 and {most}" if most < np.inf else "at least 8"
+            raise DataError(f"Invalid n: {self.n}, {self.name} takes a number {wanted}")
 
 
 def load(spec: DataSpec) -> Dataset:
-    """Make the data of a spec."""
-    rng = np.random.default_rng([spec.seed, 0xDA7A])
-    inputs, targets = MAKERS[spec.name](spec.n, spec.noise, rng)
-    return split_up(spec.name, inputs, targets, ("0", "1"), spec, rng)
+    """Make or read the data of a spec.
+
+    Raises:
+        DataError: If a file is missing or is not what it should be.
+    """
+    if spec.name in SOURCES:
+        source = SOURCES[spec.name]
+        inputs, targets = make(spec.name, spec.n or source.n, spec.seed)
+        noise = source.noise if spec.noise is None else spec.noise
+        examples = Split(*_noisy(inputs, targets, noise, bool(source.classes), spec.seed))
+        return split_up(spec, examples, source.classes, source.features)
+    if spec.path is None:
+        raise DataError(f"{spec.name} is read from your own disk: give its path")
+    if spec.name == "csv":
+        from landscapes.csv_data import read_csv_file  # late: it builds on this module
+
+        return read_csv_file(spec)
+    from landscapes.archives import read_images
+
+    return read_images(spec)
 
 
 def split_up(
-    name: str,
-    inputs: Array,
-    targets: NDArray,
-    classes: tuple[str, ...],
     spec: DataSpec,
-    rng: np.random.Generator,
+    examples: Split,
+    classes: tuple[str, ...],
+    features: tuple[str, ...] = (),
+    test: Split | None = None,
 ) -> Dataset:
-    """Cut data in three, each class in the same shares, and standardise it."""
+    """Cut examples in three, each class in the same shares, and standardise them.
+
+    Args:
+        spec: Says the shares and the seed.
+        examples: All of them, as they are.
+        classes: Names of the classes; empty for a regression.
+        features: Names of the inputs.
+        test: A test set of its own, if there is one.
+
+    Raises:
+        DataError: If a part that should have examples has none, or a class none to train on.
+    """
+    rng = np.random.default_rng([spec.seed, _SPLIT])
+    shares = (spec.validation, 0.0 if test is not None else spec.test)
+    groups = (
+        [np.flatnonzero(examples.targets == i) for i in range(len(classes))]
+        if classes
+        else [np.arange(len(examples))]
+    )
     parts: list[list[NDArray]] = [[], [], []]
-    for group in range(max(len(classes), 1)):
-        members = np.flatnonzero(targets == group) if classes else np.arange(len(targets))
-        members = rng.permutation(members)
-        held = round(spec.validation * len(members)), round(spec.test * len(members))
+    for members in groups:
+        held = [round(share * len(members)) for share in shares]
         cuts = [len(members) - sum(held), len(members) - held[1]]
-        for part, taken in zip(parts, np.split(members, cuts), strict=True):
-            part.append(taken)
-    index = [np.sort(np.concatenate(part)) for part in parts]
-    mean = inputs[index[0]].mean(0)
-    scale = inputs[index[0]].std(0)
-    scale = np.where(scale > 0, scale, 1.0)
-    train, validation, test = (Split((inputs[i] - mean) / scale, targets[i]) for i in index)
-    return Dataset(name, train, validation, test, classes, mean, scale)
+        for part, own in zip(parts, np.split(rng.permutation(members), cuts), strict=True):
+            part.append(own)
+    for name, own in zip(classes, parts[0], strict=False):
+        if not len(own):
+            raise DataError(f"{spec.name} has too few examples of the class {name!r} to train on")
+    kept = [np.sort(np.concatenate(part)) for part in parts]
+    train, validation, held_out = (Split(examples.inputs[i], examples.targets[i]) for i in kept)
+    for name, part, share in zip(("validation", "test"), (validation, held_out), shares,
+                                 strict=True):  # fmt: skip
+        if share and not len(part):
+            raise DataError(f"{len(examples)} examples are too few for a {name} share of {share}")
+    return _standardised(spec.name, (train, validation, test or held_out), classes, features)
+
+
+def _standardised(
+    name: str,
+    parts: tuple[Split, Split, Split],
+    classes: tuple[str, ...],
+    features: tuple[str, ...],
+) -> Dataset:
+    """Shift and scale by the training examples' own mean and spread."""
+    inputs = parts[0].inputs
+    axes = 0 if inputs.ndim == 2 else (0, *range(2, inputs.ndim))  # images: channel by channel
+    mean = inputs.mean(axes, keepdims=True, dtype=np.float64)[0]
+    scale = inputs.std(axes, keepdims=True, dtype=np.float64)[0]
+    scale = np.where(scale > 1e-12 * np.abs(mean), scale, 1.0)
+    t_mean, t_scale = 0.0, 1.0
+    if not classes:
+        t_mean = float(parts[0].targets.mean())
+        t_scale = float(parts[0].targets.std()) or 1.0
+    kind = inputs.dtype
+
+    def own(part: Split) -> Split:
+        targets = part.targets if classes else (part.targets - t_mean) / t_scale
+        return Split((part.inputs - mean.astype(kind)) / scale.astype(kind), targets)
+
+    train, validation, test = map(own, parts)
+    return Dataset(name, train, validation, test, classes, mean, scale, t_mean, t_scale, features)
+
+
+def _noisy(
+    inputs: NDArray, targets: NDArray, noise: float, classes: bool, seed: int
+) -> tuple[NDArray, NDArray]:
+    rng = np.random.default_rng([seed, _NOISE])
+    if classes:
+        return inputs + noise * rng.standard_normal(inputs.shape), targets
+    return inputs, targets + noise * rng.standard_normal(targets.shape)
+
+
+_NOISE, _SPLIT = 102, 103  # purposes of random streams
