@@ -1,0 +1,190 @@
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from landscapes import CATALOGUE
+from sadam import metrics
+from sadam.engine import run
+from sadam.rules import SGD, Adam, AdamW, AMSGrad, ProxSGD, SAdam
+from sadam.sweep import Outcome, sweep
+
+TARGETS = (1e-1, 1e-3)
+
+
+def starts_of(landscape, count, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    noise = torch.randn(count, 2, generator=generator, dtype=torch.float64)
+    return torch.tensor(landscape.start, dtype=torch.float64) + 0.3 * noise
+
+
+def rules_of(lr):
+    return {
+        "sgd": SGD(lr),
+        "adam": Adam(lr),
+        "amsgrad": AMSGrad(lr),
+        "adamw": AdamW(lr, weight_decay=0.1),
+        "prox-sgd": ProxSGD(lr),
+        "one": SAdam(lr, num_probes=8),
+        "two": SAdam(lr, probes="two-sided", num_probes=3, damping=10 * lr, radius=lr / 10),
+    }
+
+
+def same(a: Outcome, b: Outcome) -> bool:
+    return all(
+        torch.equal(x.nan_to_num(-7.0), y.nan_to_num(-7.0))
+        for x, y in zip(vars(a).values(), vars(b).values(), strict=True)
+    )
+
+
+def of_engine(track, minimum):
+    """What the engine's trajectories say about each quantity of an outcome."""
+    left = track.diverged_at >= 0
+    below = torch.stack([track.values <= minimum + target for target in TARGETS])
+    first = below.to(torch.int8).argmax(1)
+    return Outcome(
+        final_gap=metrics.final_gap(track, minimum),
+        best_gap=metrics.best_gap(track, minimum),
+        hits=torch.where(below.any(1), first, -1),
+        end=torch.where(left[:, None], math.nan, track.points[-1]),
+        mean_brake=metrics.mean_brake(track),
+        diverged_at=track.diverged_at,
+    )
+
+
+@pytest.mark.parametrize("schedule", ["constant", "cosine"])
+@pytest.mark.parametrize("key", ["wolfe", "lasso", "spiral", "quantized-bowl", "rosenbrock"])
+def test_a_lane_is_what_the_engine_makes_of_it_to_the_last_bit(key, schedule):
+    landscape = CATALOGUE[key]
+    lr = torch.logspace(-3, 0.5, 6, dtype=torch.float64).repeat_interleave(4)
+    starts = starts_of(landscape, 4).repeat(6, 1)
+    rules = rules_of(lr)
+    parts = {"smooth": landscape.smooth, "prox": landscape.prox}
+    tracks = run(landscape.value, rules, starts, steps=45, seed=3, schedule=schedule, **parts)
+    for name, rule in rules.items():
+        mine = sweep(
+            landscape.value,
+            rule,
+            starts,
+            steps=45,
+            seeds=3,
+            schedule=schedule,
+            minimum=landscape.minimum,
+            targets=TARGETS,
+            **parts,
+        )
+        theirs = of_engine(tracks[name], landscape.minimum)
+        # the mean of the brakes is added up in another order
+        assert torch.allclose(mine.mean_brake, theirs.mean_brake, rtol=1e-13, atol=0)
+        assert same(mine, replace(theirs, mean_brake=mine.mean_brake)), name
+    if key == "rosenbrock":  # or the divergence above was never met
+        assert (tracks["sgd"].diverged_at >= 0).any()
+
+
+@settings(max_examples=20)
+@given(
+    block=st.integers(1, 40),
+    key=st.sampled_from(["cb2", "brown2", "rastrigin", "quantized-bowl", "active-faces"]),
+    seed=st.integers(0, 5),
+)
+def test_blocks_change_nothing(block, key, seed):
+    landscape = CATALOGUE[key]
+    lr = torch.logspace(-2, 1, 29, dtype=torch.float64)
+    seeds = torch.arange(29) % 3 + seed
+    for rule in (SGD(lr), SAdam(lr, probes="two-sided")):
+        asked = {"steps": 12, "seeds": seeds, "minimum": landscape.minimum, "targets": TARGETS}
+        starts = starts_of(landscape, 29, seed)
+        whole = sweep(landscape.value, rule, starts, **asked)
+        assert same(whole, sweep(landscape.value, rule, starts, **asked, block=block))
+
+
+def test_a_lane_has_the_directions_of_its_seed():
+    landscape = CATALOGUE["nonsmooth-rosenbrock"]
+    starts, seeds = starts_of(landscape, 6), torch.tensor([4, 0, 4, 9, 0, 4])
+    rule = SAdam(0.05, probes="two-sided")
+    together = sweep(landscape.value, rule, starts, steps=30, seeds=seeds)
+    for i, seed in enumerate(seeds.tolist()):
+        alone = sweep(landscape.value, rule, starts[i : i + 1], steps=30, seeds=seed)
+        assert torch.equal(alone.end[0], together.end[i])
+        assert alone.mean_brake[0] == together.mean_brake[i]
+
+
+def test_against_torch_optim():
+    landscape = CATALOGUE["cb2"]
+    starts = starts_of(landscape, 3)
+    outcome = sweep(landscape.value, AdamW(0.03), starts, steps=200)
+    x = starts.clone().requires_grad_()
+    optimizer = torch.optim.AdamW([x], lr=0.03, weight_decay=0.01)
+    values = []
+    for _ in range(200):
+        optimizer.zero_grad()
+        f = landscape.value(x)
+        values.append(f.detach())
+        f.sum().backward()
+        optimizer.step()
+    values.append(landscape.value(x).detach())
+    assert torch.allclose(outcome.end, x.detach(), rtol=0, atol=1e-12)
+    last = torch.stack(values[-20:]).sort(0).values[9]
+    assert torch.allclose(outcome.final_gap, last, rtol=0, atol=1e-12)
+    assert torch.allclose(outcome.best_gap, torch.stack(values).amin(0), rtol=0, atol=1e-12)
+
+
+def test_without_damping_it_is_adamw():
+    landscape = CATALOGUE["maxq"]
+    starts = starts_of(landscape, 5)
+    braked = sweep(landscape.value, SAdam(0.1, damping=0.0), starts, steps=60)
+    assert same(braked, sweep(landscape.value, AdamW(0.1), starts, steps=60))
+
+
+def test_any_function_of_any_dimension_will_do():
+    def f(x):
+        return x.abs().sum(-1)
+
+    starts = torch.randn(5, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    rule = SAdam(0.05, probes="two-sided")
+    track = run(f, {"it": rule}, starts, steps=40, seed=2)["it"]
+    outcome = sweep(f, rule, starts, steps=40, seeds=2)
+    assert torch.equal(outcome.end, track.points[-1])
+    assert torch.equal(outcome.final_gap, metrics.final_gap(track, 0.0))
+
+
+def test_a_lane_that_diverges_keeps_what_it_had_and_spoils_nobody():
+    landscape = CATALOGUE["rosenbrock"]
+    lr = torch.tensor([1e-4, 1.0, 2e-4], dtype=torch.float64)
+    starts = torch.tensor([landscape.start]).repeat(3, 1).to(torch.float64)
+    outcome = sweep(landscape.value, SGD(lr), starts, steps=100, targets=(1e9, 1e-9))
+    assert outcome.diverged_at[[0, 2]].tolist() == [-1, -1]
+    assert 0 < outcome.diverged_at[1] < 100
+    assert outcome.final_gap[1] == math.inf
+    assert outcome.best_gap[1] == landscape.value(starts)[1]  # it only ever went up
+    assert outcome.hits.T.tolist() == [[0, -1]] * 3
+    assert outcome.end[1].isnan().all()
+    quiet = sweep(landscape.value, SGD(lr[[0, 2]]), starts[:2], steps=100)
+    assert torch.equal(outcome.end[[0, 2]], quiet.end)
+
+
+def test_all_lanes_may_diverge():
+    landscape = CATALOGUE["rosenbrock"]
+    starts = starts_of(landscape, 3)
+    outcome = sweep(landscape.value, SGD(5.0), starts, steps=50, targets=(1e-3,))
+    assert (outcome.diverged_at > 0).all()
+    assert (outcome.final_gap == math.inf).all()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"starts": torch.zeros(0, 2)}, "Invalid starts"),
+        ({"starts": torch.zeros(2)}, "must be \\(N, D\\)"),
+        ({"steps": 0}, "Invalid steps: 0, must be at least 1"),
+        ({"schedule": "never"}, "must be one of constant"),
+        ({"rule": Adam(torch.ones(4))}, "Invalid lr: shape \\(4,\\), must be \\(3,\\)"),
+    ],
+)
+def test_what_cannot_be_is_refused(change, words):
+    asked = {"rule": Adam(0.1), "starts": torch.zeros(3, 2), "steps": 5} | change
+    with pytest.raises(ValueError, match=words):
+        sweep(CATALOGUE["l1"].value, **asked)
