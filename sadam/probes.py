@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Literal, get_args
 
 import numpy as np
@@ -19,6 +20,8 @@ from torch import Tensor
 Kind = Literal["one-sided", "two-sided"]
 Sphere = Literal["global", "tensor"]
 Function = Callable[[Tensor], Tensor]
+FEW = 4096  # numbers for which one call of cumsum is faster than a call for each term
+_TWO = torch.tensor(2.0, dtype=torch.float64)  # faster to multiply by than a Python number
 CACHED_NUMBERS = 1 << 20  # larger tables of directions are drawn anew: 16 of 8 MB are kept
 
 
@@ -113,12 +116,23 @@ def ordered_sum(terms: Tensor) -> Tensor:
     trajectory's last bits would depend on its neighbours. Both ways below add in the same order:
     few terms in one call, many without striding through memory.
     """
-    if terms.numel() <= 4096:
+    if terms.numel() <= FEW:
         return terms.cumsum(0).select(0, -1)
     total = terms[0].clone()
     for term in terms[1:]:
         total += term
     return total
+
+
+def _running_sum(terms: Tensor, out: Tensor) -> None:
+    """Write the running sums of ``(..., k, n)`` over k; the last is :func:`ordered_sum`'s."""
+    if terms.numel() <= FEW:
+        torch.cumsum(terms, -2, out=out)
+        return
+    if out is not terms:
+        out.copy_(terms)
+    for before, here in pairwise(out.unbind(-2)):
+        here += before
 
 
 def lgi_from_slopes(forward: Tensor, backward: Tensor | None, zeta: float = 1e-6) -> Tensor:
@@ -151,26 +165,64 @@ def lgi_power_ratio(forward: Tensor, backward: Tensor | None, floor: float | Ten
     arguments and result as :func:`lgi_from_slopes`.
     """
     k = forward.shape[0]
+    power = ordered_sum(forward * forward)
     if backward is not None:
-        even, odd = forward + backward, forward - backward  # 2e and 2o
-        return _share_of_even(ordered_sum(even.mul_(even)), ordered_sum(odd.mul_(odd)), floor)
+        even = forward + backward
+        power = ordered_sum(backward * backward).add_(power)
+        return _share_of_even(ordered_sum(even.mul_(even)), power, floor)
+    return _variance_over_power(ordered_sum(forward), power, k, floor)
+
+
+def _share_of_even(even: Tensor, power: Tensor, floor: float | Tensor) -> Tensor:
+    """Two-sided LGI from ``sum (D_i + D_i')^2`` and ``sum D_i^2 + D_i'^2``; written over the first.
+
+    ``even`` is 4 ``sum e_i^2``, and twice ``power`` is 4 ``sum e_i^2 + o_i^2``.
+    """
+    return even.div_(power.mul_(_TWO).add_(floor))
+
+
+def _variance_over_power(total: Tensor, power: Tensor, k: int, floor: float | Tensor) -> Tensor:
+    """One-sided LGI from ``sum D_i`` and ``sum D_i^2``; written over the first.
+
+    One pass loses digits of the variance, but only beside the power that it is divided by.
+    """
     if k == 1:
-        return torch.zeros_like(forward[0])
-    total = ordered_sum(forward)
-    away = torch.sub(forward, total, alpha=1 / k)
-    return _variance_over_power(ordered_sum(away.mul_(away)), total, k, floor)
+        return total.zero_()
+    scatter = torch.addcmul(power, total, total, value=-1 / k, out=total)
+    return scatter.clamp_(min=0).mul_(k / (k - 1)).div_(power.add_(floor))
 
 
-def _share_of_even(even: Tensor, odd: Tensor, floor: float | Tensor) -> Tensor:
-    """Two-sided LGI from ``sum (2 e_i)^2`` and ``sum (2 o_i)^2``; both are overwritten."""
-    total = odd.add_(even).add_(floor)
-    return even.div_(total)
+class ProbePairs:
+    """Both estimators at n points from k probes to each side, in memory made once.
 
+    For a loop that measures again and again at a few points, where fresh memory costs more than
+    arithmetic. The numbers are those of :func:`lgi_power_ratio`.
 
-def _variance_over_power(scatter: Tensor, total: Tensor, k: int, floor: float | Tensor) -> Tensor:
-    """One-sided LGI from ``sum (D_i - mean)^2``, overwritten, and ``sum D_i``."""
-    power = torch.addcmul(scatter, total, total, value=1 / k)  # k times the mean of D^2
-    return scatter.mul_(k / (k - 1)).div_(power.add_(floor))
+    Attributes:
+        differences: To be filled with ``f(x -+ sigma u_i) - f(x)``: backward ones, then forward
+            ones, ``(2, k, n)``. Overwritten by :meth:`measure`.
+    """
+
+    def __init__(self, num_probes: int, num_points: int, zeta: Tensor) -> None:
+        """Make the memory; ``zeta`` times ``sigma^2`` is ``()`` or ``(n,)``, float64."""
+        self._k = num_probes
+        memory = torch.empty(4, num_probes, num_points, dtype=torch.float64)
+        self.differences, self._squared = memory[:2], memory[:3]
+        self._backward, self._forward, self._even, self._totals = memory.unbind(0)
+        self._sums = [rows[-1] for rows in memory.unbind(0)]
+        self._result = memory[2:, -1]
+        self._floors = [zeta * power_terms(num_probes, both) for both in (True, False)]
+
+    def measure(self) -> Tensor:
+        """Return the two-sided and the one-sided LGI before rounding, ``(2, n)``."""
+        torch.add(self._forward, self._backward, out=self._even)
+        _running_sum(self._forward, self._totals)
+        self._squared.mul_(self._squared)
+        _running_sum(self._squared, self._squared)
+        backward, forward, even, total = self._sums
+        _share_of_even(even, backward.add_(forward), self._floors[0])
+        _variance_over_power(total, forward, self._k, self._floors[1])
+        return self._result  # each was written over its first argument
 
 
 def streamed_lgi(
@@ -219,28 +271,24 @@ def _lgi_of_block(
     k = len(offsets)
     value = f(columns.T)
     place = torch.empty_like(columns)
-    total, power, evens, odds = (torch.zeros_like(value) for _ in range(4))
+    total, power, power_back, evens = (torch.zeros_like(value) for _ in range(4))
     for offset in offsets:
         forward = f(torch.add(columns, offset, out=place).T) - value
+        power.addcmul_(forward, forward)
         if "one-sided" in kinds:
             total += forward
-            power.addcmul_(forward, forward)
         if "two-sided" in kinds:
             backward = f(torch.sub(columns, offset, out=place).T) - value
-            even, odd = forward + backward, forward.sub_(backward)
+            power_back.addcmul_(backward, backward)
+            even = forward.add_(backward)
             evens.addcmul_(even, even)
-            odds.addcmul_(odd, odd)
     lgi: dict[Kind, Tensor] = {}
     if "two-sided" in kinds:
-        lgi["two-sided"] = _share_of_even(evens, odds, zeta * power_terms(k, True))
-    if "one-sided" in kinds:
-        # One pass loses digits of the scatter, but only beside the power that it is divided by.
-        scatter = power.addcmul_(total, total, value=-1 / k).clamp_(min=0)
-        lgi["one-sided"] = (
-            _variance_over_power(scatter, total, k, zeta * power_terms(k, False))
-            if k > 1
-            else torch.zeros_like(value)
+        lgi["two-sided"] = _share_of_even(
+            evens, power_back.add_(power), zeta * power_terms(k, True)
         )
+    if "one-sided" in kinds:
+        lgi["one-sided"] = _variance_over_power(total, power, k, zeta * power_terms(k, False))
     return lgi
 
 

@@ -99,6 +99,7 @@ class StepCoefficients(NamedTuple):
     scale: Hyper  # -lr / (1 - b1^t)
     keep: Hyper  # 1 - lr wd
     soft: Hyper  # lr l1
+    minus_soft: Hyper
 
 
 def at_step(row: Coefficients, t: int | Tensor, lr_factor: Hyper = 1.0) -> StepCoefficients:
@@ -119,6 +120,7 @@ def at_step(row: Coefficients, t: int | Tensor, lr_factor: Hyper = 1.0) -> StepC
         scale=-lr / bias1,
         keep=1.0 - lr * row.weight_decay,
         soft=lr * row.l1,
+        minus_soft=-lr * row.l1,
     )
 
 
@@ -147,6 +149,7 @@ def advance(
     peak: bool = True,
     soft: bool = True,
     out: Tensor | None = None,
+    scratch: tuple[Tensor, Tensor] | tuple[None, None] = (None, None),
 ) -> Tensor:
     """One step of the family's equation: the only place where it is written.
 
@@ -162,22 +165,22 @@ def advance(
         peak: False if no lane is AMSGrad.
         soft: False if no lane has an l1 term.
         out: Where to write the next ``x``.
+        scratch: Two tensors like ``x`` for what lies between, so that no memory is asked for.
     """
-    scale = k.scale if brake is None else brake * k.scale
-    step = state.m.mul_(k.b1).addcmul_(grad, k.c) * scale
+    one, two = scratch
+    step = torch.mul(state.m.mul_(k.b1).addcmul_(grad, k.c), k.scale, out=one)  # type: ignore[arg-type]
+    if brake is not None:
+        step.mul_(brake)
     if adaptive:
-        state.v.mul_(k.b2).addcmul_(grad, grad * k.one_minus_b2)
+        state.v.mul_(k.b2).addcmul_(grad, torch.mul(grad, k.one_minus_b2, out=two))  # type: ignore[arg-type]
         second = state.v
         if peak:  # peak = 0 forgets the past, so that the maximum is v itself
             second = torch.maximum(state.peak.mul_(k.peak), state.v, out=state.peak)
-        step.div_(second.sqrt().div_(k.root_bias2).add_(k.eps))
+        step.div_(torch.sqrt(second, out=two).div_(k.root_bias2).add_(k.eps))
     new = torch.mul(x, k.keep, out=out).add_(step)  # type: ignore[arg-type]
-    return soft_threshold_(new, k.soft) if soft else new
-
-
-def soft_threshold_(x: Tensor, threshold: Hyper) -> Tensor:
-    """Apply the proximal map of ``threshold * |x|_1`` in place: shrink towards 0, exactly to 0."""
-    return x.sub_(torch.clamp(x, -threshold, threshold))  # type: ignore[no-matching-overload]
+    if soft:  # the proximal map of soft |x|_1: towards 0 by soft, and exactly to 0
+        new.sub_(torch.clamp(new, k.minus_soft, k.soft, out=two))  # type: ignore[no-matching-overload]
+    return new
 
 
 def _lift(value: Hyper) -> Hyper:
