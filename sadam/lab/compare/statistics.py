@@ -1,0 +1,256 @@
+"""What many runs say about one rule against another: intervals, verdicts, profiles, ranks.
+
+Arrays of gaps have the runs (start and seed) as their last axis; run ``i`` is the same start with
+the same seed for every rule and learning rate. A bootstrap resamples the runs, the same ones for
+both sides of a comparison (paired). Infinite gaps, of runs that diverged, are numbers like others.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+RESAMPLES = 1000
+LEVEL = 0.95
+FLOOR = 1e-12
+"""Gaps below it count as this: there rounding decides, and both rules are at the minimum."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number and the interval in which 95 % of its bootstrap values lie."""
+
+    value: float
+    low: float
+    high: float
+
+    @property
+    def verdict(self) -> Literal["win", "tie", "loss"]:
+        """What a ratio of gaps says: a win below 1, a loss above, a tie if the interval holds 1."""
+        if self.low <= 1.0 <= self.high:
+            return "tie"
+        return "win" if self.high < 1.0 else "loss"
+
+
+def resamples(runs: int, seed: Sequence[int], number: int = RESAMPLES) -> Array:
+    """Draw bootstrap resamples of runs.
+
+    Args:
+        runs: How many runs there are.
+        seed: Seeds a NumPy generator.
+        number: How many resamples to draw.
+
+    Returns:
+        How often each run is in each resample, ``(number, runs)``; rows sum to ``runs``.
+    """
+    picks = np.random.default_rng(seed).integers(0, runs, (number, runs))
+    at = picks + np.arange(number)[:, None] * runs
+    return np.bincount(at.ravel(), minlength=number * runs).reshape(number, runs).astype(np.int32)
+
+
+def medians(values: Array, counts: Array | None = None) -> Array:
+    """Medians over the last axis, of the values themselves or of resamples of them.
+
+    Args:
+        values: ``(..., n)``; infinity is allowed, NaN is not.
+        counts: How often each value counts, ``(B, n)``; none: once.
+
+    Returns:
+        ``(...)`` without counts, else ``(B, ...)``. Of an even number of values the mean of the
+        middle two.
+    """
+    if counts is None:
+        ordered = np.sort(values, axis=-1)
+        n = values.shape[-1]
+        return (ordered[..., (n - 1) // 2] + ordered[..., n // 2]) / 2
+    flat = values.reshape(-1, values.shape[-1])
+    n = int(counts[0].sum())
+    found = np.empty((len(counts), len(flat)))
+    for i, row in enumerate(flat):
+        order = np.argsort(row, kind="stable")
+        passed = counts[:, order].cumsum(1)
+        low = row[order][(passed > (n - 1) // 2).argmax(1)]
+        high = row[order][(passed > n // 2).argmax(1)]
+        found[:, i] = (low + high) / 2
+    return found.reshape(len(counts), *values.shape[:-1])
+
+
+def tuned(gaps: Array, counts: Array) -> Array:
+    """Least median over the learning rates in each resample: the rule is tuned anew each time.
+
+    So the interval holds what chance there is in the choice of the learning rate, too.
+
+    Args:
+        gaps: ``(rates, n)``.
+        counts: From :func:`resamples`, ``(B, n)``.
+
+    Returns:
+        ``(B,)``.
+    """
+    return medians(gaps, counts).min(1)
+
+
+def log_ratio(a: Array, b: Array) -> Array:
+    """``log(a / b)`` of gaps; 0 where both are below :data:`FLOOR`, or both infinite."""
+    with np.errstate(invalid="ignore"):
+        difference = np.log(np.maximum(a, FLOOR)) - np.log(np.maximum(b, FLOOR))
+    return np.where(np.isnan(difference), 0.0, difference)
+
+
+def interval(value: float, samples: Array) -> Estimate:
+    """Return a value with the percentile bootstrap interval of its samples ``(B,)``.
+
+    Source: Efron and Tibshirani 1993, chapter 13. An order statistic, so infinity is no obstacle.
+    """
+    tail = (1 - LEVEL) / 2
+    low, high = np.quantile(samples, [tail, 1 - tail], method="nearest")
+    return Estimate(float(value), float(low), float(high))
+
+
+def ratio(a: float, b: float, samples_a: Array, samples_b: Array) -> Estimate:
+    """Ratio of two gaps with its paired interval; samples ``(B,)`` share their resamples."""
+    return interval(
+        math.exp(float(log_ratio(np.asarray(a), np.asarray(b)))),
+        np.exp(log_ratio(samples_a, samples_b)),
+    )
+
+
+@dataclass(frozen=True)
+class MeanRatio:
+    """A geometric mean of ratios over several problems.
+
+    Attributes:
+        over_runs: With the interval for these problems: only the runs are resampled.
+        over_problems: With the interval for problems of their kind: they are resampled, too.
+    """
+
+    over_runs: Estimate
+    over_problems: Estimate
+
+
+def geometric_mean(logs: Array, samples: Array, seed: Sequence[int] = (0,)) -> MeanRatio:
+    """Geometric mean of ratios over problems.
+
+    Args:
+        logs: Logarithm of each problem's ratio, ``(P,)``.
+        samples: Their bootstrap values, ``(P, B)``.
+        seed: Seeds the draw of problems.
+    """
+    problems, number = samples.shape
+    value = math.exp(_mean(logs))
+    picks = np.random.default_rng(seed).integers(0, problems, (number, problems))
+    again = samples[picks, np.arange(number)[:, None]]
+    with np.errstate(over="ignore"):
+        return MeanRatio(
+            over_runs=interval(value, np.exp(_means(samples.T))),
+            over_problems=interval(value, np.exp(_means(again))),
+        )
+
+
+def _means(logs: Array) -> Array:
+    return np.array([_mean(row) for row in logs]) if not np.isfinite(logs).all() else logs.mean(1)
+
+
+def _mean(logs: Array) -> float:
+    """Mean; a problem won without end and one lost without end cancel out."""
+    ends = np.sign(logs[np.isinf(logs)]).sum()
+    return float(logs[np.isfinite(logs)].sum() / len(logs)) if ends == 0 else math.inf * ends
+
+
+def performance_profile(costs: Array) -> tuple[Array, Array]:
+    """Performance profile of Dolan and More (2002, Math. Programming 91).
+
+    Args:
+        costs: What each of R rules needed to solve each of P problems, ``(R, P)``, positive;
+            infinite where it did not.
+
+    Returns:
+        Factors ``tau >= 1`` at which a share changes, ``(m,)``, increasing from 1; and for each
+        rule the share of problems that it solved at no more than ``tau`` times the cost of
+        whichever was cheapest there, ``(R, m)``. A problem that no rule solved counts for none.
+    """
+    best = costs.min(0)
+    with np.errstate(invalid="ignore"):
+        factors = np.where(np.isfinite(costs), costs / best, math.inf)
+    return _shares(factors, 1.0)
+
+
+def data_profile(costs: Array) -> tuple[Array, Array]:
+    """Data profile of More and Wild (2009, SIAM J. Optim. 20): share solved within a budget.
+
+    Args:
+        costs: As for :func:`performance_profile`.
+
+    Returns:
+        Budgets at which a share changes, ``(m,)``, increasing from 0; and the share of problems
+        that each rule solved within it, ``(R, m)``. Theirs are in units of D + 1 evaluations.
+    """
+    return _shares(costs, 0.0)
+
+
+def _shares(costs: Array, first: float) -> tuple[Array, Array]:
+    steps = np.unique(np.append(costs[np.isfinite(costs)], first))
+    ordered = np.sort(costs, axis=1)
+    counted = [np.searchsorted(row, steps, side="right") for row in ordered]
+    return steps, np.array(counted) / costs.shape[1]
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """Mean ranks of rules over problems, 1 being best (Demsar 2006, JMLR 7).
+
+    Attributes:
+        mean: Mean rank of each rule, ``(R,)``; equal gaps share their ranks.
+        problems: Number N of problems.
+        statistic: Friedman's chi-squared; NaN for fewer than three rules or two problems.
+        p_value: Probability of one as large if all rules were alike.
+        critical_difference: Mean ranks that differ by less are not told apart at the 5 % level
+            (Nemenyi's test).
+    """
+
+    mean: Array
+    problems: int
+    statistic: float
+    p_value: float
+    critical_difference: float
+
+
+def ranks(gaps: Array) -> Ranks:
+    """Rank rules on each problem, and test whether the ranks differ.
+
+    Args:
+        gaps: ``(P, R)``; below :data:`FLOOR` they are equal.
+    """
+    from scipy import stats  # late: half a second that a start without it need not wait
+
+    problems, rules = gaps.shape
+    place = stats.rankdata(np.maximum(gaps, FLOOR), axis=1)
+    statistic, p_value = math.nan, math.nan
+    if rules > 2 and problems > 1 and (place != place[:, :1]).any():
+        statistic, p_value = stats.friedmanchisquare(*place.T)
+    elif rules > 2 and problems > 1:  # all alike on every problem
+        statistic, p_value = 0.0, 1.0
+    return Ranks(
+        place.mean(0), problems, float(statistic), float(p_value), nemenyi(rules, problems)
+    )
+
+
+def nemenyi(rules: int, problems: int, alpha: float = 0.05) -> float:
+    """Critical difference of mean ranks, ``q sqrt(R (R + 1) / (6 N))``.
+
+    ``q`` is the upper quantile of the studentized range of R means with infinitely many degrees of
+    freedom, over sqrt(2): Demsar 2006, table 5. NaN for a single rule.
+    """
+    from scipy import stats
+
+    if rules < 2:
+        return math.nan
+    q = stats.studentized_range.ppf(1 - alpha, rules, math.inf) / math.sqrt(2)
+    return float(q * math.sqrt(rules * (rules + 1) / (6 * problems)))
