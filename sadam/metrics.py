@@ -39,8 +39,8 @@ def turned(vectors: Tensor) -> tuple[Tensor, Tensor]:
         Two masks ``(n-1, ...)``: the cosine of the angle is negative; both vectors are finite and
         not zero, so that there is an angle at all.
     """
-    largest = torch.linalg.vector_norm(vectors, ord=math.inf, dim=-1)
-    known = (largest > 0) & (largest < math.inf)  # false for NaN
+    length = _norm(vectors)
+    known = (length > 0) & (length < math.inf)  # false for NaN
     judged = known[:-1] & known[1:]
     return ((vectors[:-1] * vectors[1:]).sum(-1) < 0) & judged, judged
 

@@ -28,7 +28,7 @@ from sadam.training_run import Problem, Progress, TrainingRun
 
 BLOCK = 1 << 13  # numbers of one model's path in the buffers: few enough to stay in the cache
 LONGEST_BLOCK = 64  # steps
-DIRECTION_BLOCK = 1 << 16  # numbers of one probe's directions drawn at once
+DIRECTION_BLOCK = 1 << 14  # numbers of one probe's directions drawn at once
 LONGEST_DIRECTIONS = 256  # steps
 SPECTRUM_COORDINATES = 16  # a random choice of parameters: their spectrum stands for all
 BEYOND = 0.4  # a number above this power of the largest one has left the finite: squares overflow
@@ -42,54 +42,52 @@ class Every(NamedTuple):
     snapshot: int
 
 
-class _Directions:
-    """Unit directions of all seeds, a block of steps at a time.
+class _Offsets:
+    """From a point to its probes, for all seeds: unit directions times the radius.
 
-    The first block of a seed is the beginning of :func:`sadam.probes.directions`'s table of that
-    seed; the blocks after it have streams of their own.
+    They are drawn a block of steps at a time. The first block of a seed is the beginning of
+    :func:`sadam.probes.directions`'s table of that seed; those after it have streams of their own.
     """
 
-    def __init__(self, seeds: Sequence[int], probing: Probing, sizes: Sequence[int]) -> None:
-        self.seeds, self.dim = seeds, sum(sizes)
-        self.length = max(1, min(LONGEST_DIRECTIONS, DIRECTION_BLOCK // self.dim))
+    def __init__(
+        self, seeds: Sequence[int], probing: Probing, sizes: Sequence[int], dtype: torch.dtype
+    ) -> None:
+        self.seeds, self.radius, self.dtype = seeds, probing.radius, dtype
+        dim = sum(sizes)
+        self.length = max(1, min(LONGEST_DIRECTIONS, DIRECTION_BLOCK // dim))
         self.draw = partial(
             directions,
             steps=self.length,
             num_probes=probing.num_probes,
-            dim=self.dim,
+            dim=dim,
             sphere=probing.sphere,
             sizes=sizes,
         )
-        self.block, self.drawn = -1, torch.empty(0)
+        self.block = -1
+        self.rows: Sequence[Tensor] = ()
 
-    def turn_to(self, block: int) -> Tensor:
-        """Return the directions of a block, ``(length, S, k, P)``, float64."""
+    def at(self, step: int) -> Tensor:
+        """Return the offsets of a step, ``(S, k, 1, P)``."""
+        block, row = divmod(step, self.length)
         if block != self.block:
-            self.drawn = torch.stack([self.draw(s + (block << 32)) for s in self.seeds], dim=1)
+            drawn = [self.draw(s + (block << 32)) * self.radius for s in self.seeds]
+            self.rows = torch.stack([d.to(self.dtype) for d in drawn], 1).unsqueeze(3).unbind(0)
             self.block = block
-        return self.drawn
+        return self.rows[row]
 
 
 class _Probes:
     """How neighbouring models are probed that probe alike."""
 
-    def __init__(self, probing: Probing, at: slice, source: _Directions) -> None:
-        self.probing, self.at, self.source = probing, at, source
+    def __init__(self, probing: Probing, at: slice, offsets: _Offsets) -> None:
+        self.probing, self.at, self.offsets = probing, at, offsets
         self.two_sided = probing.kind == "two-sided"
-        self.radius = float(probing.radius)
         terms = power_terms(probing.num_probes, self.two_sided)
-        self.floor = probing.zeta * terms * self.radius**2  # for differences, not slopes
-        self.block = -1
-        self.offsets: Sequence[Tensor] = ()
+        self.floor = probing.zeta * terms * float(probing.radius) ** 2  # for differences
 
     def place(self, x: Tensor, step: int, out: Tensor) -> Tensor:
         """Put a step's probes round the models' points, ``(S, M, P) -> (S, K, m, P)``."""
-        block, row = divmod(step, self.source.length)
-        if block != self.block:
-            offsets = self.source.turn_to(block) * self.radius
-            self.offsets = offsets.to(x.dtype).unsqueeze(3).unbind(0)  # (S, k, 1, P) each
-            self.block = block
-        centre, offset, k = x[:, None, self.at], self.offsets[row], self.probing.num_probes
+        centre, offset, k = x[:, None, self.at], self.offsets.at(step), self.probing.num_probes
         torch.add(centre, offset, out=out[:, :k])
         if self.two_sided:
             torch.sub(centre, offset, out=out[:, k:])
@@ -164,11 +162,12 @@ class TrainingLoop:
         """Lay out the probes of all models in one buffer, so that one call evaluates them all."""
         self.lgi = torch.zeros(self.shape[:2], dtype=self.dtype)
         self.probing = torch.tensor([rule.probing is not None for rule in self.rules])
-        sources: dict[tuple, _Directions] = {}
+        known: dict[tuple, _Offsets] = {}
 
-        def source(probing: Probing) -> _Directions:
-            key = (probing.num_probes, probing.sphere)
-            return sources.setdefault(key, _Directions(seeds, probing, self.problem.sizes))
+        def offsets(probing: Probing) -> _Offsets:
+            key = (probing.num_probes, probing.sphere, probing.radius)
+            new = _Offsets(seeds, probing, self.problem.sizes, self.dtype)
+            return known.setdefault(key, new)
 
         groups: list[tuple[Probing, slice]] = []
         for i, rule in enumerate(self.rules):
@@ -177,7 +176,7 @@ class TrainingLoop:
                     groups[-1] = (rule.probing, slice(groups[-1][1].start, i + 1))
                 else:
                     groups.append((rule.probing, slice(i, i + 1)))
-        self.groups = [_Probes(p, at, source(p)) for p, at in groups]
+        self.groups = [_Probes(p, at, offsets(p)) for p, at in groups]
         num_seeds, _, dim = self.shape
         self.counts = [p.evaluations * (at.stop - at.start) for p, at in groups]
         self.probe_points = torch.empty(num_seeds, sum(self.counts), dim, dtype=self.dtype)
@@ -186,7 +185,7 @@ class TrainingLoop:
             for (p, _), part in zip(groups, self.probe_points.split(self.counts, 1), strict=True)
         ]
         both = replace(observe, kind="two-sided")
-        self.observer = _Probes(both, slice(0, self.shape[1]), source(both))
+        self.observer = _Probes(both, slice(0, self.shape[1]), offsets(both))
 
     def _prepare_records(self) -> None:
         steps, (num_seeds, width, dim) = self.steps, self.shape
@@ -283,9 +282,13 @@ class TrainingLoop:
 
     def _freeze(self, points: Tensor, grads: Tensor, losses: Tensor) -> None:
         """Hold models at their last finite point, and mark when they left."""
-        size = partial(torch.linalg.vector_norm, ord=math.inf, dim=-1)
-        fine = (size(points[1:-1]) < self.limit) & (size(grads[1:]) < self.limit)
-        fine &= losses.abs() < self.limit
+        ends = [part.aminmax() for part in (points[1:-1], grads[1:], losses)]
+        all_fine = all(-self.limit < low and high < self.limit for low, high in ends)
+        if all_fine and not (self.diverged_at >= 0).any():
+            return
+        fine = losses.abs() < self.limit
+        for part in (points[1:-1], grads[1:]):
+            fine &= part.abs().amax(-1) < self.limit
         lost = ~fine.all(0) | (self.diverged_at >= 0)
         for seed, model in lost.nonzero().tolist():
             first = 0
@@ -300,7 +303,8 @@ class TrainingLoop:
         times, num_seeds, width, dim = points.shape
         models = points.movedim(0, 1).reshape(num_seeds, times * width, dim)
         on = self.problem.unit_signs(models, self.monitor).view(num_seeds, times, width, -1)
-        return (on[:, 1:] != on[:, :-1]).sum(-1).movedim(1, 0).to(self.dtype)
+        switched = (on[:, 1:] != on[:, :-1]).view(torch.uint8)  # quicker to sum than bool
+        return switched.sum(-1, dtype=torch.int32).movedim(1, 0).to(self.dtype)
 
     @torch.no_grad()
     def so_far(self) -> TrainingRun:
