@@ -89,6 +89,11 @@ class Network(ABC):
         return torch.cat([(t.T if t.ndim == 2 else t).reshape(-1) for t in
                           (tensors[name] for name in self.shapes)])  # fmt: skip
 
+    @property
+    @abstractmethod
+    def units(self) -> int:
+        """Number of activations for one example: what the memory of a pass goes by."""
+
     @abstractmethod
     def outputs(self, params: Tensor, inputs: Tensor) -> Tensor:
         """Return ``(S, M, B, out)`` for parameters ``(S, M, P)`` and inputs ``(S, B, *input)``.
@@ -170,6 +175,11 @@ class MLP(Network):
     def input_shape(self) -> tuple[int, ...]:
         """Shape of one example."""
         return (self.inputs,)
+
+    @property
+    def units(self) -> int:
+        """Number of activations for one example."""
+        return sum(self.hidden)
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from landscapes.datasets import Dataset, SplitName
 from landscapes.losses import Loss
+from landscapes.network_loss import NetworkLoss, soft_threshold
 from landscapes.networks import Network
 
 CHUNK_NUMBERS = 1 << 18  # inputs of a seed that are put in order at a time
@@ -179,7 +180,7 @@ class TrainingProblem:
 
     def value(self, params: Tensor, batch: Batch) -> Tensor:
         """Return the objective of each model, ``(S, M)``, for parameters ``(S, M, P)``."""
-        value = self.loss.value(self.network.forward(params, batch.inputs)[0], batch.targets)
+        value = self.loss.value(self.network.outputs(params, batch.inputs), batch.targets)
         return value.add_(self.l1_norm(params)) if self.l1 else value
 
     def value_and_grad(self, params: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -202,9 +203,13 @@ class TrainingProblem:
 
     def prox(self, params: Tensor, step: float | Tensor) -> Tensor:
         """Return the proximal map of ``step * l1 * |params|_1``: soft-thresholding."""
-        threshold = torch.as_tensor(step, dtype=params.dtype) * self.l1
-        threshold = threshold.unsqueeze(-1) if threshold.ndim else threshold
-        return params - params.clamp(-threshold, threshold)
+        return soft_threshold(params, step, self.l1)
+
+    def objective(self, split: SplitName = "train", examples: int | None = None) -> NetworkLoss:
+        """Return the objective over a split (the first so many examples), labels as they are."""
+        part = self.data.split(split)
+        inputs, targets = (torch.from_numpy(t[:examples]) for t in (part.inputs, part.targets))
+        return NetworkLoss(self.network, inputs, targets, self.loss, self.l1)
 
     def evaluate(self, params: Tensor, split: SplitName) -> dict[str, Tensor]:
         """Measure models on a whole split, with its labels as they are.
@@ -236,7 +241,7 @@ class TrainingProblem:
     def _outputs(self, params: Tensor, inputs: Tensor) -> Tensor:
         """The outputs for many examples, some at a time."""
         lanes = params.shape[0] * params.shape[1]
-        block = max(1, BLOCK_NUMBERS // (lanes * 64))
+        block = max(1, BLOCK_NUMBERS // (lanes * max(16, self.network.units)))
         parts = [self.network.outputs(params, part) for part in inputs.split(block, 1)]
         return torch.cat(parts, 2)
 
