@@ -227,15 +227,19 @@ class MLP(Network):
 
     def unit_signs(self, params: Tensor, inputs: Tensor) -> Tensor:
         """See :meth:`Network.unit_signs`; layer by layer, all units of a layer per kink."""
-        room = self.forward(params, inputs)[1]
-        signs = [
-            (z > kink).view(*room.lead, -1)
-            for z in room.z[:-1]
-            for kink in ACTIVATIONS[self.activation].kinks
-        ]
+        kinks = ACTIVATIONS[self.activation].kinks
+        signs = [z > kink for z in self.pre_activations(params, inputs) for kink in kinks]
         if not signs:
-            return torch.empty(*room.lead, 0, dtype=torch.bool)
+            return torch.empty(*params.shape[:2], inputs.shape[1], 0, dtype=torch.bool)
         return torch.cat(signs, -1)
+
+    def pre_activations(self, params: Tensor, inputs: Tensor) -> list[Tensor]:
+        """Return what the hidden layers' activations are applied to, ``(S, M, B, width)`` each.
+
+        They are good until the next call of any method in the same thread.
+        """
+        room = self.forward(params, inputs)[1]
+        return [z.view(*room.lead, -1) for z in room.z[:-1]]
 
 
 class _Room:
