@@ -17,6 +17,7 @@ from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from sadam.lab.cli_lgi import add_commands
+from sadam.lab.cli_rules import add_rule_options, rules_from
 from sadam.lab.terminal import PROGRAM, deliver, name_of, read_spec, say, silence
 
 if TYPE_CHECKING:
@@ -145,12 +146,6 @@ def _add_race_options(parser: argparse.ArgumentParser) -> None:
         action="append",
         help="where to start; give it again for more starts (default: the landscape's own)",
     )
-    what.add_argument(
-        "--rules",
-        metavar="KEY,KEY,...",
-        help="the optimizers, KEY or LABEL=KEY to use one twice "
-        "(default: adam,adamw,prox-sgd,s-adam,s-adam-two-sided)",
-    )
     what.add_argument("--steps", metavar="N", help="number of steps (default: 500)")
     what.add_argument("--seed", metavar="N", help="seed of the probe directions (default: 0)")
     what.add_argument(
@@ -164,26 +159,7 @@ def _add_race_options(parser: argparse.ArgumentParser) -> None:
         help="start from the JSON of a spec, - for standard input; options given here override it "
         "(another --landscape without --start: its own start; --rules keeps what it knows)",
     )
-    hyper = parser.add_argument_group(
-        "hyperparameters", "of all rules that have them; the authors' defaults but for lr"
-    )
-    hyper.add_argument("--lr", metavar="LR", help="learning rate (default: 0.05)")
-    hyper.add_argument("--betas", metavar="B1,B2", help="moment decay rates (default: 0.9,0.999)")
-    hyper.add_argument(
-        "--weight-decay", metavar="WD", help="decoupled weight decay of AdamW, S-Adam (0.01)"
-    )
-    hyper.add_argument(
-        "--damping", metavar="LAMBDA", help="strength of the brake (2; 4 for two-sided)"
-    )
-    hyper.add_argument("--num-probes", metavar="K", help="probe directions at each step (2)")
-    hyper.add_argument("--radius", metavar="SIGMA", help="distance of the probes (0.01)")
-    hyper.add_argument(
-        "--set",
-        metavar="RULE.NAME=VALUE",
-        action="append",
-        default=[],
-        help="any hyperparameter of one rule (by label), or of all with RULE 'all'; repeatable",
-    )
+    add_rule_options(parser, lr=0.05)
     out = parser.add_argument_group("output")
     out.add_argument("--json", action="store_true", help="print the numbers and the spec as JSON")
     out.add_argument("--out", metavar="DIR", help="write files there; made if it is not there")
@@ -279,7 +255,8 @@ def experiment_from(arguments: argparse.Namespace) -> Experiment:
         ValueError: If they describe none, or the file of ``--spec`` cannot be read.
     """
     from sadam.lab.codec import from_text
-    from sadam.lab.experiment import SHORTCUTS, Experiment, Point, make_rules, set_hyperparameter
+    from sadam.lab.experiment import Experiment, Point
+    from sadam.lab.rulebook import DEFAULT_LR
 
     given: dict[str, Any] = {}
     base = None if arguments.spec is None else _read_spec(arguments.spec)
@@ -296,26 +273,8 @@ def experiment_from(arguments: argparse.Namespace) -> Experiment:
             given[name] = from_text(int, text, name)
     if arguments.schedule is not None:
         given["schedule"] = arguments.schedule
-    if arguments.rules is not None:
-        rules = make_rules(name.strip() for name in arguments.rules.split(","))
-        known = dict(base.rules) if base else {}
-        given["rules"] = tuple(
-            (label, known[label] if type(known.get(label)) is type(rule) else rule)
-            for label, rule in rules
-        )
     experiment = Experiment(**given)
-    rules = experiment.rules
-    for name in SHORTCUTS:
-        if (text := getattr(arguments, name)) is not None:
-            rules = set_hyperparameter(rules, "all", name, text)
-    for setting in arguments.set:
-        place, equals, text = setting.partition("=")
-        who, dot, name = place.rpartition(".")
-        if not (equals and dot):
-            raise ValueError(
-                f"--set {setting}: it must look like RULE.NAME=VALUE, e.g. s-adam.radius=0.05"
-            )
-        rules = set_hyperparameter(rules, who, name, text)
+    rules = rules_from(arguments, experiment.rules, DEFAULT_LR)
     return experiment if rules == experiment.rules else replace(experiment, rules=rules)
 
 

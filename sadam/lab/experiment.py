@@ -33,13 +33,11 @@ from sadam.lab.rulebook import (
     LabelledRules,
     check_rules,
     make_rules,
-    read_rule,
-    set_hyperparameter,
-    types_of,
-    values_of,
+    rule_words,
+    rules_from_plain,
+    rules_to_plain,
 )
 from sadam.lab.spec import MAX_SEED, Point, Spec, known_landscape, number_text, spec_body, whole
-from sadam.rules import key_of
 from sadam.schedules import SCHEDULES
 
 DEFAULT_LANDSCAPE = "crescent"
@@ -51,9 +49,6 @@ MAX_STARTS = 256
 MAX_START = 1e6
 MAX_POINTS = 2_000_000  # rules x starts x steps: what is recorded, about 400 bytes each
 MAX_EVALUATIONS = 50_000_000  # of all rules, starts and steps, and to measure LGI along the paths
-
-SHORTCUTS = ("lr", "betas", "weight_decay", "damping", "num_probes", "radius")
-"""Hyperparameters with a command-line option of their own, which sets them for all rules."""
 
 
 @dataclass(frozen=True)
@@ -107,40 +102,20 @@ class Experiment(Spec):
         values = fields_from(types, body, "the spec")
         if not values["starts"]:
             raise SpecError("starts must hold at least one point")
-        values["rules"] = tuple(
-            read_rule(entry, f"rules[{i}]") for i, entry in enumerate(values["rules"])
-        )
+        values["rules"] = rules_from_plain(values["rules"])
         return cls(**values)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the spec as plain dicts, lists, texts and numbers."""
         values = {name: to_plain(getattr(self, name)) for name in schema(type(self))}
-        values["rules"] = [
-            {"label": label, "rule": key_of(rule), **to_plain(values_of(rule))}
-            for label, rule in self.rules
-        ]
+        values["rules"] = rules_to_plain(self.rules)
         return {"kind": self.kind, "version": self.version, **values}
 
     def to_command(self, program: str = "python -m sadam") -> str:
         """Return the command line that runs this spec, quoted for a shell."""
         words = [*shlex.split(program), "race", "--landscape", self.landscape]
         words += [f"--start={number_text(x)},{number_text(y)}" for x, y in self.starts]
-        keys = [(label, key_of(rule)) for label, rule in self.rules]
-        names = [key if label == key else f"{label}={key}" for label, key in keys]
-        words += ["--rules", ",".join(names)]
-        base = make_rules(names)
-        for name in SHORTCUTS:
-            having = [label for label, rule in self.rules if name in types_of(rule)]
-            values = [getattr(dict(self.rules)[label], name) for label in having]
-            usual = values == [getattr(dict(base)[label], name) for label in having]
-            if name == "lr" or (len(set(values)) == 1 and not usual):
-                common = max(values, key=values.count)
-                words.append(f"--{name.replace('_', '-')}={number_text(common)}")
-                base = set_hyperparameter(base, "all", name, common)
-        for (label, rule), (_, default) in zip(self.rules, base, strict=True):
-            for name, value in values_of(rule).items():
-                if value != getattr(default, name):
-                    words.append(f"--set={label}.{name}={number_text(value)}")
+        words += rule_words(self.rules)
         words += ["--steps", str(self.steps), "--seed", str(self.seed)]
         if self.schedule != "constant":
             words += ["--schedule", self.schedule]

@@ -11,7 +11,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, partial
 from typing import Any
 
-from sadam.lab.codec import SpecError, fields_from, from_plain, from_text, nearest, schema, show
+from sadam.lab.codec import (
+    SpecError,
+    fields_from,
+    from_plain,
+    from_text,
+    nearest,
+    schema,
+    show,
+    to_plain,
+)
+from sadam.lab.spec import number_text
 from sadam.rules import RULES, MomentRule, key_of
 
 LabelledRules = tuple[tuple[str, MomentRule], ...]
@@ -19,6 +29,9 @@ LabelledRules = tuple[tuple[str, MomentRule], ...]
 DEFAULT_LR = 0.05
 MAX_RULES = 12
 MAX_PROBES = 256
+
+SHORTCUTS = ("lr", "betas", "weight_decay", "damping", "num_probes", "radius")
+"""Hyperparameters with a command-line option of their own, which sets them for all rules."""
 
 _LABEL = re.compile(r"\w(?:[\w .@+:()/-]{0,38}[\w.@+:()/-])?")
 
@@ -181,3 +194,40 @@ def check_rules(rules: Any) -> LabelledRules:
         }
         checked[label] = build_rule(label, key, typed)
     return tuple(checked.items())
+
+
+def rules_to_plain(rules: LabelledRules) -> list[dict[str, Any]]:
+    """Return rules as the ``rules`` of a spec's JSON."""
+    return [
+        {"label": label, "rule": key_of(rule), **to_plain(values_of(rule))} for label, rule in rules
+    ]
+
+
+def rules_from_plain(entries: Sequence[Any]) -> LabelledRules:
+    """Read what :func:`rules_to_plain` returned.
+
+    Raises:
+        SpecError: If it is anything else.
+    """
+    return tuple(read_rule(entry, f"rules[{i}]") for i, entry in enumerate(entries))
+
+
+def rule_words(rules: LabelledRules) -> list[str]:
+    """Return the words of a command line that set these rules."""
+    keys = [(label, key_of(rule)) for label, rule in rules]
+    names = [key if label == key else f"{label}={key}" for label, key in keys]
+    words = ["--rules", ",".join(names)]
+    base = make_rules(names)
+    for name in SHORTCUTS:
+        having = [label for label, rule in rules if name in types_of(rule)]
+        values = [getattr(dict(rules)[label], name) for label in having]
+        usual = values == [getattr(dict(base)[label], name) for label in having]
+        if name == "lr" or (len(set(values)) == 1 and not usual):
+            common = max(values, key=values.count)
+            words.append(f"--{name.replace('_', '-')}={number_text(common)}")
+            base = set_hyperparameter(base, "all", name, common)
+    for (label, rule), (_, default) in zip(rules, base, strict=True):
+        for name, value in values_of(rule).items():
+            if value != getattr(default, name):
+                words.append(f"--set={label}.{name}={number_text(value)}")
+    return words

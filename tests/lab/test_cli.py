@@ -13,14 +13,13 @@ from landscapes import CATALOGUE
 from sadam.lab.experiment import (
     DEFAULT_LANDSCAPE,
     PAPER_RULES,
-    SHORTCUTS,
     Experiment,
     load,
     make_rules,
 )
 from sadam.lab.export import FORMATS
 from sadam.lab.race import results_table, run_race
-from sadam.lab.rulebook import DEFAULT_LR
+from sadam.lab.rulebook import DEFAULT_LR, SHORTCUTS
 from sadam.rules import RULES, SAdam
 from sadam.schedules import SCHEDULES
 

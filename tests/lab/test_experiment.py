@@ -23,9 +23,8 @@ from sadam.lab.experiment import (
     Experiment,
     load,
     make_rules,
-    set_hyperparameter,
 )
-from sadam.lab.rulebook import MAX_PROBES, MAX_RULES, hyperparameters
+from sadam.lab.rulebook import MAX_PROBES, MAX_RULES, hyperparameters, set_hyperparameter
 from sadam.rules import RULES, SGD, Adam, AdamW, MomentRule, SAdam, key_of
 from sadam.schedules import SCHEDULES
 
