@@ -1,22 +1,49 @@
-"""Functions of the plane, smooth and not, and what is known about them."""
+"""Objectives: functions of the plane, smooth and not, and small networks on data."""
 
 from landscapes.base import DifferentiableObjective, Landscape, Objective, Point, Prox
 from landscapes.catalogue import CATALOGUE, get
+from landscapes.convnet import ConvNet
+from landscapes.datasets import DataError, Dataset, DataSpec, load
 from landscapes.formula import Formula, FormulaError, free_names
 from landscapes.from_formula import landscape_from_formula
 from landscapes.kinks import real_kinks
+from landscapes.losses import Loss
+from landscapes.network_loss import NetworkLoss
+from landscapes.networks import MLP, Network
+from landscapes.planes import Plane, PlaneLoss, line_plane, pca_plane, random_plane
+from landscapes.presets import PRESETS, Preset, preset
+from landscapes.training_problem import Batch, TrainingProblem
 
 __all__ = [
     "CATALOGUE",
+    "MLP",
+    "PRESETS",
+    "Batch",
+    "ConvNet",
+    "DataError",
+    "DataSpec",
+    "Dataset",
     "DifferentiableObjective",
     "Formula",
     "FormulaError",
     "Landscape",
+    "Loss",
+    "Network",
+    "NetworkLoss",
     "Objective",
+    "Plane",
+    "PlaneLoss",
     "Point",
+    "Preset",
     "Prox",
+    "TrainingProblem",
     "free_names",
     "get",
     "landscape_from_formula",
+    "line_plane",
+    "load",
+    "pca_plane",
+    "preset",
+    "random_plane",
     "real_kinks",
 ]
