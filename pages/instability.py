@@ -55,7 +55,7 @@ def lines() -> list[Line]:
         drawn.append(pictures.kinks(landscape.name))
     if controls.value("paths"):
         try:
-            drawn += pictures.paths(race_controls.experiment(landscape.name))
+            drawn += pictures.paths(race_controls.experiment())
         except SpecError as error:
             st.warning(f"The race's paths cannot be drawn: {error}.", icon=":material/info:")
     return drawn

@@ -13,7 +13,7 @@ ensure_router()
 
 from pages.shared import exports  # noqa: E402
 from pages.shared.charts import chart  # noqa: E402
-from pages.shared.controls import set_start, sidebar  # noqa: E402
+from pages.shared.controls import experiment, set_start, sidebar  # noqa: E402
 from pages.shared.stage import stage  # noqa: E402
 from sadam.lab.codec import SpecError  # noqa: E402
 from sadam.lab.experiment import Experiment  # noqa: E402
@@ -186,12 +186,18 @@ def show_chattering(race: Race) -> None:
             chart(figure, place, height=520 if tall else 320, legend=False)
 
 
-try:
-    spec = sidebar()
-except SpecError as error:
-    if not st.session_state["rules"]:
-        st.info("Choose at least one optimizer on the left.")
-        st.stop()
-    st.error(f"{str(error)[0].upper()}{str(error)[1:]}.")
-    st.stop()
-show(race_of(controlled(spec) if st.session_state["matched"] else spec))
+def page() -> None:
+    """The picture first; then the controls, which did not change."""
+    try:
+        spec = experiment()
+    except SpecError as error:
+        if st.session_state["rules"]:
+            st.error(f"{str(error)[0].upper()}{str(error)[1:]}.")
+        else:
+            st.info("Choose at least one optimizer on the left.")
+    else:
+        show(race_of(controlled(spec) if st.session_state["matched"] else spec))
+    sidebar()
+
+
+page()

@@ -57,15 +57,15 @@ def _landscape_chosen() -> None:
     set_start(*CATALOGUE[st.session_state["landscape"]].start)
 
 
-def sidebar() -> Experiment:
-    """Draw the controls and return the experiment they describe.
+def sidebar() -> None:
+    """Draw the controls.
 
-    Raises:
-        SpecError: If they describe none, such as a start that is not a number.
+    A page calls :func:`experiment` and draws its picture first: the session's state holds what the
+    controls say before they are drawn, and the browser then has the picture before the sixty
+    messages of a sidebar that did not change.
     """
-    keep()
     with st.sidebar:
-        landscape = _landscape_controls()
+        _landscape_controls()
         _rule_controls()
         _sadam_controls()
         _run_controls()
@@ -73,7 +73,6 @@ def sidebar() -> Experiment:
         st.button(
             "Reset everything", on_click=_reset, width="stretch", icon=":material/restart_alt:"
         )
-    return experiment(landscape.name)
 
 
 def keep() -> None:
@@ -102,8 +101,8 @@ def landscape_choice() -> Landscape:
     return landscape
 
 
-def _landscape_controls() -> Landscape:
-    landscape = landscape_choice()
+def _landscape_controls() -> None:
+    landscape_choice()
     x, y = st.columns(2)
     for column, name, axis in ((x, "start_x", "x"), (y, "start_y", "y")):
         column.number_input(
@@ -115,7 +114,6 @@ def _landscape_controls() -> Landscape:
             min_value=-1e6,
             max_value=1e6,
         )
-    return landscape
 
 
 def _describe(key: str) -> str:
@@ -265,16 +263,17 @@ def _advanced_controls() -> None:
         )
 
 
-def experiment(landscape: str) -> Experiment:
-    """Build the experiment from the session's state.
+def experiment() -> Experiment:
+    """Build the experiment from the session's state, drawn or not.
 
     Raises:
-        SpecError: If the state describes none.
+        SpecError: If the state describes none, such as a start that is not a number.
     """
+    keep()
     state = st.session_state
     chosen = [key for key in RULES if key in state["rules"]]
     return Experiment(
-        landscape=landscape,
+        landscape=state["landscape"],
         starts=((state["start_x"], state["start_y"]),),
         rules=tuple((key, _rule(key)) for key in chosen),
         steps=state["steps"],
