@@ -1,0 +1,272 @@
+"""A comparison cut into blocks: independent tasks that any process may compute, in any order.
+
+The plan follows from the spec alone. A block is some lanes of one rule on one problem under one
+schedule; its table has a row for each, and nothing in it depends on who computed it, or on how the
+work was cut.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+from numpy.typing import NDArray
+
+import landscapes
+from landscapes import Landscape
+from sadam.lab.compare.grids import Axis
+from sadam.lab.compare.problems import Problem, draw_starts, gap_at
+from sadam.lab.compare.spec import CONTROL, Compare
+from sadam.rules import AdamW, MomentRule, SAdam
+from sadam.sweep import BLOCK, Outcome, sweep
+
+TRAP_RADIUS = 0.02  # of the window's diagonal: a run that ends so near a trap is in it
+SMALLEST_LR = 1e-300  # of a control whose S-Adam did not move at all
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some lanes: ``lanes`` of the configurations that differ in no field but per-lane numbers."""
+
+    problem: Problem
+    schedule: str
+    label: str
+    group: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
+class Group:
+    """Configurations of a rule that can share a batch: they probe with the same k."""
+
+    numbers: tuple[int, ...]  # of the configurations
+    rules: tuple[MomentRule, ...]
+
+
+@cache
+def groups_of(spec: Compare, label: str) -> tuple[Group, ...]:
+    """Return the groups of a rule's configurations."""
+    found: dict[int, list[tuple[int, MomentRule]]] = {}
+    for number, rule in enumerate(spec.configurations[label]):
+        found.setdefault(getattr(rule, "num_probes", 0), []).append((number, rule))
+    return tuple(
+        Group(tuple(number for number, _ in members), tuple(rule for _, rule in members))
+        for members in found.values()
+    )
+
+
+def plan(spec: Compare, size: int = BLOCK) -> tuple[Block, ...]:
+    """Return the blocks of a comparison, problem by problem.
+
+    Args:
+        spec: What to compare.
+        size: Lanes of a block, at most.
+    """
+    return tuple(_plan(spec, size))
+
+
+def _plan(spec: Compare, size: int) -> Iterator[Block]:
+    for problem in spec.problems:
+        for schedule in spec.schedules:
+            for label, _ in spec.rules:
+                for number, group in enumerate(groups_of(spec, label)):
+                    lanes = len(group.rules) * len(spec.lrs) * spec.runs
+                    parts = math.ceil(lanes / size)
+                    for part in range(parts):  # of nearly one size
+                        ends = (part * lanes // parts, (part + 1) * lanes // parts)
+                        yield Block(problem, schedule, label, number, *ends)
+
+
+def compute(spec: Compare, block: Block) -> pa.Table:
+    """Run the lanes of a block.
+
+    Returns:
+        A row for each lane, ordered by configuration, learning rate, seed and start, and after them
+        those of the matched controls. Columns: ``landscape``, ``schedule``, ``rule`` (label),
+        ``configuration``, a column for each axis (missing where the rule has no such
+        hyperparameter), ``lr`` (of the grid), ``seed``, ``start``, ``x0``, ``y0``, ``final_gap``
+        (infinite if it diverged), ``best_gap``, ``steps_to_0`` ... (for each target, -1 if it was
+        not met), ``mean_brake``, ``x``, ``y`` (the end; missing if it diverged), ``diverged_at``
+        (-1 if it did not), ``outcome`` (see :func:`outcomes`).
+    """
+    torch.set_num_threads(1)
+    group = groups_of(spec, block.label)[block.group]
+    lane = np.arange(block.first, block.last)
+    place, run = np.divmod(lane, spec.runs)
+    configuration, rate = np.divmod(place, len(spec.lrs))
+    seed, start = np.divmod(run, spec.starts.count)
+    points = np.concatenate(
+        [draw_starts(block.problem, spec.starts, spec.seed + i) for i in range(spec.seeds)]
+    )[run]
+    lanes = _Lanes(spec, block, points, spec.seed + seed, start)
+    lr = torch.tensor(spec.lrs, dtype=torch.float64)[torch.from_numpy(rate)]
+    rule = _merged(group.rules, configuration, lr)
+    outcome = lanes.run(rule)
+    numbers = np.array(group.numbers)[configuration]
+    axes = {axis.name: _axis_values(group.rules, axis)[configuration] for axis in spec.axes}
+    tables = [lanes.table(block.label, outcome, numbers, axes, lr.numpy())]
+    plain = numbers == 0
+    if block.label in spec.controlled and plain.any():
+        assert isinstance(rule, SAdam)
+        control = AdamW(
+            (lr * outcome.mean_brake)[plain].clamp(min=SMALLEST_LR),
+            betas=group.rules[0].betas,  # type: ignore[attr-defined]
+            eps=float(group.rules[0].eps),  # type: ignore[attr-defined]
+            weight_decay=float(group.rules[0].weight_decay),  # type: ignore[attr-defined]
+        )
+        beside = lanes.only(plain)
+        missing = {name: np.full(plain.sum(), np.nan) for name in axes}
+        tables.append(
+            beside.table(
+                CONTROL + block.label,
+                beside.run(control, steps=spec.steps_of(rule)),
+                numbers[plain],
+                missing,
+                lr.numpy()[plain],
+            )
+        )
+    return pa.concat_tables(tables).unify_dictionaries().combine_chunks()
+
+
+def _merged(rules: Sequence[MomentRule], which: NDArray[Any], lr: torch.Tensor) -> MomentRule:
+    """One rule whose hyperparameters are those of each lane's configuration."""
+    values: dict[str, Any] = {"lr": lr}
+    for name in vars(rules[0]):
+        own = [getattr(rule, name) for rule in rules]
+        if name != "lr" and len(set(own)) > 1:
+            values[name] = torch.tensor(own, dtype=torch.float64)[torch.from_numpy(which)]
+    return replace(rules[0], **values)  # type: ignore[type-var]
+
+
+def _axis_values(rules: Sequence[MomentRule], axis: Axis) -> NDArray[np.float64]:
+    return np.array([float(getattr(rule, axis.name, math.nan)) for rule in rules])
+
+
+@dataclass(frozen=True)
+class _Lanes:
+    """Where the lanes of a block start; what they do with a rule; how that is written down."""
+
+    spec: Compare
+    block: Block
+    points: NDArray[np.float64]
+    seeds: NDArray[Any]
+    starts: NDArray[Any]
+
+    @property
+    def landscape(self) -> Landscape:
+        return landscapes.get(self.block.problem.landscape)
+
+    def only(self, which: NDArray[np.bool_]) -> _Lanes:
+        return replace(
+            self, points=self.points[which], seeds=self.seeds[which], starts=self.starts[which]
+        )
+
+    def run(self, rule: MomentRule, steps: int | None = None) -> Outcome:
+        spec, f = self.spec, self.landscape
+        assert f.minimum is not None
+        return sweep(
+            f.value,
+            rule,
+            torch.from_numpy(self.points),
+            steps=spec.steps_of(rule) if steps is None else steps,
+            seeds=torch.from_numpy(self.seeds),
+            schedule=self.block.schedule,
+            minimum=f.minimum,
+            targets=target_gaps(spec, self.block.problem),
+            smooth=f.smooth,
+            prox=f.prox,
+        )
+
+    def table(
+        self,
+        label: str,
+        outcome: Outcome,
+        configuration: NDArray[Any],
+        axes: dict[str, NDArray[np.float64]],
+        lr: NDArray[np.float64],
+    ) -> pa.Table:
+        block, count = self.block, len(lr)
+        gap, end = outcome.final_gap.numpy(), outcome.end.numpy()
+        reached = gap <= target_gaps(self.spec, block.problem)[-1]
+        codes, names = outcomes(self.landscape, end, reached, outcome.diverged_at.numpy() >= 0)
+
+        def same(text: str) -> pa.Array:
+            zeros = pa.array(np.zeros(count, np.int8))
+            return pa.DictionaryArray.from_arrays(zeros, pa.array([text]))
+
+        return pa.table(
+            {
+                "landscape": same(block.problem.landscape),
+                "schedule": same(block.schedule),
+                "rule": same(label),
+                "configuration": configuration.astype(np.int16),
+                **{name: pa.array(value, from_pandas=True) for name, value in axes.items()},
+                "lr": lr,
+                "seed": self.seeds.astype(np.int64),
+                "start": self.starts.astype(np.int32),
+                "x0": self.points[:, 0],
+                "y0": self.points[:, 1],
+                "final_gap": gap,
+                "best_gap": outcome.best_gap.numpy(),
+                **{
+                    f"steps_to_{i}": hit.astype(np.int32)
+                    for i, hit in enumerate(outcome.hits.numpy())
+                },
+                "mean_brake": outcome.mean_brake.numpy(),
+                "x": pa.array(end[:, 0], from_pandas=True),
+                "y": pa.array(end[:, 1], from_pandas=True),
+                "diverged_at": outcome.diverged_at.numpy().astype(np.int32),
+                "outcome": pa.DictionaryArray.from_arrays(pa.array(codes), pa.array(names)),
+            }
+        )
+
+
+@cache
+def target_gaps(spec: Compare, problem: Problem) -> tuple[float, ...]:
+    """Return the gaps of a problem that the spec's targets are."""
+    whole = gap_at(landscapes.get(problem.landscape), problem.start)
+    return tuple(target * whole for target in spec.targets)
+
+
+def outcomes(
+    landscape: Landscape,
+    end: NDArray[np.float64],
+    reached: NDArray[np.bool_],
+    diverged: NDArray[np.bool_],
+) -> tuple[NDArray[np.int8], list[str]]:
+    """Say where each run ended.
+
+    ``"minimum (1, 1)"``: its final gap is within the last target; it is named after the declared
+    minimiser nearest to its end. ``"trap (0, -1)"``: not so, and its end is within 2 % of the
+    window's diagonal of that trap. ``"diverged"``; else ``"elsewhere"``.
+
+    Returns:
+        Codes ``(N,)`` and the names they stand for.
+    """
+    names = ["elsewhere", "diverged"]
+    names += [f"minimum ({x:.4g}, {y:.4g})" for x, y in landscape.minimisers]
+    names += [f"trap ({x:.4g}, {y:.4g})" for x, y in landscape.traps]
+    codes = np.zeros(len(end), np.int8)
+    (x0, x1), (y0, y1) = landscape.window
+    if landscape.traps:
+        near, away = _nearest(end, landscape.traps)
+        caught = away <= TRAP_RADIUS * math.hypot(x1 - x0, y1 - y0)
+        codes = np.where(caught, 2 + len(landscape.minimisers) + near, codes)
+    if landscape.minimisers:
+        codes = np.where(reached, 2 + _nearest(end, landscape.minimisers)[0], codes)
+    return np.where(diverged, 1, codes).astype(np.int8), names
+
+
+def _nearest(
+    points: NDArray[np.float64], places: Sequence[tuple[float, float]]
+) -> tuple[NDArray[Any], NDArray[np.float64]]:
+    """Which place is nearest to each point, and how far it is; NaN points are infinitely far."""
+    away = np.nan_to_num(np.linalg.norm(points[:, None] - np.array(places), axis=-1), nan=np.inf)
+    return away.argmin(1), away.min(1)

@@ -1,0 +1,106 @@
+"""Grids of hyperparameters: learning rates for all rules, axes for those that have them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from sadam.lab.codec import SpecError, from_plain, nearest, show, to_plain
+from sadam.lab.rulebook import LabelledRules, build_rule, types_of, values_of
+from sadam.rules import MomentRule, key_of
+
+MAX_VALUES = 64  # of one axis
+
+AXES = ("damping", "radius", "num_probes", "weight_decay", "momentum", "l1", "eps")
+"""Hyperparameters that an axis may vary, besides the learning rate, which has its own grid."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """Values of a hyperparameter, tried on every rule that has it."""
+
+    name: str
+    values: tuple[float, ...]
+
+
+def log_grid(low: float, high: float, number: int) -> tuple[float, ...]:
+    """Return numbers evenly spaced by factors, with few digits; ``number`` of them."""
+    if not (0 < low <= high and math.isfinite(high)) or number < 1:
+        raise SpecError(
+            f"{low:g}:{high:g}:{number} is no grid: it must go from a positive number up to "
+            "another, in at least one value"
+        )
+    if number == 1:
+        return (low,)
+    step = math.log(high / low) / (number - 1)
+    inner = [float(f"{low * math.exp(i * step):.6g}") for i in range(1, number - 1)]
+    return (low, *inner, high)
+
+
+def linear_grid(low: float, high: float, number: int) -> tuple[float, ...]:
+    """Return numbers evenly spaced by differences, with few digits; ``number`` of them."""
+    if not (low <= high and math.isfinite(high - low)) or number < 1:
+        raise SpecError(f"{low:g}:{high:g}:{number} is no grid: it must go up, in at least 1 value")
+    if number == 1:
+        return (low,)
+    step = (high - low) / (number - 1)
+    return (low, *(float(f"{low + i * step:.6g}") for i in range(1, number - 1)), high)
+
+
+def increasing(name: str, values: Any, most: int) -> tuple[float, ...]:
+    """Return positive, increasing numbers.
+
+    Raises:
+        SpecError: If they are not, or there are none, or more than ``most``.
+    """
+    numbers = from_plain(tuple[float, ...], values, name)
+    if not numbers:
+        raise SpecError(f"{name} must hold at least one number")
+    if len(numbers) > most:
+        raise SpecError(f"{len(numbers)} {name} are too many, at most {most} are allowed")
+    if numbers[0] <= 0 or any(a >= b for a, b in pairwise(numbers)):
+        raise SpecError(f"{name} must be positive and increasing, but are {show(numbers)}")
+    return numbers
+
+
+def check_axes(axes: Any, rules: LabelledRules) -> tuple[Axis, ...]:
+    """Return axes whose every value is allowed for every rule that has the hyperparameter.
+
+    Raises:
+        SpecError: If one is not.
+    """
+    axes = from_plain(tuple[Axis, ...], to_plain(axes), "axes")
+    for i, axis in enumerate(axes):
+        if axis.name not in AXES:
+            raise SpecError(f"{show(axis.name)} cannot be varied: {nearest(axis.name, AXES)}")
+        if axis.name in [a.name for a in axes[:i]]:
+            raise SpecError(f"{axis.name} is varied twice")
+        if not axis.values or len(axis.values) > MAX_VALUES:
+            raise SpecError(
+                f"{axis.name} has {len(axis.values)} values, but must have from 1 to {MAX_VALUES}"
+            )
+        if any(a >= b for a, b in pairwise(axis.values)):
+            raise SpecError(f"the values of {axis.name} must increase: {show(axis.values)}")
+        having = [(n, r) for n, r in rules if axis.name in types_of(r)]
+        if not having:
+            raise SpecError(f"none of the rules has a hyperparameter {axis.name!r} to vary")
+        for label, rule in having:
+            for value in axis.values:
+                changed(label, rule, **{axis.name: value})
+    return axes
+
+
+def changed(label: str, rule: MomentRule, **changes: Any) -> MomentRule:
+    """Return the rule of a label with some hyperparameters changed.
+
+    Raises:
+        SpecError: If a value is not allowed.
+    """
+    types, values = types_of(rule), values_of(rule)
+    for name, value in changes.items():
+        if types[name] is int and value == round(value):
+            value = round(value)
+        values[name] = from_plain(types[name], value, f"{name} of {label}")
+    return build_rule(label, key_of(rule), values)

@@ -1,0 +1,168 @@
+"""Problems: which landscapes are compared on, and where the runs start."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sadam.lab.codec import SpecError, from_plain, nearest, show, to_plain
+from sadam.lab.experiment import MAX_START
+from sadam.lab.spec import Point, known_landscape, whole
+
+if TYPE_CHECKING:
+    from landscapes import Landscape
+
+MAX_SIDE = 256  # points along each side of a grid of starts
+MAX_RANDOM_STARTS = 4096
+START_STREAM = 2**31 + 1
+
+TAGS: Mapping[str, Callable[[Landscape], bool]] = MappingProxyType(
+    {
+        "all": lambda f: True,
+        "kinked": lambda f: f.group == "kinked",
+        "smooth": lambda f: f.group == "smooth",
+        "stepped": lambda f: f.group == "stepped",
+        "quantized": lambda f: "quantized" in f.name,
+        "convex": lambda f: f.convex,
+        "non-convex": lambda f: not f.convex,
+        "trap": lambda f: bool(f.traps),
+        "composite": lambda f: f.prox is not None,
+        "several-minima": lambda f: len(f.minimisers) > 1,
+    }
+)
+"""Kinds of landscapes by the word that chooses them; joined with ``+``, all must hold."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A landscape and where its runs start, or around which point."""
+
+    landscape: str
+    start: Point
+
+
+@dataclass(frozen=True)
+class Starts:
+    """Which starts there are.
+
+    Attributes:
+        kind: ``"own"``: the problem's start. ``"grid"``: a grid over the landscape's window.
+            ``"random"``: normal around the problem's start, others for each seed.
+        number: Points along each side of the grid, or random starts of each seed.
+        scale: Standard deviation of random starts, in units of ``x``.
+    """
+
+    kind: Literal["own", "grid", "random"] = "own"
+    number: int = 1
+    scale: float = 0.3
+
+    @property
+    def count(self) -> int:
+        """Starts of each seed."""
+        return {"own": 1, "grid": self.number**2, "random": self.number}[self.kind]
+
+
+def problems_of(
+    names: Iterable[str], starts: Mapping[str, Point] = MappingProxyType({})
+) -> tuple[Problem, ...]:
+    """Return the problems that keys and tags name, in the order of the catalogue for each.
+
+    Args:
+        names: Keys such as ``"cb2"``, tags such as ``"convex"``, or several with ``+``:
+            ``"convex+kinked"``.
+        starts: Other starts than the landscapes' own, by key.
+
+    Raises:
+        SpecError: If a name is neither, or nothing has all the tags.
+    """
+    from landscapes import CATALOGUE  # late: it compiles the whole catalogue
+
+    found: dict[str, Point] = {}
+    for name in names:
+        if name in CATALOGUE:
+            found[name] = CATALOGUE[name].start
+            continue
+        tags = name.split("+")
+        for tag in tags:
+            if tag not in TAGS:
+                raise SpecError(
+                    f"no landscape and no tag is called {show(tag)}: "
+                    f"{nearest(tag, [*TAGS, *CATALOGUE])}"
+                )
+        chosen = [f for f in CATALOGUE.values() if all(TAGS[tag](f) for tag in tags)]
+        if not chosen:
+            raise SpecError(f"no landscape is {' and '.join(tags)}")
+        found |= {f.name: f.start for f in chosen}
+    for key in starts:
+        if key not in found:
+            raise SpecError(f"a start is given for {show(key)}, which is not compared")
+    return tuple(Problem(key, starts.get(key, start)) for key, start in found.items())
+
+
+def check_problems(problems: Any) -> tuple[Problem, ...]:
+    """Return problems, each a landscape of the catalogue with a known minimum, none twice.
+
+    Raises:
+        SpecError: If they are none.
+    """
+    found = from_plain(tuple[Problem, ...], to_plain(problems), "problems")
+    for i, problem in enumerate(found):
+        landscape = known_landscape(problem.landscape)
+        if problem.landscape in [p.landscape for p in found[:i]]:
+            raise SpecError(f"the landscape {problem.landscape!r} is named twice")
+        if max(map(abs, problem.start)) > MAX_START:
+            raise SpecError(
+                f"the start of {problem.landscape} is {show(problem.start)}, but coordinates must "
+                f"lie within +-{MAX_START:g}"
+            )
+        if landscape.minimum is None:
+            raise SpecError(f"the minimum of {problem.landscape} is not known: there are no gaps")
+        if not gap_at(landscape, problem.start) > 0:
+            raise SpecError(
+                f"{problem.landscape} starts at its minimum, which leaves nothing to do"
+            )
+    return found
+
+
+def gap_at(landscape: Landscape, point: Point) -> float:
+    """``f - f*`` at a point of a landscape whose minimum is known."""
+    import torch
+
+    assert landscape.minimum is not None
+    value = landscape.value(torch.tensor(point, dtype=torch.float64))
+    return float(value) - landscape.minimum
+
+
+def check_starts(starts: Starts) -> Starts:
+    """Return starts within the bounds; a scale that is not used is the default one.
+
+    Raises:
+        SpecError: If they are not.
+    """
+    most = {"own": 1, "grid": MAX_SIDE, "random": MAX_RANDOM_STARTS}[starts.kind]
+    whole("number of starts", starts.number, 1, most)
+    if not 0 <= starts.scale <= MAX_START:
+        raise SpecError(f"the scale of starts is {starts.scale:g}, but must lie in 0 to 1e6")
+    return starts if starts.kind == "random" else replace(starts, scale=0.3)
+
+
+def draw_starts(problem: Problem, starts: Starts, seed: int) -> NDArray[np.float64]:
+    """Return the starts of one seed, ``(starts.count, 2)``; the same for every rule.
+
+    A grid goes along y within x: start ``i * number + j`` is column ``i``, row ``j``.
+    """
+    if starts.kind == "own":
+        return np.array([problem.start])
+    if starts.kind == "grid":
+        window = known_landscape(problem.landscape).window
+        x, y = (np.linspace(low, high, starts.number) for low, high in window)
+        return np.stack([np.repeat(x, starts.number), np.tile(y, starts.number)], axis=1)
+    # A stream beside those of the probe directions, which are [seed, number of the probe].
+    stream = np.random.default_rng([seed, START_STREAM, zlib.crc32(problem.landscape.encode())])
+    return problem.start + starts.scale * stream.standard_normal((starts.number, 2))

@@ -1,0 +1,139 @@
+"""Results: the rows of a comparison by rule, and each rule at its own best learning rate."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from sadam.lab.compare.rundir import joined
+from sadam.lab.compare.spec import CONTROL, Compare, cost_of
+from sadam.lab.compare.statistics import medians, resamples
+from sadam.lab.style import Style, style_of
+from sadam.rules import AdamW, MomentRule
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """A rule on one problem under one schedule, at its own best learning rate.
+
+    Attributes:
+        rate: Index of that learning rate; for a matched control, of the S-Adam that it goes with.
+        gap: Median final gap there.
+        gaps: Final gap of each run there, ``(runs,)``.
+        samples: Median final gap in each bootstrap resample, tuned anew in each, ``(B,)``.
+    """
+
+    rate: int
+    gap: float
+    gaps: Array
+    samples: Array
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a comparison has found, all of it or what there is by now.
+
+    Attributes:
+        spec: What was compared.
+        frame: A row for each lane; columns as :func:`sadam.lab.compare.blocks.compute` says.
+        notes: A sentence for each thing worth saying about the data.
+    """
+
+    spec: Compare
+    frame: pd.DataFrame
+    notes: tuple[str, ...] = ()
+    _tuned: dict[tuple[str, str, str], Tuned] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def of(cls, spec: Compare, tables: Sequence[pa.Table], notes: Iterable[str] = ()) -> Results:
+        """Return the results that some tables hold, given in the order of the plan."""
+        frame = joined(tables).to_pandas() if tables else pd.DataFrame()
+        return cls(spec, frame, tuple(notes))
+
+    @cached_property
+    def labels(self) -> tuple[str, ...]:
+        """The rules' labels, each S-Adam followed by its matched control."""
+        found: list[str] = []
+        for label, _ in self.spec.rules:
+            found += [label, CONTROL + label] if label in self.spec.controlled else [label]
+        return tuple(found)
+
+    def rule(self, label: str) -> MomentRule:
+        """The rule of a label; of a control, the kind of rule that it is."""
+        rules = dict(self.spec.rules)
+        return rules[label] if label in rules else AdamW()
+
+    def style(self, label: str) -> Style:
+        """How a rule looks and is called."""
+        return style_of(label, self.rule(label))
+
+    def cost(self, label: str) -> int:
+        """Function evaluations of a step: a gradient counts 2, a probe 1."""
+        return cost_of(self.rule(label))
+
+    @cached_property
+    def _places(self) -> dict[tuple[str, str, str], NDArray[np.intp]]:
+        """Rows of configuration 0 of each landscape, schedule and rule that is complete."""
+        if self.frame.empty:
+            return {}
+        rows = np.flatnonzero(self.frame["configuration"].to_numpy() == 0)
+        groups = self.frame.iloc[rows].groupby(["landscape", "schedule", "rule"], observed=True)
+        complete = len(self.spec.lrs) * self.spec.runs
+        return {
+            (str(a), str(b), str(c)): rows[where]
+            for (a, b, c), where in groups.indices.items()  # type: ignore[misc]
+            if len(where) == complete
+        }
+
+    @cached_property
+    def problems(self) -> tuple[str, ...]:
+        """Landscapes of which every rule and schedule is complete."""
+        return tuple(
+            p.landscape
+            for p in self.spec.problems
+            if all((p.landscape, s, n) in self._places
+                   for s in self.spec.schedules for n in self.labels)
+        )  # fmt: skip
+
+    def column(self, landscape: str, schedule: str, label: str, name: str) -> NDArray:
+        """A column of a rule as it is in the spec, ``(learning rates, runs)``."""
+        rows = self._places[landscape, schedule, label]
+        values = self.frame[name].to_numpy()[rows]
+        return values.reshape(len(self.spec.lrs), self.spec.runs)
+
+    def counts(self, landscape: str) -> NDArray[np.int32]:
+        """The bootstrap resamples of a problem: the same for every rule (paired)."""
+        return resamples(self.spec.runs, [self.spec.seed, zlib.crc32(landscape.encode())])
+
+    def tuned(self, landscape: str, schedule: str, label: str) -> Tuned:
+        """Return a rule at its own best learning rate: the one of least median final gap.
+
+        Of equal ones the smallest. A matched control has the learning rates of its S-Adam, and is
+        taken where that one is best.
+        """
+        key = (landscape, schedule, label)
+        if key not in self._tuned:
+            gaps = self.column(*key, "final_gap")
+            middle, drawn = medians(gaps), medians(gaps, self.counts(landscape))
+            deciding, decided = middle, drawn
+            if label.startswith(CONTROL) and label not in dict(self.spec.rules):
+                theirs = self.column(landscape, schedule, label.removeprefix(CONTROL), "final_gap")
+                deciding = medians(theirs)
+                decided = medians(theirs, self.counts(landscape))
+            rate = int(deciding.argmin())
+            self._tuned[key] = Tuned(
+                rate,
+                float(middle[rate]),
+                gaps[rate],
+                np.take_along_axis(drawn, decided.argmin(1)[:, None], 1)[:, 0],
+            )
+        return self._tuned[key]

@@ -1,0 +1,150 @@
+"""Run a comparison: block by block, wherever, and stop or go on at any time."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from sadam.lab.compare.blocks import Block, groups_of, plan
+from sadam.lab.compare.results import Results
+from sadam.lab.compare.rundir import RunDirectory, read_directory
+from sadam.lab.compare.scheduler import MAX_WORKERS, in_process, on_dask, on_processes
+from sadam.lab.compare.spec import Compare, cost_of
+from sadam.lab.spec import whole
+
+CALLS = 600  # lanes that cost as much as what a step costs without any
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a comparison is.
+
+    Attributes:
+        done: Blocks that are done, those of earlier runs included.
+        total: All blocks.
+        seconds: Since this run began.
+        left: Estimate of the seconds still to go; None at the beginning.
+        notes: A sentence for each thing worth saying, such as a damaged part.
+        results: Returns what is known by now; to be called before the next step, or after the last.
+    """
+
+    done: int
+    total: int
+    seconds: float
+    left: float | None
+    notes: tuple[str, ...]
+    results: Callable[[], Results]
+
+
+def iter_compare(
+    spec: Compare,
+    directory: str | os.PathLike[str] | None = None,
+    *,
+    workers: int = 1,
+    scheduler: str | None = None,
+) -> Iterator[Progress]:
+    """Run a comparison and say after each block how far it is; closing it keeps what is done.
+
+    Args:
+        spec: What to compare.
+        directory: Where to keep results; what is there already is not computed again. Without it
+            they are kept in memory.
+        workers: Processes of this machine to use; 1: this one.
+        scheduler: Address of a Dask cluster's scheduler, to use its workers instead.
+
+    Yields:
+        Progress: Before the first block, after each, and last of all with everything.
+
+    Raises:
+        ExportError: If the directory cannot be written to or belongs to another spec.
+        WorkError: If the workers or the scheduler fail.
+    """
+    workers = whole("workers", workers, 1, MAX_WORKERS)
+    blocks = plan(spec)
+    if directory is None:
+        memory: dict[int, pa.Table] = {}
+        yield from _go(spec, blocks, workers, scheduler, memory, memory.__setitem__)
+        return
+    with RunDirectory(directory, spec, len(blocks)) as store:
+        yield from _go(spec, blocks, workers, scheduler, store, store.write)
+
+
+def run_compare(spec: Compare, directory: str | os.PathLike[str] | None = None, **how) -> Results:
+    """Run a comparison to its end; arguments as :func:`iter_compare`."""
+    last = None
+    for last in iter_compare(spec, directory, **how):  # noqa: B007
+        pass
+    assert last is not None
+    return last.results()
+
+
+def load_results(directory: str | os.PathLike[str]) -> Results:
+    """Return what a run directory holds by now.
+
+    Raises:
+        ExportError: If it is no run directory.
+    """
+    spec, tables, notes = read_directory(directory)
+    return Results.of(spec, tables, notes)
+
+
+def _go(
+    spec: Compare,
+    blocks: tuple[Block, ...],
+    workers: int,
+    scheduler: str | None,
+    store: dict[int, pa.Table] | RunDirectory,
+    keep: Callable[[int, pa.Table], None],
+) -> Iterator[Progress]:
+    directory = store if isinstance(store, RunDirectory) else None
+    done = set(directory.done) if directory else set()
+    notes = tuple(directory.notes) if directory else ()
+    left = [i for i in range(len(blocks)) if i not in done]
+    weights = {i: weight(spec, blocks[i]) for i in left}
+    whole_weight, done_weight, began = sum(weights.values()), 0.0, time.monotonic()
+
+    def progress() -> Progress:
+        took = time.monotonic() - began
+        ahead = (whole_weight - done_weight) * took / done_weight if done_weight else None
+        if not left:
+            ahead = 0.0
+        return Progress(len(done), len(blocks), took, ahead, notes, results)
+
+    def results() -> Results:
+        if directory is not None:
+            return Results.of(spec, list(directory.tables()), notes)
+        assert isinstance(store, dict)
+        return Results.of(spec, [store[i] for i in sorted(store)], notes)
+
+    yield progress()
+    if left:
+        if scheduler is not None:
+            found = on_dask(spec, left, scheduler)
+        elif workers > 1:
+            found = on_processes(spec, left, workers)
+        else:
+            found = in_process(spec, left)
+        with closing(found):  # type: ignore[type-var]
+            for number, table in found:
+                keep(number, table)
+                done.add(number)
+                done_weight += weights[number]
+                if len(done) < len(blocks):
+                    yield progress()
+    if directory is not None:
+        directory.finish()
+    left = []
+    yield progress()
+
+
+def weight(spec: Compare, block: Block) -> float:
+    """Return about how long a block takes, in no unit."""
+    rule = groups_of(spec, block.label)[block.group].rules[0]
+    lanes = CALLS + block.last - block.first
+    control = 2 if block.group == 0 and block.label in spec.controlled else 0
+    return float(lanes * spec.steps_of(rule) * (cost_of(rule) + control))

@@ -1,0 +1,335 @@
+"""Tables of a comparison: sensitivity, best, ratios, verdicts, profiles, ranks, heatmaps, basins.
+
+Every function takes :class:`sadam.lab.compare.results.Results`, of all blocks or of those that are
+done, and speaks of the problems that are complete.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from sadam.lab.compare.results import Results
+from sadam.lab.compare.statistics import (
+    Estimate,
+    MeanRatio,
+    Ranks,
+    data_profile,
+    geometric_mean,
+    interval,
+    log_ratio,
+    medians,
+    performance_profile,
+    ranks,
+)
+
+Array = NDArray[Any]
+
+
+def sensitivity(results: Results, landscape: str, schedule: str) -> pd.DataFrame:
+    """Final gap against the learning rate on one problem.
+
+    Columns: ``rule``, ``lr``, ``median``, ``low``, ``high`` (quartiles over runs; order statistics,
+    infinite where runs diverged), ``diverged`` (share), ``best`` (whether it is the rule's own).
+    """
+    parts = []
+    for label in results.labels:
+        gaps = results.column(landscape, schedule, label, "final_gap")
+        low, high = np.quantile(gaps, [0.25, 0.75], axis=1, method="inverted_cdf")
+        best = results.tuned(landscape, schedule, label).rate
+        parts.append(
+            pd.DataFrame(
+                {
+                    "rule": label,
+                    "lr": results.spec.lrs,
+                    "median": medians(gaps),
+                    "low": low,
+                    "high": high,
+                    "diverged": np.isinf(gaps).mean(1),
+                    "best": np.arange(len(gaps)) == best,
+                }
+            )
+        )
+    return pd.concat(parts, ignore_index=True)
+
+
+def best(results: Results) -> pd.DataFrame:
+    """Each rule at its own best learning rate: a row for each problem, schedule and rule.
+
+    Columns: ``landscape``, ``schedule``, ``rule``, ``lr``, ``edge`` (whether the best value is at
+    an end of the grid), ``final_gap``, ``low``, ``high`` (median and quartiles over runs),
+    ``best_gap``, ``steps``, ``evaluations`` (medians to the last target; infinite where fewer than
+    half of the runs met it), ``reached``, ``trapped``, ``diverged``, ``elsewhere`` (shares of runs
+    by where they ended), ``mean_brake``, ``runs``.
+    """
+    rows = []
+    for landscape in results.problems:
+        for schedule in results.spec.schedules:
+            rows += [_best_row(results, landscape, schedule, label) for label in results.labels]
+    return pd.DataFrame(rows)
+
+
+def _best_row(results: Results, landscape: str, schedule: str, label: str) -> dict[str, Any]:
+    key = (landscape, schedule, label)
+    tuned, spec = results.tuned(*key), results.spec
+    low, high = np.quantile(tuned.gaps, [0.25, 0.75], method="inverted_cdf")
+    steps = hits(results, landscape, schedule, label)
+    ended = results.column(*key, "outcome")[tuned.rate].astype(str)
+    return {
+        "landscape": landscape,
+        "schedule": schedule,
+        "rule": label,
+        "lr": spec.lrs[tuned.rate],
+        "edge": len(spec.lrs) > 1 and tuned.rate in (0, len(spec.lrs) - 1),
+        "final_gap": tuned.gap,
+        "low": low,
+        "high": high,
+        "best_gap": float(medians(results.column(*key, "best_gap")[tuned.rate])),
+        "steps": float(medians(steps)),
+        "evaluations": float(medians(steps)) * results.cost(label),
+        "reached": np.char.startswith(ended, "minimum").mean(),
+        "trapped": np.char.startswith(ended, "trap").mean(),
+        "diverged": (ended == "diverged").mean(),
+        "elsewhere": (ended == "elsewhere").mean(),
+        "mean_brake": float(np.median(results.column(*key, "mean_brake")[tuned.rate])),
+        "runs": spec.runs,
+    }
+
+
+def hits(
+    results: Results, landscape: str, schedule: str, label: str, target: int = -1
+) -> NDArray[np.float64]:
+    """Steps to a target at the rule's own best learning rate, ``(runs,)``; infinite if not met."""
+    number = target % len(results.spec.targets)
+    rate = results.tuned(landscape, schedule, label).rate
+    steps = results.column(landscape, schedule, label, f"steps_to_{number}")[rate]
+    return np.where(steps < 0, np.inf, steps.astype(float))
+
+
+# ---- ratios and verdicts
+
+
+class Side(NamedTuple):
+    """What is compared: a rule under a schedule."""
+
+    label: str
+    schedule: str
+
+
+def problem_ratio(results: Results, landscape: str, a: Side, b: Side) -> tuple[Estimate, Array]:
+    """Ratio of the final gaps of two sides on one problem, and its bootstrap's logarithms."""
+    one = results.tuned(landscape, a.schedule, a.label)
+    other = results.tuned(landscape, b.schedule, b.label)
+    logs = log_ratio(one.samples, other.samples)
+    value = math.exp(float(log_ratio(np.asarray(one.gap), np.asarray(other.gap))))
+    with np.errstate(over="ignore"):
+        return interval(value, np.exp(logs)), logs
+
+
+def mean_ratio(results: Results, a: Side, b: Side) -> MeanRatio | None:
+    """Geometric mean of the ratio of two sides over the problems; None if none is complete."""
+    if not results.problems:
+        return None
+    found = [problem_ratio(results, name, a, b) for name in results.problems]
+    with np.errstate(divide="ignore"):
+        values = np.log([estimate.value for estimate, _ in found])
+    return geometric_mean(values, np.stack([logs for _, logs in found]), [results.spec.seed])
+
+
+def ratios(results: Results) -> pd.DataFrame:
+    """Ratios to the baseline: for each problem, and their geometric mean (``landscape`` is "all").
+
+    Columns: ``rule``, ``schedule``, ``landscape``, ``against`` ("same": the baseline under the same
+    schedule; "first": under the first one), ``ratio``, ``low``, ``high`` (paired bootstrap over
+    runs), ``low_problems``, ``high_problems`` (of the mean: problems resampled, too), ``verdict``.
+    """
+    rows = []
+    spec = results.spec
+    for schedule in spec.schedules:
+        for label in results.labels:
+            side = Side(label, schedule)
+            for against, other in (("same", schedule), ("first", spec.schedules[0])):
+                base = Side(spec.baseline, other)
+                frame = {"rule": label, "schedule": schedule, "against": against}
+                for name in results.problems:
+                    found, _ = problem_ratio(results, name, side, base)
+                    rows.append(frame | {"landscape": name} | _numbers(found))
+                mean = mean_ratio(results, side, base)
+                if mean is not None:
+                    over = mean.over_problems
+                    rows.append(
+                        frame
+                        | {"landscape": "all", **_numbers(mean.over_runs)}
+                        | {"low_problems": over.low, "high_problems": over.high}
+                    )
+    return pd.DataFrame(rows)
+
+
+def _numbers(estimate: Estimate) -> dict[str, Any]:
+    return {
+        "ratio": estimate.value,
+        "low": estimate.low,
+        "high": estimate.high,
+        "verdict": estimate.verdict,
+    }
+
+
+def verdicts(results: Results, schedule: str) -> Array:
+    """Wins, ties and losses of every rule against every other, ``(R, R, 3)``, over the problems.
+
+    A tie: the paired interval of the ratio holds 1. A rule against itself is a tie everywhere.
+    """
+    labels = results.labels
+    found = np.zeros((len(labels), len(labels), 3), dtype=int)
+    order = ("win", "tie", "loss")
+    for i, a in enumerate(labels):
+        for j, b in enumerate(labels):
+            for name in results.problems:
+                sides = Side(a, schedule), Side(b, schedule)
+                estimate, _ = problem_ratio(results, name, *sides)
+                found[i, j, order.index(estimate.verdict)] += 1
+    return found
+
+
+def rank_table(results: Results, schedule: str) -> Ranks | None:
+    """Ranks of the rules by median final gap over the problems; None if no problem is complete."""
+    if not results.problems:
+        return None
+    gaps = [
+        [results.tuned(name, schedule, label).gap for label in results.labels]
+        for name in results.problems
+    ]
+    return ranks(np.array(gaps))
+
+
+def costs_to_target(results: Results, schedule: str, target: int = -1) -> Array:
+    """Evaluations to a target, ``(rules, problems x runs)``; infinite where it was not met."""
+    return np.array(
+        [
+            np.concatenate(
+                [
+                    (1 + hits(results, name, schedule, label, target)) * results.cost(label)
+                    for name in results.problems
+                ]
+            )
+            for label in results.labels
+        ]
+    )
+
+
+def profiles(results: Results, schedule: str, target: int = -1) -> dict[str, tuple[Array, Array]]:
+    """Performance and data profiles over all runs of all problems, by function evaluations."""
+    costs = costs_to_target(results, schedule, target)
+    return {"performance": performance_profile(costs), "data": data_profile(costs)}
+
+
+# ---- heatmaps
+
+
+def heatmap(
+    results: Results, label: str, landscape: str, schedule: str, x: str, y: str
+) -> pd.DataFrame:
+    """Median final gap over two hyperparameters; of those that are neither, the best value.
+
+    Args:
+        results: Of a spec with axes.
+        label: A rule that has both.
+        landscape: The problem.
+        schedule: The schedule.
+        x: ``"lr"`` or the name of an axis.
+        y: The same.
+
+    Returns:
+        Rows are values of ``y``, columns values of ``x``; NaN where nothing was run (yet).
+    """
+    frame = results.frame
+    rows = frame[
+        (frame["landscape"] == landscape)
+        & (frame["schedule"] == schedule)
+        & (frame["rule"] == label)
+    ]
+    names = ["lr", *(axis.name for axis in results.spec.axes if axis.name in rows)]
+    cells = rows.groupby(names, observed=True)["final_gap"].agg(
+        lambda gaps: float(medians(gaps.to_numpy()))
+    )
+    return cells.groupby([y, x]).min().unstack(x)
+
+
+def heatmaps_of(results: Results) -> list[tuple[str, str, str]]:
+    """The heatmaps there are to draw: ``(label, x, y)``."""
+    found = []
+    for label, rule in results.spec.rules:
+        if len(results.spec.configurations[label]) == 1:
+            continue
+        names = ["lr"] if len(results.spec.lrs) > 1 else []
+        names += [axis.name for axis in results.spec.axes if hasattr(rule, axis.name)]
+        found += [(label, x, y) for i, x in enumerate(names) for y in names[i + 1 :]]
+    return found
+
+
+# ---- basins
+
+
+class Basin(NamedTuple):
+    """Where the runs of one rule from a grid of starts end, at the rule's own best learning rate.
+
+    Attributes:
+        x: First coordinates of the starts, ``(n,)``.
+        y: Second ones, ``(n,)``.
+        outcome: Where each run ends, ``(n, n)`` by row y and column x.
+        steps: Steps to the last target; NaN where it was not met, ``(n, n)``.
+        lr: The learning rate.
+    """
+
+    x: Array
+    y: Array
+    outcome: Array
+    steps: Array
+    lr: float
+
+
+def basin(results: Results, landscape: str, schedule: str, label: str) -> Basin:
+    """Return the basin map of a rule, of the first seed; the spec's starts must be a grid."""
+    n, key = results.spec.starts.number, (landscape, schedule, label)
+    rate = results.tuned(*key).rate
+
+    def grid(name: str) -> Array:
+        return results.column(*key, name)[rate][: n * n].reshape(n, n).T
+
+    steps = hits(results, *key)[: n * n].reshape(n, n).T
+    return Basin(
+        x=grid("x0")[0],
+        y=grid("y0")[:, 0],
+        outcome=grid("outcome").astype(str),
+        steps=np.where(np.isfinite(steps), steps, np.nan),
+        lr=results.spec.lrs[rate],
+    )
+
+
+def ends(results: Results) -> pd.DataFrame:
+    """Share of runs by where they ended, traps by name, each rule at its own best learning rate.
+
+    Columns: ``landscape``, ``schedule``, ``rule``, ``outcome``, ``share``.
+    """
+    rows = []
+    for landscape in results.problems:
+        for schedule in results.spec.schedules:
+            for label in results.labels:
+                rate = results.tuned(landscape, schedule, label).rate
+                ended = results.column(landscape, schedule, label, "outcome")[rate].astype(str)
+                names, counts = np.unique(ended, return_counts=True)
+                rows += [
+                    {
+                        "landscape": landscape,
+                        "schedule": schedule,
+                        "rule": label,
+                        "outcome": str(name),
+                        "share": count / len(ended),
+                    }
+                    for name, count in zip(names, counts, strict=True)
+                ]
+    return pd.DataFrame(rows)
