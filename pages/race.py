@@ -13,7 +13,7 @@ ensure_router()
 
 from pages.shared import exports  # noqa: E402
 from pages.shared.charts import chart  # noqa: E402
-from pages.shared.controls import experiment, set_start, sidebar  # noqa: E402
+from pages.shared.controls import experiment, keep, set_start, sidebar  # noqa: E402
 from pages.shared.stage import stage  # noqa: E402
 from sadam.lab.codec import SpecError  # noqa: E402
 from sadam.lab.experiment import Experiment  # noqa: E402
@@ -188,6 +188,7 @@ def show_chattering(race: Race) -> None:
 
 def page() -> None:
     """The picture first; then the controls, which did not change."""
+    keep()
     try:
         spec = experiment()
     except SpecError as error:

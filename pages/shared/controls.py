@@ -60,7 +60,7 @@ def _landscape_chosen() -> None:
 def sidebar() -> None:
     """Draw the controls.
 
-    A page calls :func:`experiment` and draws its picture first: the session's state holds what the
+    A page calls :func:`keep` and :func:`experiment`, and draws its picture first: the session's state holds what the
     controls say before they are drawn, and the browser then has the picture before the sixty
     messages of a sidebar that did not change.
     """
@@ -264,12 +264,11 @@ def _advanced_controls() -> None:
 
 
 def experiment() -> Experiment:
-    """Build the experiment from the session's state, drawn or not.
+    """Build the experiment from the session's state, drawn or not, once :func:`keep` was called.
 
     Raises:
         SpecError: If the state describes none, such as a start that is not a number.
     """
-    keep()
     state = st.session_state
     chosen = [key for key in RULES if key in state["rules"]]
     return Experiment(
