@@ -60,9 +60,9 @@ def _landscape_chosen() -> None:
 def sidebar() -> None:
     """Draw the controls.
 
-    A page calls :func:`keep` and :func:`experiment`, and draws its picture first: the session's state holds what the
-    controls say before they are drawn, and the browser then has the picture before the sixty
-    messages of a sidebar that did not change.
+    A page calls :func:`keep` and :func:`experiment`, and draws its picture first: the session's
+    state holds what the controls say before they are drawn, and the browser then has the picture
+    before the sixty messages of a sidebar that did not change.
     """
     with st.sidebar:
         _landscape_controls()
