@@ -15,6 +15,7 @@ from landscapes.datasets import DataError, Dataset, DataSpec, Split, split_up
 
 MAX_BYTES = 20_000_000
 MAX_ROWS, MAX_COLUMNS, MAX_CLASSES = 50_000, 1_000, 100
+LARGEST = 1e100  # whose squares and sums are still finite
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
 
 Task = Literal["classes", "values"]
@@ -140,7 +141,7 @@ def _cells(content: bytes) -> tuple[list[int], list[list[str]]]:
 
 def _header(rows: list[list[str]], wanted: str | None) -> tuple[list[str], int]:
     """Names of the columns, and which is the target."""
-    first = [cell.strip() for cell in rows[0]]
+    first = [" ".join(cell.split()) for cell in rows[0]]
     last = len(first) - 1
     if wanted is None and not _is_header(rows[0], last):
         return [f"x{i + 1}" for i in range(last)] + ["target"], last
@@ -162,11 +163,16 @@ def _is_header(row: list[str], target: int) -> bool:
 
 
 def _number(cell: str) -> float | None:
-    """The number in a cell, perhaps not finite; None if it holds none."""
+    """The number in a cell, infinite if its square would overflow; None if it holds none."""
     try:
-        return None if "_" in cell else float(cell)
+        value = float(cell.replace("_", "?"))  # Python takes 1_000 for a number, nobody else does
     except ValueError:
         return None
+    return value if not abs(value) > LARGEST else math.copysign(math.inf, value)
+
+
+def _not_finite(cell: str) -> str:
+    return f"{cell.strip()!r} is not a finite number below {LARGEST:g}: leave such rows out"
 
 
 def _feature(cell: str, line: int, name: str) -> float:
@@ -177,7 +183,7 @@ def _feature(cell: str, line: int, name: str) -> float:
     if not cell.strip():
         raise DataError(f"{where} the cell is empty, but every feature must be a number")
     if value is not None:
-        raise DataError(f"{where} {cell.strip()!r} is not a finite number: leave such rows out")
+        raise DataError(f"{where} {_not_finite(cell)}")
     hint = ", with a decimal point" if _number(cell.replace(",", ".")) is not None else ""
     raise DataError(f"{where} {cell.strip()[:40]!r} is not a number, but every feature must be "
                     f"one{hint}")  # fmt: skip
@@ -193,7 +199,7 @@ def _targets(
         if not text:
             raise DataError(f"{where} the cell is empty, but every row needs a target")
         if number is not None and not math.isfinite(number):
-            raise DataError(f"{where} {text!r} is not a finite number: leave such rows out")
+            raise DataError(f"{where} {_not_finite(text)}")
         if number is None and task == "values":
             raise DataError(f"{where} {text[:40]!r} is not a number, but the target is to be one")
     values = [n for n in numbers if n is not None]

@@ -115,8 +115,7 @@ def _clipped(lines: Array, window: tuple[Point, Point]) -> Array:
     values = lines[:, :1] + lines[:, 1:] @ corners.T  # (n, 4)
     after = np.roll(values, -1, axis=1)
     cut = (values < 0) != (after < 0)  # every line cuts no side or two
-    with np.errstate(divide="ignore", invalid="ignore"):
-        share = values / (values - after)
+    share = np.divide(values, values - after, where=cut, out=np.zeros_like(values))
     ends = corners + share[..., None] * (np.roll(corners, -1, axis=0) - corners)
     inside = cut.sum(1) == 2
     return ends[inside][cut[inside]].reshape(-1, 2, 2)

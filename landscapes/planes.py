@@ -91,7 +91,7 @@ def pca_plane(points: Tensor) -> tuple[Plane, Tensor]:
     else:
         power, axes = torch.linalg.eigh(away.T @ away)
         axes = axes[:, -2:]
-    if not len(power) > 1 or not bool(power[-2] > 1e-20 * power[-1]):
+    if not len(power) > 1 or not bool(power[-2] > 1e-13 * power[-1]):  # below is rounding
         raise ValueError("the points lie on one line: there is no plane through them to choose")
     axes = axes / torch.linalg.vector_norm(axes, dim=0)
     axes = axes * torch.sign(axes.gather(0, axes.abs().argmax(0, keepdim=True)))
