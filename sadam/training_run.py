@@ -46,7 +46,7 @@ class Problem(Protocol):
         """Return losses ``(S, M)`` and gradients ``(S, M, P)``."""
         ...
 
-    def evaluate(self, params: Tensor, split: str) -> Mapping[str, Tensor]:
+    def evaluate(self, params: Tensor, split: Any) -> Mapping[str, Tensor]:
         """Return numbers ``(S, M)`` by name, such as loss and accuracy, on a whole split."""
         ...
 
@@ -116,6 +116,36 @@ class TrainingRun:
         amplitude = torch.nan_to_num(metrics.tail_amplitude(track), nan=math.inf)
         share = metrics.high_frequency_share(track)
         return {**self.rates, "high_frequency_share": share, "tail_amplitude": amplitude}
+
+    def beside(self, other: TrainingRun) -> TrainingRun:
+        """Return this run with the rules of another, of as many steps and seeds, after its own."""
+
+        def joined(mine: Any, theirs: Any, dim: int) -> Any:
+            return None if mine is None else torch.cat([mine, theirs], dim)
+
+        return TrainingRun(
+            names=self.names + other.names,
+            steps=self.steps,
+            **{
+                name: joined(getattr(self, name), getattr(other, name), dim)
+                for name, dim in _MODEL_AXIS.items()
+            },
+            **{
+                name: getattr(self, name) for name in ("observed_at", "evaluated_at", "snapshot_at")
+            },
+            evaluations={
+                split: {k: joined(v, other.evaluations[split][k], 2) for k, v in numbers.items()}
+                for split, numbers in self.evaluations.items()
+            },
+            rates={k: joined(v, other.rates[k], 1) for k, v in self.rates.items()},
+        )
+
+
+_MODEL_AXIS = {
+    "losses": 2, "lgi": 2, "brake": 2, "conflicts": 2, "flips": 2, "lgi_one_sided": 2,
+    "lgi_two_sided": 2, "gradient_sample": 2, "snapshots": 2, "final": 1, "diverged_at": 1,
+    "cost": 0,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

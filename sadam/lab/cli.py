@@ -1,4 +1,4 @@
-"""The command line: ``python -m sadam list``, ``race``, ``lgi-map`` and ``calibrate``.
+"""The command line: ``python -m sadam list``, ``race``, ``lgi-map``, ``calibrate``, ``train``.
 
 The laboratory, and torch with it, is imported only when a command runs, so that ``--help`` answers
 at once. Defaults stated in the help texts are held to the real ones by a test.
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from sadam.lab.cli_lgi import add_commands
 from sadam.lab.cli_rules import add_rule_options, rules_from
+from sadam.lab.cli_train import add_train
 from sadam.lab.terminal import PROGRAM, deliver, name_of, read_spec, say, silence
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ examples:
   python -m sadam race --spec crescent/spec.json --seed 1 --json
   python -m sadam lgi-map --landscape cb2 --radius 0.05 --out cb2-map
   python -m sadam calibrate --landscape lasso
+  python -m sadam train --dataset two-moons --hidden 16,16 --seeds 8
 """
 
 RACE_ABOUT = """\
@@ -132,6 +134,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_race_options(add)
     add.set_defaults(run=_race)
     add_commands(commands)
+    add_train(commands)
     return parser
 
 

@@ -91,7 +91,7 @@ def add_commands(commands: Any) -> None:
         "--window", metavar="X0,X1,Y0,Y1", help="where (default: the landscape's own window)"
     )
     _add_options(what, MORE_MAP_OPTIONS)
-    _add_common(add, "html,parquet,csv,png,svg,pdf,npz")
+    add_common(add, "html,parquet,csv,png,svg,pdf,npz")
     add.set_defaults(run=_lgi_map)
 
     add = commands.add_parser(
@@ -108,7 +108,7 @@ def add_commands(commands: Any) -> None:
         "--radius", metavar="SIGMA,...", help="one radius or several (default: 0.01,0.05)"
     )
     _add_options(what, CALIBRATE_OPTIONS)
-    _add_common(add, "html,parquet,csv,png,svg,pdf")
+    add_common(add, "html,parquet,csv,png,svg,pdf")
     add.set_defaults(run=_calibrate)
 
 
@@ -117,7 +117,8 @@ def _add_options(group: Any, options: dict[str, tuple[str, str]]) -> None:
         group.add_argument(f"--{name}", metavar=metavar, help=told)
 
 
-def _add_common(parser: argparse.ArgumentParser, formats: str) -> None:
+def add_common(parser: argparse.ArgumentParser, formats: str) -> None:
+    """Add the options for a spec to start from and for what to write."""
     out = parser.add_argument_group("input and output")
     out.add_argument(
         "--spec",
@@ -143,7 +144,7 @@ def map_from(arguments: argparse.Namespace) -> LgiMap:
     from sadam.lab.codec import from_text, schema
     from sadam.lab.lgi_map import LgiMap
 
-    given = _base(arguments, LgiMap)
+    given = base_fields(arguments, LgiMap)
     if arguments.landscape is not None:
         if arguments.landscape != given.get("landscape"):
             given.pop("window", None)
@@ -171,7 +172,7 @@ def calibration_from(arguments: argparse.Namespace) -> CalibrationSpec:
     from sadam.lab.calibration import CalibrationSpec
     from sadam.lab.codec import from_text
 
-    given = _base(arguments, CalibrationSpec)
+    given = base_fields(arguments, CalibrationSpec)
     if arguments.landscape is not None:
         given["landscape"] = arguments.landscape
     if arguments.radius is not None:
@@ -186,7 +187,7 @@ def calibration_from(arguments: argparse.Namespace) -> CalibrationSpec:
 S = TypeVar("S", bound="Spec")
 
 
-def _base(arguments: argparse.Namespace, cls: type[S]) -> dict[str, Any]:
+def base_fields(arguments: argparse.Namespace, cls: type[S]) -> dict[str, Any]:
     """The fields of the spec of ``--spec``; none without it."""
     if arguments.spec is None:
         return {}

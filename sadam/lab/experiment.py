@@ -125,7 +125,12 @@ class Experiment(Spec):
 KINDS: dict[str, type[Spec]] = {Experiment.kind: Experiment}
 """Kinds of spec by the name in their ``"kind"`` field; other modules add theirs."""
 
-_MODULES_WITH_KINDS = ("sadam.lab.lgi_map", "sadam.lab.calibration")
+_MODULES_WITH_KINDS = (
+    "sadam.lab.lgi_map",
+    "sadam.lab.calibration",
+    "sadam.lab.compare.spec",
+    "sadam.lab.training.spec",
+)
 
 
 def load(text: str | bytes) -> Spec:
