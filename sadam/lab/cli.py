@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from sadam.lab.cli_compare import add_compare_commands
 from sadam.lab.cli_lgi import add_commands
 from sadam.lab.cli_rules import add_rule_options, rules_from
 from sadam.lab.cli_train import add_train
@@ -45,6 +46,7 @@ examples:
   python -m sadam race --spec crescent/spec.json --seed 1 --json
   python -m sadam lgi-map --landscape cb2 --radius 0.05 --out cb2-map
   python -m sadam calibrate --landscape lasso
+  python -m sadam compare --suite reference
   python -m sadam train --dataset two-moons --hidden 16,16 --seeds 8
 """
 
@@ -134,6 +136,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_race_options(add)
     add.set_defaults(run=_race)
     add_commands(commands)
+    add_compare_commands(commands)
     add_train(commands)
     return parser
 

@@ -39,7 +39,8 @@ th, td { padding: .3rem .8rem; text-align: right; border-bottom: 1px solid #e3e7
   white-space: nowrap; }
 th { font-weight: 600; color: #5b6570; }
 th:first-child, td:first-child { text-align: left; padding-left: 0; }
-figure { margin: 2rem 0; }
+figure { margin: 2rem 0; break-inside: avoid; }
+figcaption { font-size: 14px; color: #40474f; max-width: 75ch; margin: .25rem 1rem; }
 summary { cursor: pointer; }
 """
 
@@ -198,9 +199,10 @@ def _plot(name: str, figure: go.Figure) -> str:
     meta = figure.layout.meta or {}
     words = html.escape(meta.get("summary") or figure.layout.title.text or name)
     height = int(figure.layout.height or HEIGHT)
+    caption = f"<figcaption>{html.escape(meta['words'])}</figcaption>" if "words" in meta else ""
     return (
         f'<figure><div class="plot" id="{identity}" role="img" aria-label="{words}" '
-        f'style="height:{height}px"></div></figure>\n'
+        f'style="height:{height}px"></div>{caption}</figure>\n'
         f'<script type="application/json" id="{identity}-data">'
         f"{script_json(figure.to_json())}</script>"
     )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,25 @@ from sadam.lab.style import Style, style_of
 from sadam.rules import AdamW, MomentRule
 
 Array = NDArray[np.float64]
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def remembered(
+    make: Callable[Concatenate[Results, P], T],
+) -> Callable[Concatenate[Results, P], T]:
+    """Keep with the results what a function makes of them; arguments must be hashable."""
+
+    @wraps(make)
+    def wrapper(results: Results, *args: P.args, **kwargs: P.kwargs) -> T:
+        key = (make.__qualname__, args, *sorted(kwargs.items()))
+        if key not in results._memory:
+            results._memory[key] = make(results, *args, **kwargs)
+        return results._memory[key]
+
+    return wrapper
 
 
 @dataclass(frozen=True)
@@ -51,7 +71,7 @@ class Results:
     spec: Compare
     frame: pd.DataFrame
     notes: tuple[str, ...] = ()
-    _tuned: dict[tuple[str, str, str], Tuned] = field(default_factory=dict, repr=False)
+    _memory: dict[tuple[Any, ...], Any] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, spec: Compare, tables: Sequence[pa.Table], notes: Iterable[str] = ()) -> Results:
@@ -107,13 +127,22 @@ class Results:
     def column(self, landscape: str, schedule: str, label: str, name: str) -> NDArray:
         """A column of a rule as it is in the spec, ``(learning rates, runs)``."""
         rows = self._places[landscape, schedule, label]
-        values = self.frame[name].to_numpy()[rows]
-        return values.reshape(len(self.spec.lrs), self.spec.runs)
+        return self._array(name)[rows].reshape(len(self.spec.lrs), self.spec.runs)
+
+    @remembered
+    def _array(self, name: str) -> NDArray:
+        """A whole column; texts as Python's."""
+        column = self.frame[name]
+        if isinstance(column.dtype, pd.CategoricalDtype):
+            texts = np.array([str(text) for text in column.cat.categories], dtype=object)
+            return texts[column.cat.codes.to_numpy()]
+        return column.to_numpy()
 
     def counts(self, landscape: str) -> NDArray[np.int32]:
         """The bootstrap resamples of a problem: the same for every rule (paired)."""
         return resamples(self.spec.runs, [self.spec.seed, zlib.crc32(landscape.encode())])
 
+    @remembered
     def tuned(self, landscape: str, schedule: str, label: str) -> Tuned:
         """Return a rule at its own best learning rate: the one of least median final gap.
 
@@ -121,19 +150,13 @@ class Results:
         taken where that one is best.
         """
         key = (landscape, schedule, label)
-        if key not in self._tuned:
-            gaps = self.column(*key, "final_gap")
-            middle, drawn = medians(gaps), medians(gaps, self.counts(landscape))
-            deciding, decided = middle, drawn
-            if label.startswith(CONTROL) and label not in dict(self.spec.rules):
-                theirs = self.column(landscape, schedule, label.removeprefix(CONTROL), "final_gap")
-                deciding = medians(theirs)
-                decided = medians(theirs, self.counts(landscape))
-            rate = int(deciding.argmin())
-            self._tuned[key] = Tuned(
-                rate,
-                float(middle[rate]),
-                gaps[rate],
-                np.take_along_axis(drawn, decided.argmin(1)[:, None], 1)[:, 0],
-            )
-        return self._tuned[key]
+        gaps = self.column(*key, "final_gap")
+        middle, drawn = medians(gaps), medians(gaps, self.counts(landscape))
+        deciding, decided = middle, drawn
+        if label.startswith(CONTROL) and label not in dict(self.spec.rules):
+            theirs = self.column(landscape, schedule, label.removeprefix(CONTROL), "final_gap")
+            deciding = medians(theirs)
+            decided = medians(theirs, self.counts(landscape))
+        rate = int(deciding.argmin())
+        samples = np.take_along_axis(drawn, decided.argmin(1)[:, None], 1)[:, 0]
+        return Tuned(rate, float(middle[rate]), gaps[rate], samples)

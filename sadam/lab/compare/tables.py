@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sadam.lab.compare.results import Results
+from sadam.lab.compare.results import Results, remembered
 from sadam.lab.compare.statistics import (
     Estimate,
     MeanRatio,
@@ -57,6 +57,7 @@ def sensitivity(results: Results, landscape: str, schedule: str) -> pd.DataFrame
     return pd.concat(parts, ignore_index=True)
 
 
+@remembered
 def best(results: Results) -> pd.DataFrame:
     """Each rule at its own best learning rate: a row for each problem, schedule and rule.
 
@@ -120,6 +121,7 @@ class Side(NamedTuple):
     schedule: str
 
 
+@remembered
 def problem_ratio(results: Results, landscape: str, a: Side, b: Side) -> tuple[Estimate, Array]:
     """Ratio of the final gaps of two sides on one problem, and its bootstrap's logarithms."""
     one = results.tuned(landscape, a.schedule, a.label)
@@ -130,6 +132,7 @@ def problem_ratio(results: Results, landscape: str, a: Side, b: Side) -> tuple[E
         return interval(value, np.exp(logs)), logs
 
 
+@remembered
 def mean_ratio(results: Results, a: Side, b: Side) -> MeanRatio | None:
     """Geometric mean of the ratio of two sides over the problems; None if none is complete."""
     if not results.problems:
@@ -140,6 +143,7 @@ def mean_ratio(results: Results, a: Side, b: Side) -> MeanRatio | None:
     return geometric_mean(values, np.stack([logs for _, logs in found]), [results.spec.seed])
 
 
+@remembered
 def ratios(results: Results) -> pd.DataFrame:
     """Ratios to the baseline: for each problem, and their geometric mean (``landscape`` is "all").
 
@@ -178,6 +182,7 @@ def _numbers(estimate: Estimate) -> dict[str, Any]:
     }
 
 
+@remembered
 def verdicts(results: Results, schedule: str) -> Array:
     """Wins, ties and losses of every rule against every other, ``(R, R, 3)``, over the problems.
 
@@ -187,14 +192,17 @@ def verdicts(results: Results, schedule: str) -> Array:
     found = np.zeros((len(labels), len(labels), 3), dtype=int)
     order = ("win", "tie", "loss")
     for i, a in enumerate(labels):
-        for j, b in enumerate(labels):
+        found[i, i] = 0, len(results.problems), 0
+        for j, b in enumerate(labels[:i]):
             for name in results.problems:
                 sides = Side(a, schedule), Side(b, schedule)
                 estimate, _ = problem_ratio(results, name, *sides)
                 found[i, j, order.index(estimate.verdict)] += 1
+            found[j, i] = found[i, j, ::-1]
     return found
 
 
+@remembered
 def rank_table(results: Results, schedule: str) -> Ranks | None:
     """Ranks of the rules by median final gap over the problems; None if no problem is complete."""
     if not results.problems:
@@ -310,6 +318,7 @@ def basin(results: Results, landscape: str, schedule: str, label: str) -> Basin:
     )
 
 
+@remembered
 def ends(results: Results) -> pd.DataFrame:
     """Share of runs by where they ended, traps by name, each rule at its own best learning rate.
 

@@ -1,0 +1,340 @@
+"""The commands ``compare`` and ``report``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from contextlib import closing
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from sadam.lab.terminal import PROGRAM, name_of, read_spec, say
+
+if TYPE_CHECKING:
+    from sadam.lab.compare.results import Results
+    from sadam.lab.compare.run import Progress
+    from sadam.lab.compare.spec import Compare
+
+ABOUT = """\
+Compare optimizers fairly: every rule from the same starts with the same seeds at every learning
+rate of one grid, each taken at its own best. Prints the ratio of its final gap to the baseline's as
+a geometric mean over the landscapes, with the interval of a paired bootstrap over the runs (and, in
+the next column, over the landscapes too), wins, ties and losses (a tie: the interval holds 1), mean
+rank, and shares of runs that reach the minimum, sit in a trap or diverge. Beside each S-Adam runs
+its matched control: AdamW at lr times the mean brake of the same run.
+
+Landscapes are chosen by key or tag: all, kinked, smooth, stepped, quantized, convex, non-convex,
+trap, composite, several-minima; + joins tags that must all hold.
+
+With --out DIR every block's rows are kept as they come. Whatever ends the program, the same command
+goes on from there and ends with the same bytes; a directory of another comparison is refused. Draw
+it at any time with report DIR. Numbers do not depend on --workers or --scheduler. Exit codes are
+those of race; 130 after Ctrl-C, when what was done is kept.
+"""
+
+REPORT_ABOUT = """\
+Draw what a run directory of compare holds by now: one HTML page that opens offline, with every
+figure, what it shows and what not, the spec and the command, and a PDF of it where a Chromium is
+installed. Exit code: 0 done; 1 done, but the PDF is missing; 2 it is no run directory.
+"""
+
+EXAMPLES = """\
+examples:
+  python -m sadam compare --suite reference
+  python -m sadam compare --landscapes convex+kinked --seeds 32 --out runs --workers 2
+  python -m sadam compare --landscapes cb2 --rules adam,s-adam-two-sided --grid damping=0:8:24
+  python -m sadam compare --landscapes trap --starts grid:64 --seeds 1 --lr 0.05 --steps 300
+  python -m sadam compare --suite catalogue --scheduler tcp://10.0.0.1:8786 --out catalogue
+  python -m sadam report runs
+"""
+
+LIST, NUMBER = "A,B,... or LOW:HIGH:N", "N"
+
+
+def add_compare_commands(commands: Any) -> None:
+    """Add both commands to the parser's."""
+    raw = argparse.RawDescriptionHelpFormatter
+    add = commands.add_parser(
+        "compare",
+        help="compare optimizers fairly: tuned, seeded, with intervals",
+        description=ABOUT,
+        epilog=EXAMPLES,
+        formatter_class=raw,
+        allow_abbrev=False,
+    )
+    what = add.add_argument_group("what to compare")
+    for name, metavar, told in (
+        ("suite", "NAME", "start from a comparison with a name: reference or catalogue"),
+        ("spec", "FILE", "start from the JSON of a spec, - for standard input"),
+        ("landscapes", "KEY|TAG,...", "which functions (default: kinked)"),
+        ("rules", "KEY,KEY,...", "the optimizers, KEY or LABEL=KEY (default: those of race)"),
+        ("lr", LIST, "learning rates, evenly spaced by factors (default: 0.001:1:16)"),
+        ("schedules", "KEY,...", "constant, inverse-sqrt, cosine (default: constant)"),
+        ("starts", "KIND", "own, grid:N (N x N over the window) or random:N:DEVIATION around "
+         "the landscape's, others for each seed (default: random:1:0.3)"),
+        ("seeds", NUMBER, "how many (default: 16)"),
+        ("seed", NUMBER, "the first of them (default: 0)"),
+        ("steps", NUMBER, "number of steps (default: 500)"),
+        ("cost", "WHAT", "what is equal: steps, or evaluations (default: steps)"),
+        ("targets", "A,B,...", "shares of the gap at the start whose first step is recorded; the "
+         "smallest is reaching the minimum (default: 0.1,0.01,0.001)"),
+        ("baseline", "LABEL", "whom ratios are taken to (default: adam)"),
+    ):  # fmt: skip
+        what.add_argument(f"--{name}", metavar=metavar, help=told)
+    what.add_argument(
+        "--start",
+        metavar="KEY=X,Y",
+        action="append",
+        default=[],
+        help="another start of one landscape; repeatable",
+    )
+    what.add_argument(
+        "--set",
+        metavar="RULE.NAME=VALUE",
+        action="append",
+        default=[],
+        help="a hyperparameter of one rule (by label), or of all with RULE 'all'; repeatable",
+    )
+    what.add_argument(
+        "--grid",
+        metavar="NAME=VALUES",
+        action="append",
+        default=[],
+        help="also vary damping, radius, num_probes, weight_decay, momentum, l1 or eps, for a "
+        f"heatmap: {LIST}, evenly spaced (radius: by factors); repeatable",
+    )
+    what.add_argument(
+        "--no-controls", action="store_true", help="without the matched controls of S-Adam"
+    )
+    how = add.add_argument_group("how to run it, and output")
+    how.add_argument("--estimate", action="store_true", help="say what it costs, and run nothing")
+    how.add_argument("--workers", metavar=NUMBER, help="processes to use (default: 1)")
+    how.add_argument("--scheduler", metavar="ADDRESS", help="use the workers of a Dask cluster")
+    how.add_argument("--out", metavar="DIR", help="keep results there; go on if some are there")
+    how.add_argument("--json", action="store_true", help="print the numbers and the spec as JSON")
+    add.set_defaults(run=_compare)
+
+    add = commands.add_parser(
+        "report",
+        help="draw what a run directory of compare holds",
+        description=REPORT_ABOUT,
+        allow_abbrev=False,
+    )
+    add.add_argument("directory", metavar="DIR", help="a run directory, finished or not")
+    add.add_argument("--no-pdf", action="store_true", help="only the HTML page")
+    add.set_defaults(run=_report)
+
+
+def spec_from(arguments: argparse.Namespace) -> Compare:
+    """Return the comparison that the options describe.
+
+    Raises:
+        ValueError: If they describe none, or the file of ``--spec`` cannot be read.
+    """
+    from sadam.lab.codec import from_text, nearest, schema, show
+    from sadam.lab.compare.grids import Axis, linear_grid, log_grid
+    from sadam.lab.compare.problems import problems_of
+    from sadam.lab.compare.spec import Compare
+    from sadam.lab.compare.suites import SUITES
+    from sadam.lab.rulebook import make_rules, set_hyperparameter
+
+    if arguments.suite is not None and arguments.spec is not None:
+        raise ValueError("give --suite or --spec, not both")
+    base = None
+    if arguments.suite is not None:
+        if arguments.suite not in SUITES:
+            name = show(arguments.suite)
+            raise ValueError(f"there is no suite {name}: {nearest(arguments.suite, SUITES)}")
+        base = SUITES[arguments.suite].spec()
+    elif arguments.spec is not None:
+        data = read_spec(arguments.spec)
+        try:
+            base = Compare.from_json(data)
+        except ValueError as error:
+            raise ValueError(f"{name_of(arguments.spec)}: {error}") from None
+    given: dict[str, Any] = {}
+    if base is not None:
+        given = {field.name: getattr(base, field.name) for field in fields(base)}
+
+    def numbers(text: str, name: str, make: Any) -> tuple[float, ...]:
+        if ":" in text:
+            parts = text.split(":")
+            if len(parts) != 3:
+                raise ValueError(f"{name} must look like LOW:HIGH:N, but is {show(text)}")
+            low, high = (from_text(float, part, name) for part in parts[:2])
+            return make(low, high, from_text(int, parts[2], name))
+        return from_text(tuple[float, ...], text, name)
+
+    starts = dict(_pair(text, "--start", "KEY=X,Y") for text in arguments.start)
+    points = {key: from_text(tuple[float, float], text, "start") for key, text in starts.items()}
+    if arguments.landscapes is not None:
+        given["problems"] = problems_of(_names(arguments.landscapes), points)
+    elif points:
+        known = Compare(**given).problems
+        given["problems"] = problems_of(
+            (p.landscape for p in known), {p.landscape: p.start for p in known} | points
+        )
+    if arguments.rules is not None:
+        known_rules = dict(given.get("rules", ()))
+        given["rules"] = tuple(
+            (label, known_rules[label] if type(known_rules.get(label)) is type(rule) else rule)
+            for label, rule in make_rules(_names(arguments.rules))
+        )
+        if given.get("baseline") not in [label for label, _ in given["rules"]]:
+            given["baseline"] = ""
+    if arguments.lr is not None:
+        given["lrs"] = numbers(arguments.lr, "lr", log_grid)
+    if arguments.schedules is not None:
+        given["schedules"] = tuple(_names(arguments.schedules))
+    if arguments.starts is not None:
+        given["starts"] = _starts(arguments.starts)
+    types = schema(Compare)
+    for name in ("seeds", "seed", "steps", "cost", "targets", "baseline"):
+        if (text := getattr(arguments, name)) is not None:
+            given[name] = from_text(types[name], text, name)
+    if arguments.no_controls:
+        given["controls"] = False
+    if arguments.set:
+        rules = Compare(**given | {"axes": ()}).rules
+        for setting in arguments.set:
+            place, value = _pair(setting, "--set", "RULE.NAME=VALUE")
+            who, dot, name = place.rpartition(".")
+            if not dot:
+                raise ValueError(f"--set {setting}: it must look like RULE.NAME=VALUE")
+            if name == "lr":
+                raise ValueError("every rule is tried at all learning rates: set them with --lr")
+            rules = set_hyperparameter(rules, who, name, value)
+        given["rules"] = rules
+    if arguments.grid:
+        axes = []
+        for text in arguments.grid:
+            name, values = _pair(text, "--grid", "NAME=VALUES")
+            name = name.replace("-", "_")
+            make = log_grid if name == "radius" else linear_grid
+            axes.append(Axis(name, numbers(values, name, make)))
+        given["axes"] = tuple(axes)
+    return Compare(**given)
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",")]
+
+
+def _pair(text: str, option: str, form: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise ValueError(f"{option} {text}: it must look like {form}")
+    return name.strip(), value
+
+
+def _starts(text: str) -> Any:
+    from sadam.lab.codec import from_plain, from_text
+    from sadam.lab.compare.problems import Starts
+
+    kind, *rest = text.split(":")
+    most = {"own": 0, "grid": 1, "random": 2}.get(kind)
+    if most is not None and len(rest) > most:
+        raise ValueError(f"--starts {text}: {kind} takes at most {most} numbers")
+    values: dict[str, Any] = {"kind": kind, "number": 1, "scale": 0.3}
+    if rest:
+        values["number"] = from_text(int, rest[0], "number of starts")
+    if len(rest) > 1:
+        values["scale"] = from_text(float, rest[1], "scale of starts")
+    return from_plain(Starts, values, "starts")
+
+
+def _compare(arguments: argparse.Namespace) -> int:
+    from sadam.lab.codec import from_text
+
+    spec = spec_from(arguments)
+    if arguments.estimate:
+        return _estimate(spec, arguments.json)
+    from sadam.lab.compare.run import iter_compare
+
+    workers = 1 if arguments.workers is None else from_text(int, arguments.workers, "workers")
+    last: Progress | None = None
+    steps = iter_compare(spec, arguments.out, workers=workers, scheduler=arguments.scheduler)
+    stopped = False
+    with closing(steps):  # type: ignore[type-var]
+        try:
+            for last in steps:
+                _show(last)
+        except KeyboardInterrupt:
+            stopped = True
+        finally:
+            _clear()
+    if last is None or (stopped and not last.done):
+        return 130
+    results = last.results()
+    if not stopped and arguments.out is not None:
+        from sadam.lab.compare.files import write_tables
+
+        write_tables(results, arguments.out)
+    _print(results, arguments)
+    if stopped:
+        where = f"; the same command goes on from {arguments.out}" if arguments.out else ""
+        print(
+            f"{PROGRAM}: stopped after {last.done} of {last.total} blocks{where}", file=sys.stderr
+        )
+        return 130
+    return 0
+
+
+def _estimate(spec: Compare, as_json: bool) -> int:
+    from sadam.lab.compare.blocks import plan
+    from sadam.lab.compare.spec import estimate
+
+    cost, blocks = estimate(spec), len(plan(spec))
+    if as_json:
+        document = {"command": spec.to_command(), "spec": spec.to_dict(), "blocks": blocks}
+        say(json.dumps(document | vars(cost), indent=2))
+    else:
+        say(
+            f"{cost.lanes:,} runs in {blocks:,} blocks, {cost.steps:,} steps, "
+            f"{cost.evaluations:,} function evaluations"
+        )
+    return 0
+
+
+def _print(results: Results, arguments: argparse.Namespace) -> None:
+    from sadam.lab.compare.report import compare_report
+    from sadam.lab.report import terminal_text
+
+    report = compare_report(results)
+    if arguments.json:
+        say(json.dumps(report.document, indent=2, ensure_ascii=False, allow_nan=False))
+        return
+    say(terminal_text(report))
+    if arguments.out is not None:
+        say(
+            f"\nThe runs are in {arguments.out}; `python -m {PROGRAM} report {arguments.out}` "
+            "draws them."
+        )
+
+
+def _show(progress: Progress) -> None:
+    for note in progress.notes if progress.seconds < 1 and not sys.stderr.isatty() else ():
+        print(f"{PROGRAM}: {note}", file=sys.stderr)
+    if sys.stderr.isatty():
+        left = "" if progress.left is None else f", about {progress.left:.0f} s left"
+        text = f"{progress.done} of {progress.total} blocks{left} ..."
+        print(f"\r{text:60s}", end="\r", file=sys.stderr, flush=True)
+
+
+def _clear() -> None:
+    if sys.stderr.isatty():
+        print(f"\r{'':60s}", end="\r", file=sys.stderr, flush=True)
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    from sadam.lab.compare.files import write_report
+    from sadam.lab.compare.run import load_results
+
+    results = load_results(arguments.directory)
+    files, notes = write_report(results, arguments.directory, pdf=not arguments.no_pdf)
+    for path in files:
+        say(str(path))
+    for note in (*results.notes, *notes):
+        print(f"{PROGRAM}: {note}", file=sys.stderr)
+    return 1 if notes else 0

@@ -1,0 +1,302 @@
+"""A comparison in words and numbers, for people and for programs."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pandas as pd
+
+from sadam.lab.compare import tables
+from sadam.lab.compare.results import Results
+from sadam.lab.compare.spec import CONTROL, Compare
+from sadam.lab.compare.statistics import Estimate
+from sadam.lab.compare.suites import SUITES, Suite
+from sadam.lab.compare.tables import Side
+from sadam.lab.report import Report, frame_of, plain, versions
+
+MIN_RATES = 2  # fewer learning rates are no tuning
+
+
+def suite_of(spec: Compare) -> Suite | None:
+    """Return the suite whose spec this is, if there is one."""
+    for suite in SUITES.values():
+        if suite.spec() == spec:
+            return suite
+    return None
+
+
+def compare_report(results: Results) -> Report:
+    """Return the report of a comparison, of all blocks or of those that are there."""
+    header, rows = readable_table(results)
+    return Report(
+        spec=results.spec,
+        title=title_of(results.spec),
+        formula="",
+        about=about(results),
+        said="\n".join([headline(results), *remarks(results)]),
+        header=header,
+        rows=rows,
+        document=document(results),
+    )
+
+
+def title_of(spec: Compare) -> str:
+    """Return a heading."""
+    import landscapes  # late: it compiles the whole catalogue
+
+    if len(spec.problems) == 1:
+        where = landscapes.get(spec.problems[0].landscape).title
+        return f"{len(spec.rules)} rules on {where}"
+    return f"{len(spec.rules)} rules on {len(spec.problems)} landscapes"
+
+
+def about(results: Results) -> str:
+    """Return how it was run, in a sentence or two."""
+    spec = results.spec
+    kinds = {
+        "own": "from the landscape's start",
+        "grid": f"from a grid of {spec.starts.number} x {spec.starts.number} starts",
+        "random": f"from {spec.starts.number} start(s) of each seed, normal around the "
+        f"landscape's with deviation {spec.starts.scale:g}",
+    }
+    budget = f"{spec.steps} steps"
+    if spec.cost == "evaluations":
+        budget = f"{2 * spec.steps} function evaluations (a gradient counts 2, a probe 1)"
+    rates = f"{len(spec.lrs)} learning rates from {spec.lrs[0]:g} to {spec.lrs[-1]:g}"
+    if len(spec.lrs) == 1:
+        rates = f"one learning rate, {spec.lrs[0]:g}"
+    done = ""
+    if len(results.problems) < len(spec.problems):
+        done = f" So far {len(results.problems)} of {len(spec.problems)} landscapes are complete."
+    return (
+        f"{spec.runs} runs of each rule and learning rate on each landscape, "
+        f"{kinds[spec.starts.kind]}, {spec.seeds} seed(s) from {spec.seed} on; {budget}; {rates}; "
+        "each rule is taken at its own best, the one of least median final gap (median of f - f* "
+        f"over the last 10 % of steps).{done}"
+    )
+
+
+def headline(results: Results) -> str:
+    """Answer the question in a sentence or two, which say no more than the numbers do."""
+    spec = results.spec
+    if not results.problems:
+        return "Nothing is complete yet."
+    count = len(results.problems)
+    where = f"On {count} landscapes" if count > 1 else f"On {results.problems[0]}"
+    base = Side(spec.baseline, spec.schedules[0])
+    name = results.style(spec.baseline).title
+    said = []
+    for label, _ in spec.rules:
+        if label == spec.baseline:
+            continue
+        mean = tables.mean_ratio(results, Side(label, base.schedule), base)
+        assert mean is not None
+        said.append(f"**{results.style(label).title}** {_told(mean.over_runs, name)}")
+    if not said:
+        gap = results.tuned(results.problems[0], base.schedule, spec.baseline).gap
+        return f"{where}, {name} at its own best learning rate ends {gap:.3g} above f*."
+    text = f"{where}, {base.schedule} learning rate, each rule at its own best: {'; '.join(said)}."
+    controls = []
+    for label in spec.controlled:
+        pair = Side(label, base.schedule), Side(CONTROL + label, base.schedule)
+        mean = tables.mean_ratio(results, *pair)
+        assert mean is not None
+        controls.append(f"{results.style(label).title} {_told(mean.over_runs, 'it')}")
+    if controls:
+        text += (
+            " Against AdamW with its own mean step (matched control): " + "; ".join(controls) + "."
+        )
+    return text
+
+
+def _told(ratio: Estimate, other: str) -> str:
+    """A ratio of final gaps in words."""
+    low, high, value = ratio.low, ratio.high, ratio.value
+    if ratio.verdict == "tie":
+        return f"is not told from {other} (ratio {value:.2g} [{low:.2g}, {high:.2g}])"
+    if ratio.verdict == "win":
+        low, value, high, word = _over(high), _over(value), _over(low), "closer than"
+    else:
+        word = "farther than"
+    factor, low_text, high_text = (_factor(number) for number in (value, low, high))
+    return f"ends {word} {other} by a factor {factor} [{low_text}, {high_text}]"
+
+
+def _over(value: float) -> float:
+    return 1 / value if value else math.inf
+
+
+def _factor(value: float) -> str:
+    return f"{value:.2g}" if value < 1000 else f"{value:.1e}"
+
+
+def remarks(results: Results) -> list[str]:
+    """Return what has to be said beside the headline, a sentence each."""
+    spec, said = results.spec, list(results.notes)
+    if len(spec.lrs) < MIN_RATES:
+        said.append(
+            "Warning: only one learning rate was tried, so no rule is at its own best, and nothing "
+            "follows about which is better."
+        )
+    if spec.runs < 2:
+        said.append("Warning: there is one run of each, so intervals have no width.")
+    if not results.problems:
+        return said
+    best = tables.best(results)
+    edges = best[best["edge"]]
+    if len(edges):
+        said.append(
+            f"{len(edges)} of {len(best)} best learning rates lie at an end of the grid, where a "
+            "wider one might find better: "
+            + ", ".join(
+                f"{rule} on {len(rows)}" for rule, rows in edges.groupby("rule", sort=False)
+            )
+            + "."
+        )
+    dear = [label for label, _ in spec.rules if results.cost(label) > 2]
+    if dear and spec.cost == "steps":
+        costs = ", ".join(f"{results.style(n).title} {results.cost(n)}" for n in dear)
+        said.append(
+            f"A step costs {costs} function evaluations, one of a rule that does not probe 2: "
+            "under equal steps they used more. --cost evaluations gives all the same."
+        )
+    if len(results.problems) > 1:
+        said.append(
+            "Ratios are geometric means over the landscapes; intervals hold 95 % of paired "
+            "bootstrap resamples of the runs, each rule tuned anew in each, for these landscapes. "
+            "The second interval resamples the landscapes, too: it is for others of their kind."
+        )
+    return said
+
+
+# ---- the table
+
+
+def readable_table(results: Results) -> tuple[list[str], list[list[str]]]:
+    """Return header and rows as texts: by rule over all problems, or on the only one."""
+    if not results.problems:
+        return ["rule"], [[label] for label in results.labels]
+    if len(results.problems) == 1:
+        return _one_problem(results)
+    spec, found, best = results.spec, tables.ratios(results), tables.best(results)
+    several = len(spec.schedules) > 1
+    expected = getattr(suite_of(spec), "expected", ())
+    name = results.style(spec.baseline).title
+    header = ["rule", *(["schedule"] if several else []), f"ratio to {name}", "95 %", "landscapes"]
+    header += ["won/tied/lost", "rank", "reached", "trapped", "diverged", "at edge"]
+    header += ["earlier"] if expected else []
+    rows = []
+    for schedule in spec.schedules:
+        ranks = tables.rank_table(results, schedule)
+        assert ranks is not None
+        for label, rank in zip(results.labels, ranks.mean, strict=True):
+            mine = best[(best["rule"] == label) & (best["schedule"] == schedule)]
+            ratio = found[
+                (found["rule"] == label)
+                & (found["schedule"] == schedule)
+                & (found["against"] == "first")
+            ]
+            each = ratio[ratio["landscape"] != "all"]["verdict"].tolist()
+            mean = ratio[ratio["landscape"] == "all"].iloc[0]
+            earlier = [e.ratio for e in expected if (e.label, e.schedule) == (label, schedule)]
+            rows.append(
+                [
+                    results.style(label).title,
+                    *([schedule] if several else []),
+                    f"{mean['ratio']:.3g}",
+                    f"[{mean['low']:.3g}, {mean['high']:.3g}]",
+                    f"[{mean['low_problems']:.3g}, {mean['high_problems']:.3g}]",
+                    "/".join(str(each.count(v)) for v in ("win", "tie", "loss")),
+                    f"{rank:.2f}",
+                    *(f"{100 * mine[n].mean():.0f} %" for n in ("reached", "trapped", "diverged")),
+                    f"{mine['edge'].sum()} of {len(mine)}",
+                    *([f"{earlier[0]:g}" if earlier else ""] if expected else []),
+                ]
+            )
+    return header, rows
+
+
+def _one_problem(results: Results) -> tuple[list[str], list[list[str]]]:
+    spec, best = results.spec, tables.best(results)
+    name = results.style(spec.baseline).title
+    several = len(spec.schedules) > 1
+    header = ["rule", *(["schedule"] if several else []), "best lr", "final gap", "quartiles"]
+    header += [f"ratio to {name}", "95 %", "steps", "evaluations", "reached", "trapped", "diverged"]
+    base = Side(spec.baseline, spec.schedules[0])
+    rows = []
+    for row in best.sort_values("final_gap", kind="stable").to_dict("records"):
+        side = Side(row["rule"], row["schedule"])
+        ratio, _ = tables.problem_ratio(results, row["landscape"], side, base)
+        rows.append(
+            [
+                results.style(row["rule"]).title,
+                *([row["schedule"]] if several else []),
+                f"{row['lr']:.3g}{' (edge)' if row['edge'] else ''}",
+                f"{row['final_gap']:.3g}",
+                f"{row['low']:.3g} to {row['high']:.3g}",
+                f"{ratio.value:.3g}",
+                f"[{ratio.low:.3g}, {ratio.high:.3g}]",
+                _count(row["steps"]),
+                _count(row["evaluations"]),
+                *(f"{100 * row[n]:.0f} %" for n in ("reached", "trapped", "diverged")),
+            ]
+        )
+    return header, rows
+
+
+def _count(value: float) -> str:
+    return "-" if math.isinf(value) else f"{value:,.0f}"
+
+
+# ---- for programs
+
+
+def document(results: Results) -> dict[str, Any]:
+    """Return the numbers as plain data for JSON: what is not a finite number is None."""
+    spec = results.spec
+    found: dict[str, Any] = {
+        **frame_of(spec),
+        "sentence": headline(results).replace("**", ""),
+        "remarks": remarks(results),
+        "complete": len(results.problems) == len(spec.problems),
+        "best": [],
+        "ratios": [],
+        "verdicts": {},
+        "ranks": {},
+        "ends": [],
+    }
+    if results.problems:
+        found["best"] = records(tables.best(results))
+        found["ratios"] = records(tables.ratios(results))
+        found["ends"] = records(tables.ends(results))
+        for schedule in spec.schedules:
+            ranks = tables.rank_table(results, schedule)
+            assert ranks is not None
+            found["verdicts"][schedule] = {
+                "rules": list(results.labels),
+                "win_tie_loss": tables.verdicts(results, schedule).tolist(),
+            }
+            found["ranks"][schedule] = {
+                "mean": dict(zip(results.labels, ranks.mean.tolist(), strict=True)),
+                "problems": ranks.problems,
+                "friedman": plain(ranks.statistic),
+                "p_value": plain(ranks.p_value),
+                "critical_difference": plain(ranks.critical_difference),
+            }
+    suite = suite_of(spec)
+    if suite is not None and suite.expected:
+        found["earlier"] = [vars(expected) for expected in suite.expected]
+    return {**found, "versions": versions()}
+
+
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return a table as plain data for JSON."""
+    return [
+        {str(name): _python(value) for name, value in row.items()}
+        for row in table.to_dict("records")
+    ]
+
+
+def _python(value: Any) -> Any:
+    return plain(value.item() if hasattr(value, "item") else value)

@@ -1,0 +1,388 @@
+"""Comparisons in pictures: who ends closer, how surely, at what cost, and who depends on luck.
+
+Every figure carries the words that belong under it in ``layout.meta["words"]``: what it shows, of
+how much, and what it does not show.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from sadam.lab.compare import tables
+from sadam.lab.compare.results import Results
+from sadam.lab.compare.statistics import FLOOR
+
+MAX_PANELS = 12
+CEILING = 1e12
+VERDICT_COLORS = [[0.0, "#B35806"], [0.5, "#F4F4F2"], [1.0, "#2D6A9F"]]  # loss, tie, win
+TARGET_LEGEND = {"orientation": "h", "y": -0.12, "yanchor": "top", "x": 0}
+
+
+def _n(results: Results) -> str:
+    """Of how much a figure speaks."""
+    spec = results.spec
+    landscapes = len(results.problems)
+    return (
+        f"n = {landscapes} landscape{'s' if landscapes != 1 else ''}, {spec.runs} "
+        f"run{'s' if spec.runs != 1 else ''} (starts x seeds) of each rule and learning rate, "
+        f"{len(spec.lrs)} learning rate{'s' if len(spec.lrs) != 1 else ''}"
+    )
+
+
+def finish(figure: go.Figure, title: str, words: str, **layout: Any) -> go.Figure:
+    """Return the figure with its title, and the words that belong under it."""
+    return figure.update_layout(
+        title={"text": title}, meta={"summary": title, "words": words}, **layout
+    )
+
+
+def _line(results: Results, label: str, **more: Any) -> dict[str, Any]:
+    style = results.style(label)
+    line = {"color": style.color, "width": style.width, "dash": style.dash}
+    return {
+        "name": style.title,
+        "legendgroup": label,
+        "line": line | more.pop("line", {}),
+        "meta": {"role": "curve", "rule": label, "color_dark": style.color_dark},
+    } | more
+
+
+def _clipped(values: Any) -> Any:
+    return np.clip(np.asarray(values, dtype=float), FLOOR, CEILING)
+
+
+def ratio_forest(results: Results, schedule: str) -> go.Figure:
+    """Each rule's ratio to the baseline: every landscape a dot, their geometric mean a diamond."""
+    base = results.style(results.spec.baseline).title
+    found = tables.ratios(results)
+    found = found[(found["schedule"] == schedule) & (found["against"] == "same")]
+    figure = go.Figure()
+    labels = [label for label in results.labels if label != results.spec.baseline][::-1]
+    for at, label in enumerate(labels):
+        style = results.style(label)
+        rows = found[(found["rule"] == label) & (found["landscape"] != "all")]
+        spread = np.linspace(-0.28, 0.28, len(rows)) if len(rows) > 1 else np.zeros(1)
+        texts = [
+            f"{row.landscape}: {row.ratio:.3g} [{row.low:.3g}, {row.high:.3g}], {row.verdict}"
+            for row in rows.itertuples()
+        ]
+        figure.add_trace(
+            go.Scatter(
+                x=_clipped(rows["ratio"]),
+                y=at + spread,
+                mode="markers",
+                marker={"size": 6, "color": style.color, "opacity": 0.45},
+                text=texts,
+                hovertemplate="%{text}<extra>" + style.title + "</extra>",
+                showlegend=False,
+                name=style.title,
+                meta={"role": "dots", "rule": label, "color_dark": style.color_dark},
+            )
+        )
+        mean = found[(found["rule"] == label) & (found["landscape"] == "all")]
+        for row in mean.itertuples():
+            for low, high, width in (
+                (row.low_problems, row.high_problems, 1.5),
+                (row.low, row.high, 5),
+            ):
+                figure.add_trace(
+                    go.Scatter(
+                        x=_clipped([low, high]),
+                        y=[at, at],
+                        mode="lines",
+                        line={"color": style.color, "width": width},
+                        hoverinfo="skip",
+                        showlegend=False,
+                        meta={"role": "interval", "rule": label, "color_dark": style.color_dark},
+                    )
+                )
+            figure.add_trace(
+                go.Scatter(
+                    x=_clipped([row.ratio]),
+                    y=[at],
+                    mode="markers",
+                    marker={"symbol": "diamond", "size": 12, "color": style.color,
+                            "line": {"color": "white", "width": 1}},
+                    hovertemplate=f"geometric mean {row.ratio:.3g} [{row.low:.3g}, {row.high:.3g}]"
+                    f"<extra>{style.title}</extra>",
+                    showlegend=False,
+                    meta={"role": "mean", "rule": label, "color_dark": style.color_dark},
+                )
+            )  # fmt: skip
+    figure.add_vline(x=1, line={"color": "#5B6570", "width": 1, "dash": "dot"})
+    figure.update_xaxes(
+        type="log", title=f"final gap over {base}'s; left of 1 is closer", exponentformat="power"
+    )
+    titles = [results.style(label).title for label in labels]
+    figure.update_yaxes(
+        tickvals=list(range(len(labels))), ticktext=titles, automargin=True, zeroline=False
+    )
+    return finish(
+        figure,
+        f"Final gap against {base}, each rule at its own best learning rate ({schedule})",
+        f"A dot is a landscape, the diamond the geometric mean of all; the thick bar holds 95 % of "
+        f"paired bootstrap resamples of the runs, the thin one resamples the landscapes, too. "
+        f"{_n(results)}. It does not show what the rules cost: a step of a rule that probes takes "
+        "more function evaluations.",
+        height=200 + 44 * max(len(labels), 2),
+    )
+
+
+def lr_sensitivity(results: Results, schedule: str) -> go.Figure:
+    """Median final gap in its interquartile band against the learning rate, a panel a landscape."""
+    names = results.problems[:MAX_PANELS]
+    columns = min(3, len(names))
+    rows = math.ceil(len(names) / columns)
+    figure = make_subplots(
+        rows=rows,
+        cols=columns,
+        subplot_titles=names,
+        horizontal_spacing=0.07,
+        vertical_spacing=min(0.12, 0.3 / rows),
+    )
+    for panel, name in enumerate(names):
+        place = {"row": panel // columns + 1, "col": panel % columns + 1}
+        table = tables.sensitivity(results, name, schedule)
+        for label in results.labels:
+            part = table[table["rule"] == label]
+            style = results.style(label)
+            x = np.asarray(part["lr"])
+            figure.add_trace(
+                go.Scatter(
+                    x=np.concatenate([x, x[::-1]]),
+                    y=_clipped(np.concatenate([part["high"], part["low"][::-1]])),
+                    fill="toself",
+                    mode="lines",
+                    line={"width": 0, "color": style.color},
+                    fillcolor=style.color,
+                    opacity=0.12,
+                    hoverinfo="skip",
+                    showlegend=False,
+                    legendgroup=label,
+                    meta={"role": "band", "rule": label, "color_dark": style.color_dark},
+                ),
+                **place,
+            )
+            figure.add_trace(
+                go.Scatter(
+                    x=x,
+                    y=_clipped(part["median"]),
+                    mode="lines+markers",
+                    marker={
+                        "symbol": style.symbol,
+                        "color": style.color,
+                        "size": np.where(part["best"], 11, 0),
+                    },
+                    showlegend=panel == 0,
+                    hovertemplate=f"{style.title}: %{{y:.3g}} at %{{x:.3g}}<extra></extra>",
+                    **_line(results, label),
+                ),
+                **place,
+            )
+    figure.update_xaxes(type="log", exponentformat="power", dtick=1)
+    figure.update_yaxes(type="log", exponentformat="power")
+    figure.update_xaxes(title="learning rate", row=rows)
+    figure.update_yaxes(title="final gap", col=1)
+    left_out = len(results.problems) - len(names)
+    more = f" {left_out} further landscapes are in the tables only." if left_out else ""
+    return finish(
+        figure,
+        f"Final gap against the learning rate ({schedule})",
+        "Line: median over the runs; band: their middle half; mark: the rule's own best. A matched "
+        "control stands at the learning rate of its S-Adam, though it takes that times the mean "
+        f"brake. {_n(results)}.{more} Runs that diverged count as infinite. It does not show "
+        "learning rates between those tried.",
+        height=140 + 270 * rows,
+        legend={"orientation": "h", "y": -0.9 / (rows * 3), "yanchor": "top", "x": 0},
+        margin={"b": 150},
+    )
+
+
+def verdict_matrix(results: Results, schedule: str) -> go.Figure:
+    """Wins, ties and losses of every rule (row) against every other (column)."""
+    counts = tables.verdicts(results, schedule)
+    titles = [results.style(label).title for label in results.labels]
+    texts = [["/".join(map(str, cell)) for cell in row] for row in counts]
+    problems = max(len(results.problems), 1)
+    figure = go.Figure(
+        go.Heatmap(
+            z=(counts[..., 0] - counts[..., 2]) / problems,
+            x=titles,
+            y=titles,
+            text=texts,
+            texttemplate="%{text}",
+            zmin=-1,
+            zmax=1,
+            colorscale=VERDICT_COLORS,
+            colorbar={"title": {"text": "won − lost"}, "tickformat": ".0%"},
+            hovertemplate="%{y} against %{x}: %{text} won/tied/lost<extra></extra>",
+            meta={"role": "verdicts"},
+        )
+    )
+    figure.update_yaxes(autorange="reversed", automargin=True)
+    figure.update_xaxes(automargin=True, tickangle=-35)
+    return finish(
+        figure,
+        f"Won / tied / lost by row against column ({schedule})",
+        "A landscape is won where the 95 % paired bootstrap interval of the ratio of final gaps "
+        "lies below 1, lost where above, and tied where it holds 1; each rule at its own best "
+        f"learning rate. {_n(results)}. It does not show by how much; and of many comparisons one "
+        "in twenty falls outside its interval by chance.",
+        height=260 + 44 * len(titles),
+    )
+
+
+def performance_profile(results: Results, schedule: str) -> go.Figure:
+    """Dolan-More profile: share of runs solved within a factor of the cheapest rule."""
+    return _profile(results, schedule, "performance")
+
+
+def data_profile(results: Results, schedule: str) -> go.Figure:
+    """More-Wild profile: share of runs solved within a number of function evaluations."""
+    return _profile(results, schedule, "data")
+
+
+def _profile(results: Results, schedule: str, kind: str) -> go.Figure:
+    at, shares = tables.profiles(results, schedule)[kind]
+    target = results.spec.targets[-1]
+    figure = go.Figure()
+    for label, share in zip(results.labels, shares, strict=True):
+        x, y = _steps(at, share)
+        figure.add_trace(
+            go.Scatter(
+                x=x,
+                y=y,
+                mode="lines",
+                hovertemplate=f"{results.style(label).title}: %{{y:.0%}} within %{{x:.4g}}"
+                "<extra></extra>",
+                **_line(results, label, line={"shape": "hv"}),
+            )
+        )
+    figure.update_yaxes(range=[-0.02, 1.02], tickformat=".0%", title="share of runs")
+    first = (
+        "A run is solved at its first gap within "
+        f"{target:g} of the gap at the landscape's start; cost counts function evaluations (a "
+        "gradient 2, a probe 1), each rule at the learning rate of its own least median final gap, "
+        "not of its fastest run. "
+    )
+    if kind == "performance":
+        figure.update_xaxes(type="log", title="at most this many times the cheapest rule's cost")
+        title = f"Performance profile ({schedule})"
+        words = "The left end is the share of runs on which a rule was cheapest, the right end the "
+        words += "share that it solved at all (Dolan and Moré 2002)."
+    else:
+        figure.update_xaxes(title="function evaluations", type="log")
+        title = f"Data profile ({schedule})"
+        words = "Share of the runs that are solved within a budget (Moré and Wild 2009)."
+    return finish(
+        figure,
+        title,
+        f"{words} {first}{_n(results)}. It does not show how near the others came, nor what "
+        "happened after.",
+        legend=TARGET_LEGEND,
+        margin={"b": 140},
+        height=620,
+    )
+
+
+def _steps(x: Any, y: Any, most: int = 400) -> tuple[Any, Any]:
+    """At most so many points of a step function, its ends included; only x > 0 on a log axis."""
+    keep = np.unique(np.linspace(0, len(x) - 1, min(most, len(x))).astype(int))
+    x, y = np.asarray(x)[keep], np.asarray(y)[keep]
+    return x[x > 0], y[x > 0]
+
+
+def rank_diagram(results: Results, schedule: str) -> go.Figure:
+    """Mean ranks with the critical difference (Demsar 2006)."""
+    ranks = tables.rank_table(results, schedule)
+    assert ranks is not None
+    order = np.argsort(-ranks.mean, kind="stable")
+    half = ranks.critical_difference / 2
+    figure = go.Figure()
+    for at, i in enumerate(order):
+        label = results.labels[i]
+        style = results.style(label)
+        figure.add_trace(
+            go.Scatter(
+                x=[ranks.mean[i]],
+                y=[at],
+                mode="markers",
+                error_x={"type": "constant", "value": half, "color": style.color, "width": 5},
+                marker={"symbol": style.symbol, "size": 11, "color": style.color},
+                name=style.title,
+                showlegend=False,
+                hovertemplate=f"{style.title}: mean rank %{{x:.2f}}<extra></extra>",
+                meta={"role": "rank", "rule": label, "color_dark": style.color_dark},
+            )
+        )
+    figure.update_yaxes(
+        tickvals=list(range(len(order))),
+        ticktext=[results.style(results.labels[i]).title for i in order],
+        automargin=True,
+    )
+    figure.update_xaxes(title="mean rank; 1 is best", zeroline=False)
+    friedman = (
+        f"Friedman's test: chi-squared {ranks.statistic:.3g}, p = {ranks.p_value:.2g}. "
+        if math.isfinite(ranks.statistic)
+        else ""
+    )
+    return finish(
+        figure,
+        f"Mean rank by median final gap ({schedule})",
+        f"Bars are the critical difference {ranks.critical_difference:.3g} wide: two rules whose "
+        f"bars do not overlap differ at the 5 % level (Nemenyi). {friedman}{_n(results)}. Ranks "
+        "do not show by how much one is closer.",
+        height=180 + 40 * len(order),
+    )
+
+
+def run_ends(results: Results, schedule: str) -> go.Figure:
+    """Where the runs end: at the minimum, in a trap, elsewhere, or nowhere."""
+    best = tables.best(results)
+    best = best[best["schedule"] == schedule]
+    shares = best.groupby("rule", sort=False)[
+        ["reached", "trapped", "elsewhere", "diverged"]
+    ].mean()
+    colors = {"reached": "#009E73", "trapped": "#D55E00", "elsewhere": "#C9CDD2"}
+    colors["diverged"] = "#1F2933"
+    figure = go.Figure(
+        [
+            go.Bar(
+                y=[results.style(label).title for label in shares.index[::-1]],
+                x=shares[name][::-1],
+                name=name,
+                orientation="h",
+                marker={"color": color},
+                hovertemplate="%{y}: %{x:.1%} " + name + "<extra></extra>",
+                meta={"role": "ends", "name": name},
+            )
+            for name, color in colors.items()
+        ]
+    )
+    figure.update_xaxes(range=[0, 1], tickformat=".0%", title="share of runs")
+    figure.update_yaxes(automargin=True)
+    traps = tables.ends(results)
+    traps = traps[traps["outcome"].str.startswith("trap") & (traps["schedule"] == schedule)]
+    named = (
+        "; ".join(
+            f"{row.landscape} {row.outcome}: {results.style(str(row.rule)).title} {row.share:.0%}"
+            for row in traps.itertuples()
+        )
+        or "none of the runs ended in a declared trap"
+    )
+    return finish(
+        figure,
+        f"Where the runs end ({schedule})",
+        f"Reached: median gap of the last 10 % of steps within {results.spec.targets[-1]:g} of the "
+        f"gap at the landscape's start. Trapped: not so, and within 2 % of the window's diagonal "
+        f"of a declared trap ({named}). {_n(results)}, each rule at its own best learning rate. "
+        "It does not show how near the runs elsewhere came.",
+        barmode="stack",
+        height=240 + 34 * len(shares),
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+    )

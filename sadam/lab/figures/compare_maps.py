@@ -1,0 +1,182 @@
+"""Comparisons as maps: over two hyperparameters, and over the starts (basins)."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+import landscapes
+from sadam.lab.compare import tables
+from sadam.lab.compare.results import Results
+from sadam.lab.compare.statistics import FLOOR
+from sadam.lab.figures.compare import finish
+
+NAMES = {
+    "lr": "learning rate",
+    "damping": "damping λ",
+    "radius": "probe radius σ",
+    "num_probes": "probes k",
+}
+MINIMUM_COLORS = ("#2D6A9F", "#56B4E9", "#009E73", "#8FBF9F", "#CC79A7")
+TRAP_COLORS = ("#D55E00", "#E69F00")
+CROSS = {"symbol": "x", "size": 11, "color": "white", "line": {"color": "black", "width": 1}}
+ELSEWHERE, DIVERGED = "#E3E5E8", "#1F2933"
+
+
+def hyperparameter_map(
+    results: Results, label: str, landscape: str, schedule: str, x: str, y: str
+) -> go.Figure:
+    """Median final gap over two hyperparameters of a rule on one landscape."""
+    table = tables.heatmap(results, label, landscape, schedule, x, y)
+    style = results.style(label)
+    gap = np.clip(table.to_numpy(dtype=float), FLOOR, 1e12)
+    best = np.unravel_index(np.nanargmin(gap), gap.shape)
+    axes = [[f"{value:.4g}" for value in values] for values in (table.columns, table.index)]
+    figure = go.Figure(
+        go.Heatmap(
+            z=np.log10(gap),
+            x=axes[0],
+            y=axes[1],
+            customdata=gap,
+            colorscale="Cividis",
+            reversescale=True,
+            colorbar={"title": {"text": "log₁₀ gap"}},
+            hovertemplate=f"{NAMES.get(x, x)} %{{x}}, {NAMES.get(y, y)} %{{y}}: gap "
+            "%{customdata:.3g}<extra></extra>",
+            meta={"role": "heatmap", "rule": label, "landscape": landscape},
+        )
+    )
+    figure.add_trace(
+        go.Scatter(
+            x=[axes[0][best[1]]],
+            y=[axes[1][best[0]]],
+            mode="markers",
+            marker=CROSS,
+            name="least",
+            showlegend=False,
+            hoverinfo="skip",
+            meta={"role": "best"},
+        )
+    )  # fmt: skip
+    figure.update_xaxes(title=NAMES.get(x, x), type="category")
+    figure.update_yaxes(title=NAMES.get(y, y), type="category")
+    spec = results.spec
+    others = [axis.name for axis in spec.axes if axis.name not in (x, y) and axis.name in table]
+    rest = [] if "lr" in (x, y) else ["lr"]
+    rest += others
+    kept = f" Of {', '.join(rest)} the best value is taken in each cell." if rest else ""
+    own = results.tuned(landscape, schedule, label)
+    return finish(
+        figure,
+        f"{style.title} on {landscape}: final gap over {NAMES.get(x, x)} and {NAMES.get(y, y)}",
+        f"Median final gap of {spec.runs} runs in each cell ({schedule}); the cross marks the "
+        f"least, {gap[best]:.3g}. The rule as it is in the tables, at its own best learning rate, "
+        f"ends at {own.gap:.3g}.{kept} The least of many cells flatters: it is no verdict against "
+        "rules that were not tuned so.",
+        height=620,
+    )
+
+
+def basin_map(results: Results, landscape: str, schedule: str) -> go.Figure:
+    """Where each rule's runs end, by where they start; a panel for each rule."""
+    labels = results.labels
+    columns = min(3, len(labels))
+    rows = math.ceil(len(labels) / columns)
+    basins = {label: tables.basin(results, landscape, schedule, label) for label in labels}
+    f = landscapes.get(landscape)
+    (x0, x1), (y0, y1) = f.window
+    seen = sorted({str(name) for basin in basins.values() for name in np.unique(basin.outcome)})
+    minima = [name for name in seen if name.startswith("minimum")]
+    traps = [name for name in seen if name.startswith("trap")]
+    colors = dict(zip(minima, MINIMUM_COLORS * 9, strict=False))
+    colors |= dict(zip(traps, TRAP_COLORS * 9, strict=False))
+    colors |= {"elsewhere": ELSEWHERE, "diverged": DIVERGED}
+    names = [name for name in colors if name in seen]
+    titles = []
+    for label in labels:
+        shares = [
+            f"{100 * (basins[label].outcome == name).mean():.0f} % {name}"
+            for name in (*minima, *traps)
+        ]
+        titles.append(f"{results.style(label).title}<br><sup>{', '.join(shares)}</sup>")
+    figure = make_subplots(
+        rows=rows,
+        cols=columns,
+        subplot_titles=titles,
+        shared_xaxes=True,
+        shared_yaxes=True,
+        horizontal_spacing=0.04,
+        vertical_spacing=min(0.13, 0.4 / rows),
+    )
+    steps = [k / len(names) for k in range(len(names) + 1)]
+    scale = [
+        stop
+        for k, name in enumerate(names)
+        for stop in ([steps[k], colors[name]], [steps[k + 1], colors[name]])
+    ]
+    for panel, label in enumerate(labels):
+        basin = basins[label]
+        place = {"row": panel // columns + 1, "col": panel % columns + 1}
+        code = np.select([basin.outcome == name for name in names], list(range(len(names))))
+        taken = np.where(np.isnan(basin.steps), "target not met", basin.steps.astype(str))
+        figure.add_trace(
+            go.Heatmap(
+                x=basin.x,
+                y=basin.y,
+                z=code,
+                zmin=-0.5,
+                zmax=len(names) - 0.5,
+                colorscale=scale,
+                showscale=False,
+                customdata=np.stack([basin.outcome, taken], axis=-1),
+                hovertemplate="from (%{x:.3g}, %{y:.3g}): %{customdata[0]}, steps to the target: "
+                "%{customdata[1]}<extra>" + results.style(label).title + "</extra>",
+                meta={"role": "basin", "rule": label},
+            ),
+            **place,
+        )
+        for points, symbol in ((f.minimisers, "star"), (f.traps, "x")):
+            inside = [(a, b) for a, b in points if x0 <= a <= x1 and y0 <= b <= y1]
+            if inside:
+                figure.add_trace(
+                    go.Scatter(
+                        x=[a for a, _ in inside],
+                        y=[b for _, b in inside],
+                        mode="markers",
+                        marker={"symbol": symbol, "size": 10, "color": "white",
+                                "line": {"color": "black", "width": 1}},
+                        showlegend=False,
+                        hoverinfo="skip",
+                        meta={"role": "places"},
+                    ),
+                    **place,
+                )  # fmt: skip
+    for name in names:  # the legend
+        figure.add_trace(
+            go.Scatter(
+                x=[None],
+                y=[None],
+                mode="markers",
+                name=name,
+                marker={"symbol": "square", "size": 12, "color": colors[name]},
+                meta={"role": "legend"},
+            )
+        )
+    figure.update_xaxes(range=[x0, x1])
+    figure.update_yaxes(range=[y0, y1])
+    spec, side = results.spec, results.spec.starts.number
+    rates = ", ".join(f"{results.style(n).title} {basins[n].lr:.3g}" for n in labels)
+    return finish(
+        figure,
+        f"Basins of {landscape} ({schedule})",
+        f"Colour: where the run from that start ends after {spec.steps} steps; hover for the steps "
+        f"it took. n = {side} x {side} starts, seed {spec.seed}, at learning rates {rates}. White "
+        "stars are declared minimisers (representatives where they form a set), crosses traps. "
+        "It does not show other seeds, nor other learning rates.",
+        height=120 + 330 * rows,
+        legend={"orientation": "h", "y": -0.06, "yanchor": "top", "x": 0},
+        margin={"b": 110, "t": 110},
+    )
