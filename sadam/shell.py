@@ -136,7 +136,8 @@ class RuleOptimizer(Optimizer):
         used = ["m", *(["v"] if adaptive else []), *(["peak"] if row.peak else [])]
         coefficients: dict[tuple, StepCoefficients] = {}
         for p in params:
-            x, grad, state = as_real(p), as_real(p.grad), self.state[p]  # type: ignore[arg-type]
+            x, state = as_real(p), self.state[p]
+            grad = as_real(p.grad.resolve_conj())  # type: ignore[union-attr]
             if not state:
                 state["step"] = 0
                 state.update({name: torch.zeros_like(x) for name in used})

@@ -17,7 +17,7 @@ Y = X.abs().sum(1, keepdim=True)
 
 
 class Noisy(nn.Module):
-    """Draws from every global stream, and counts its calls in a buffer that it replaces."""
+    """Draws from every global stream; counts its calls in a buffer, replaces it and goes by it."""
 
     def __init__(self):
         super().__init__()
@@ -28,7 +28,7 @@ class Noisy(nn.Module):
     def forward(self, x):
         self.calls = self.calls + 1
         noise = torch.randn(()).item() + random.random() + np.random.random()  # noqa: NPY002
-        return x * (1 + 0.1 * noise)
+        return x * (1 + 0.1 * noise + 0.01 * self.calls)
 
 
 def net_with_all_of_it(seed=0):
