@@ -50,7 +50,7 @@ def rule_line(
     }
 
 
-def _band(label: str, style: Style, x: Array, low: Array, high: Array) -> dict[str, Any]:
+def band(label: str, style: Style, x: Array, low: Array, high: Array) -> dict[str, Any]:
     """A translucent band from low to high."""
     return {
         "type": "scatter",
@@ -100,7 +100,7 @@ def _gap(race: Race, by_evaluations: bool) -> Plain:
             traces.append(_faint(label, style, x, gap[:, 0]))
         else:
             low, middle, high = np.quantile(gap, [0.25, 0.5, 0.75], axis=1)
-            traces.append(_band(label, style, x, low, high))
+            traces.append(band(label, style, x, low, high))
         traces.append(rule_line(label, style, x, middle, "above f*", legend=True))
     drawn = np.concatenate([trace["y"] for trace in traces])
     decades = math.log10(drawn.max() / drawn.min())
@@ -142,7 +142,7 @@ def lgi_curves(race: Race, estimator: str = "two-sided") -> Plain:
     traces = []
     for label, style, track in styled(race):
         lgi = track.lgi_two_sided if estimator == "two-sided" else track.lgi_one_sided
-        seen = _moving_mean(lgi.nanmedian(1).values.numpy(), window)
+        seen = moving_mean(lgi.nanmedian(1).values.numpy(), window)
         traces.append(rule_line(label, style, np.arange(len(seen)), seen, "LGI", True))
     top = 1.04 if estimator == "two-sided" else 2.04
     title = f"Instability along the path: {estimator} LGI, mean of {window} steps"
@@ -156,19 +156,19 @@ def brake_curves(race: Race) -> Plain:
     traces = []
     for label, style, track in styled(race):
         if race.rules[label].probing is not None:
-            brake = _moving_mean(track.brake.nanmedian(1).values.numpy(), window)
+            brake = moving_mean(track.brake.nanmedian(1).values.numpy(), window)
             traces.append(rule_line(label, style, np.arange(len(brake)), brake, "brake", True))
     title = f"Brake: factor on the step, mean of {window} steps"
     return {"data": traces, "layout": step_layout(title, "brake", [-0.04, 1.04])}
 
 
-def step_layout(title: str, what: str, span: list[float]) -> dict[str, Any]:
-    """The layout of a quantity against the step."""
+def step_layout(title: str, what: str, span: list[float] | None = None) -> dict[str, Any]:
+    """The layout of a quantity against the step, over a span or over what there is."""
     return {
         "title": {"text": title},
         "hovermode": "x unified",
         "xaxis": {"title": {"text": "step"}},
-        "yaxis": {"title": {"text": what}, "range": span},
+        "yaxis": {"title": {"text": what}} | ({"range": span} if span else {}),
         "meta": {"cursor": "step"},
     }
 
@@ -201,7 +201,7 @@ def stacked(parts: list[go.Figure], title: str, heights: list[float] | None = No
     return figure
 
 
-def _moving_mean(values: Array, window: int) -> Array:
+def moving_mean(values: Array, window: int) -> Array:
     """Mean of the last ``window`` measured values (fewer at the start); NaN where none was."""
     known = np.isfinite(values)
     total = np.concatenate([[0.0], np.cumsum(np.where(known, values, 0.0))])

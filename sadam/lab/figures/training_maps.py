@@ -1,0 +1,339 @@
+"""What networks have learnt, and the loss they were led over: decision maps and loss planes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+import torch
+from numpy.typing import NDArray
+
+from landscapes.networks import MLP
+from landscapes.regions import RegionsError, linear_regions
+from sadam.lab.codec import SpecError
+from sadam.lab.figures.ground import COLORSCALES, joined
+from sadam.lab.figures.lgi import colorscale
+from sadam.lab.figures.maker import FigureMaker, Plain
+from sadam.lab.figures.training import At, drawn
+from sadam.lab.style import style_of
+from sadam.lab.training.plane import LossPlane, loss_plane, plane_lgi
+from sadam.lab.training.run import TrainingResult
+
+Array = NDArray[Any]
+GRID = 121
+CLASSES = (  # light and dark screens: of the data's classes, apart from the rules' colours
+    "#3B6FB6", "#C4622D", "#4F8F5B", "#8A6BB0", "#9A8B3C", "#4B9AA5", "#B5577F", "#7A6A58",
+    "#5E6FA8", "#A0453F",
+)  # fmt: skip
+DIVERGING = [[0.0, "#9DB9DB"], [0.5, "#F7F6F2"], [1.0, "#E3B497"]]
+INK = "#2B333D"
+
+
+def is_planar(result: TrainingResult) -> bool:
+    """Whether the data have two inputs, so that a decision map can be drawn."""
+    return result.data.input_shape == (2,)
+
+
+@FigureMaker
+def decision_map(
+    result: TrainingResult, label: str, seed: int = 0, at: At = "own", regions: bool = True
+) -> Plain:
+    """What a network says of every point of the plane, over its linear regions and the data.
+
+    Args:
+        result: Trained on data of two inputs.
+        label: Which rule's network.
+        seed: Which seed's, by place.
+        at: At the rule's own learning rate, or the best of the grid.
+        regions: Whether to draw the edges of the network's linear regions.
+
+    Raises:
+        ValueError: If the data do not have two inputs.
+    """
+    if not is_planar(result):
+        raise ValueError(f"a decision map needs 2 inputs, not {result.data.input_shape}")
+    model = result.best(label) if at == "best" else result.at(label)
+    params = result.run.final[seed, model]
+    window = _data_window(result)
+    x, y = (np.linspace(*side, GRID) for side in window)
+    places = torch.from_numpy(np.stack(np.meshgrid(x, y), -1).reshape(1, -1, 2))
+    with torch.no_grad():
+        outputs = result.network.outputs(params[None, None], places.to(params.dtype))[0, 0]
+    traces = [_said(result, x, y, outputs.double().numpy())]
+    title, count = style_of(label, result.rules[label]).title, ""
+    if regions and isinstance(result.network, MLP):
+        try:
+            cells = linear_regions(result.network, params, window)
+        except RegionsError as error:
+            count = f"; {error}"
+        else:
+            loops = [np.vstack([cell.corners, cell.corners[:1]]) for cell in cells]
+            traces.append(_lines(joined(loops), "linear regions", INK, 0.6, "region"))
+            traces[-1]["opacity"] = 0.45
+            count = f"; {len(cells)} linear regions"
+    return {
+        "data": [*traces, *_examples(result)],
+        "layout": {
+            "title": {"text": f"{title}, seed {result.spec.seed_numbers[seed]}{count}"},
+            "xaxis": {"title": {"text": _feature(result, 0)}, "range": list(window[0])},
+            "yaxis": {
+                "title": {"text": _feature(result, 1)},
+                "range": list(window[1]),
+                "scaleanchor": "x",
+            },
+            "hovermode": "closest",
+            "meta": {},
+        },
+    }
+
+
+def _data_window(result: TrainingResult) -> tuple[tuple[float, float], tuple[float, float]]:
+    inputs = result.data.train.inputs
+    low, high = inputs.min(0), inputs.max(0)
+    room = 0.12 * (high - low) + 1e-6
+    (x0, y0), (x1, y1) = (low - room).tolist(), (high + room).tolist()
+    return (x0, x1), (y0, y1)
+
+
+def _feature(result: TrainingResult, i: int) -> str:
+    names = result.data.features
+    return f"{names[i] if i < len(names) else f'input {i + 1}'} (standardised)"
+
+
+def _said(result: TrainingResult, x: Array, y: Array, outputs: Array) -> dict[str, Any]:
+    """The ground: probability of the second class, the likeliest of several, or the value."""
+    classes, n = result.data.classes, len(x)
+    base = {
+        "type": "heatmap", "x": x, "y": y, "showscale": False, "name": "network",
+        "meta": {"role": "ground"},
+    }  # fmt: skip
+    if len(classes) > 2:
+        colors = [CLASSES[i % len(CLASSES)] for i in range(len(classes))]
+        steps = np.linspace(0, 1, len(classes) + 1)
+        scale = [[edge, c] for i, c in enumerate(colors) for edge in steps[i : i + 2].tolist()]
+        names = np.array(classes)[outputs.argmax(-1)].reshape(n, n)
+        return base | {
+            "z": outputs.argmax(-1).reshape(n, n).astype(np.float32), "colorscale": scale,
+            "zmin": -0.5, "zmax": len(classes) - 0.5, "opacity": 0.35, "text": names,
+            "hovertemplate": "%{text}<extra></extra>",
+        }  # fmt: skip
+    value = outputs[:, 0]
+    if not classes:
+        limit = float(np.abs(value).max()) or 1.0
+        return base | {
+            "z": value.reshape(n, n).astype(np.float32), "colorscale": DIVERGING,
+            "zmin": -limit, "zmax": limit, "hovertemplate": "%{z:.3f}<extra></extra>",
+        }  # fmt: skip
+    if result.problem.loss.kind == "cross-entropy":
+        share, what = 1 / (1 + np.exp(-np.clip(value, -50, 50))), f"probability of {classes[1]}"
+    else:
+        share, what = np.clip((value + 1) / 2, 0, 1), f"vote for {classes[1]}"
+    return base | {
+        "type": "contour", "z": share.reshape(n, n).astype(np.float32), "colorscale": DIVERGING,
+        "zmin": 0, "zmax": 1,
+        "contours": {"start": 0, "end": 1, "size": 0.5, "coloring": "heatmap"},
+        "line": {"color": INK, "width": 1.6},
+        "hovertemplate": f"{what}: %{{z:.2f}}<extra></extra>",
+    }  # fmt: skip
+
+
+def _examples(result: TrainingResult) -> list[dict[str, Any]]:
+    part, classes = result.data.train, result.data.classes
+    groups = [(name, part.targets == i) for i, name in enumerate(classes)]
+    traces = []
+    for i, (name, chosen) in enumerate(groups or [("examples", np.ones(len(part), bool))]):
+        points = part.inputs[chosen]
+        traces.append(
+            {
+                "type": "scatter", "x": points[:, 0], "y": points[:, 1], "mode": "markers",
+                "name": name, "hovertemplate": f"{name}<extra></extra>",
+                "marker": {"size": 5, "color": CLASSES[i % len(CLASSES)],
+                           "line": {"width": 0.6, "color": "white"}},
+                "meta": {"role": "example"},
+            }
+        )  # fmt: skip
+    return traces
+
+
+@FigureMaker
+def fitted_curve(result: TrainingResult, seed: int = 0, at: At = "own") -> Plain:
+    """Every rule's network over data of one input.
+
+    Raises:
+        ValueError: If the data do not have one input.
+    """
+    data = result.data
+    if data.input_shape != (1,):
+        raise ValueError(f"a fitted curve needs 1 input, not {data.input_shape}")
+    inputs = data.train.inputs[:, 0]
+    x = np.linspace(inputs.min() - 0.1, inputs.max() + 0.1, 801)
+    traces: list[dict[str, Any]] = [
+        {
+            "type": "scatter", "x": inputs, "y": data.train.targets, "mode": "markers",
+            "name": "examples", "marker": {"size": 4, "color": "#9AA2A9"},
+            "meta": {"role": "example"},
+        }
+    ]  # fmt: skip
+    for label, style, model in drawn(result, at):
+        params = result.run.final[seed, model][None, None]
+        with torch.no_grad():
+            y = result.network.outputs(params, torch.from_numpy(x).to(params.dtype).view(1, -1, 1))
+        traces.append(
+            {
+                "type": "scatter", "x": x, "y": y[0, 0, :, 0].double().numpy(), "mode": "lines",
+                "name": style.title, "legendgroup": label,
+                "line": {"color": style.color, "width": style.width, "dash": style.dash},
+                "meta": {"role": "curve", "rule": label, "color_dark": style.color_dark},
+            }
+        )  # fmt: skip
+    layout = {
+        "title": {"text": f"What the networks have learnt, seed {result.spec.seed_numbers[seed]}"},
+        "xaxis": {"title": {"text": _feature(result, 0)}},
+        "yaxis": {"title": {"text": "value (standardised)"}},
+        "meta": {},
+    }
+    return {"data": traces, "layout": layout}
+
+
+@FigureMaker
+def loss_plane_map(result: TrainingResult, view: LossPlane) -> Plain:
+    """The training loss on a plane, the rules' paths dropped onto it, and kinks.
+
+    The legend tells each path's relative projection error at its end: 0 would be in the plane.
+    """
+    ground = {
+        "type": "contour", "x": view.a, "y": view.b, "z": _level(view.values),
+        "customdata": view.values, "ncontours": 24, "colorscale": COLORSCALES["light"],
+        "showscale": False, "line": {"width": 0.5, "color": "#B4BABD"}, "name": "loss",
+        "hovertemplate": "loss %{customdata:.4g}<extra></extra>", "meta": {"role": "ground"},
+    }  # fmt: skip
+    title = f"Training loss ({view.examples} examples) {view.about}"
+    return {"data": [ground, *_over_plane(result, view)], "layout": _plane_layout(view, title)}
+
+
+@FigureMaker
+def loss_plane_lgi(
+    result: TrainingResult, view: LossPlane, kind: str = "two-sided", inside: bool = False
+) -> Plain:
+    """LGI over the same plane, probed in the whole space or inside the plane."""
+    lgi = plane_lgi(view, inside=inside)[kind]  # type: ignore[index]
+    ground = {
+        "type": "heatmap", "x": view.a, "y": view.b, "z": lgi.astype(np.float32), "zmin": 0,
+        "zmax": 1, "colorscale": colorscale("lgi"), "name": "LGI",
+        "colorbar": {"title": {"text": "LGI"}, "thickness": 12, "len": 0.5, "y": 0.25},
+        "hovertemplate": "LGI %{z:.3f}<extra></extra>", "meta": {"role": "ground"},
+    }  # fmt: skip
+    where = "inside the plane" if inside else "in the whole parameter space, radius 0.01"
+    title = f"{kind.capitalize()} LGI {view.about}; probes {where}"
+    return {"data": [ground, *_over_plane(result, view)], "layout": _plane_layout(view, title)}
+
+
+def _level(values: Array) -> Array:
+    """Heights for contours: log10 above the floor, as on every map of the app."""
+    gap = values - np.nanmin(values)
+    typical = float(np.nanmedian(gap))
+    return np.log10(gap + (typical / 100 if typical > 0 else 1.0)).astype(np.float32)
+
+
+def _over_plane(result: TrainingResult, view: LossPlane) -> list[dict[str, Any]]:
+    traces = []
+    if view.kinks is not None:
+        lines = [*view.kinks.exact, *view.kinks.traced]
+        if lines:
+            traces.append(_lines(joined(lines), "kinks (some examples)", "#5B6570", 0.6, "kink"))
+            traces[-1]["opacity"] = 0.5
+    for label, style, _ in drawn(result):
+        if label not in view.paths:
+            continue
+        path, error = view.paths[label], float(view.errors[label][-1])
+        common = {
+            "type": "scatter", "legendgroup": label,
+            "name": f"{style.title} (error {100 * error:.0f} %)",
+        }  # fmt: skip
+        meta = {"rule": label, "color_dark": style.color_dark}
+        traces.append(
+            common | {
+                "x": path[:, 0], "y": path[:, 1], "mode": "lines",
+                "line": {"color": style.color, "width": style.width, "dash": style.dash},
+                "customdata": np.stack([result.run.snapshot_at.numpy(), view.errors[label]], 1),
+                "hovertemplate": "step %{customdata[0]:.0f}<br>projection error "
+                "%{customdata[1]:.1%}<extra></extra>",
+                "meta": {"role": "path", **meta},
+            }
+        )  # fmt: skip
+        traces.append(
+            common | {
+                "x": path[-1:, 0], "y": path[-1:, 1], "mode": "markers", "showlegend": False,
+                "hoverinfo": "skip", "meta": {"role": "end", **meta},
+                "marker": {"symbol": style.symbol, "size": 11, "color": style.color,
+                           "line": {"width": 1.2, "color": "white"}},
+            }
+        )  # fmt: skip
+    start = next(iter(view.paths.values()))[:1]
+    traces.append(
+        {
+            "type": "scatter", "x": start[:, 0], "y": start[:, 1], "mode": "markers",
+            "name": "start", "hoverinfo": "skip", "meta": {"role": "start"},
+            "marker": {"symbol": "circle-open", "size": 12, "color": INK,
+                       "line": {"width": 2, "color": INK}},
+        }
+    )  # fmt: skip
+    return traces
+
+
+def _plane_layout(view: LossPlane, title: str) -> dict[str, Any]:
+    (a0, a1), (b0, b1) = view.window
+    caption = (
+        f"Seed {view.seed}. Error: distance of a path's end from the plane over its distance from "
+        f"the plane's origin. {view.note}"
+    )
+    axes = {"zeroline": False, "showgrid": False}
+    return {
+        "title": {"text": f"{title}<br><sup>{caption}</sup>"},
+        "xaxis": {"title": {"text": "first direction"}, "range": [a0, a1], **axes},
+        "yaxis": {"title": {"text": "second direction"}, "range": [b0, b1], **axes},
+        "hovermode": "closest",
+        "meta": {"ground_colorscales": COLORSCALES, "summary": f"{title}. {caption}"},
+    }
+
+
+def _lines(points: Array, name: str, color: str, width: float, role: str) -> dict[str, Any]:
+    return {
+        "type": "scatter", "x": points[:, 0], "y": points[:, 1], "mode": "lines", "name": name,
+        "line": {"width": width, "color": color}, "hoverinfo": "skip", "showlegend": True,
+        "meta": {"role": role},
+    }  # fmt: skip
+
+
+def maps_of(result: TrainingResult) -> Mapping[str, go.Figure]:
+    """Every map that a training has, by the name its file gets."""
+    found: dict[str, go.Figure] = {}
+    if is_planar(result):
+        for label, _, _ in drawn(result):
+            found[f"decision-{_file_name(label)}"] = decision_map(result, label)
+    elif result.data.input_shape == (1,):
+        found["fit"] = fitted_curve(result)
+    if result.run.steps:
+        try:
+            view = loss_plane(result)
+        except SpecError:
+            return found
+        found["loss-plane"] = loss_plane_map(result, view)
+        found["loss-plane-lgi"] = loss_plane_lgi(result, view)
+    return found
+
+
+def _file_name(label: str) -> str:
+    return "".join(c if c.isalnum() or c in "-_." else "-" for c in label)
+
+
+__all__ = [
+    "decision_map",
+    "fitted_curve",
+    "is_planar",
+    "loss_plane_lgi",
+    "loss_plane_map",
+    "maps_of",
+]
