@@ -57,6 +57,7 @@ class Landscape:
         smooth: The smooth part where ``f = smooth + h`` with a known proximal map of ``h``.
         prox: The proximal map of ``h``.
         traps: Stationary points that are not minima and catch optimizers.
+        proved: Whether ``minimum`` is known; otherwise it is the least that a search has found.
     """
 
     name: str
@@ -77,3 +78,14 @@ class Landscape:
     smooth: Objective | None = None
     prox: Prox | None = None
     traps: tuple[Point, ...] = ()
+    proved: bool = True
+
+    @property
+    def stem(self) -> str:
+        """What files about it are called: its key, or ``own-function``."""
+        return "own-function" if self.name.lstrip().startswith("=") else self.name
+
+    @property
+    def label(self) -> str:
+        """What a sentence calls it: its key, or ``this function``."""
+        return "this function" if self.name.lstrip().startswith("=") else self.name

@@ -100,7 +100,7 @@ def show_maps(spec: LgiMap, problem: str | None, over: list[Line]) -> None:
         lines=over,
         point=controls.point(),
         label=f"{' and '.join(pane.title for pane in drawn)} on {landscape.title}",
-        filename=f"lgi-{landscape.name}",
+        filename=f"lgi-{landscape.stem}",
         on_click=controls.set_point,
     )
     st.caption(

@@ -136,7 +136,7 @@ def show(race: Race) -> None:
         f"{hash(race.experiment) if crossings else ''}",
         caption=sentence(race, table, markdown=True),
         label=drawn["layout"]["meta"]["summary"],
-        filename=f"race-{race.landscape.name}",
+        filename=f"race-{race.landscape.stem}",
         on_click=set_start,
     )
     results, turns, data, code = st.tabs(
@@ -160,9 +160,8 @@ def show_results(race: Race, table: pd.DataFrame) -> None:
         for at, count in zip(table["diverged_at"], table["diverged"], strict=True)
     ]
     st.dataframe(table[list(COLUMNS)], column_config=COLUMNS, hide_index=True, width="stretch")
-    known = "known" if race.landscape.minimum is not None else "the least value seen"
     st.caption(
-        f"Sorted by final gap. f* = {race.reference:.10g} ({known}). Source: "
+        f"Sorted by final gap. f* = {race.reference:.10g} ({race.reference_kind}). Source: "
         f"{race.landscape.source}. One start and one learning rate: a picture of behaviour, "
         "not a verdict."
     )

@@ -78,7 +78,7 @@ def downloads(race: Race) -> None:
         "PNG and SVG of the map: the arrow on it. PDF and pictures of every figure: the command "
         "under Code with `--out DIR`. Every file carries the spec that made it."
     )
-    buttons(FILES, f"race-{race.landscape.name}", lambda: race_bundle(race))
+    buttons(FILES, f"race-{race.landscape.stem}", lambda: race_bundle(race))
 
 
 def code(race: Race) -> None:

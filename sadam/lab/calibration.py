@@ -254,7 +254,7 @@ def _why(
     even = roc_area(undivided, near)
     lost = near & (scores["two-sided"] < np.quantile(scores["two-sided"][~near], GOOD_AREA))
     said = [
-        f"Two-sided ROC area {area:.3f} on {result.landscape.name} at radius {spec.radius:g}, "
+        f"Two-sided ROC area {area:.3f} on {result.landscape.label} at radius {spec.radius:g}, "
         f"below {GOOD_AREA:g}."
     ]
     if lost.any():

@@ -17,6 +17,7 @@ from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from sadam.lab.cli_compare import add_compare_commands
+from sadam.lab.cli_landscape import add_landscape_options, landscape_from
 from sadam.lab.cli_lgi import add_commands
 from sadam.lab.cli_rules import add_rule_options, rules_from
 from sadam.lab.cli_train import add_train
@@ -42,6 +43,7 @@ examples:
   python -m sadam race
   python -m sadam race --landscape crescent --start=-1.5,2 --lr 0.05 --out crescent
   python -m sadam race --landscape cb2 --start 2,2 --start 1,-0.1 --rules adam,s-adam-two-sided
+  python -m sadam race --function "a*abs(x) + abs(y - x**2)" --param a=0.5 --start=-1.5,2
   python -m sadam race --rules adam,slow=adam --set slow.lr=0.01 --schedule cosine
   python -m sadam race --spec crescent/spec.json --seed 1 --json
   python -m sadam lgi-map --landscape cb2 --radius 0.05 --out cb2-map
@@ -143,9 +145,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _add_race_options(parser: argparse.ArgumentParser) -> None:
     what = parser.add_argument_group("what to run")
-    what.add_argument(
-        "--landscape", metavar="KEY", help="the function (default: crescent); see list"
-    )
+    add_landscape_options(what)
     what.add_argument(
         "--start",
         metavar="X,Y",
@@ -265,13 +265,14 @@ def experiment_from(arguments: argparse.Namespace) -> Experiment:
     from sadam.lab.rulebook import DEFAULT_LR
 
     given: dict[str, Any] = {}
+    landscape = landscape_from(arguments)  # first: a spec may name what a file of the user's adds
     base = None if arguments.spec is None else _read_spec(arguments.spec)
     if base is not None:
         given = {field.name: getattr(base, field.name) for field in fields(base)}
-    if arguments.landscape is not None:
-        if arguments.landscape != given.get("landscape"):
+    if landscape is not None:
+        if landscape != given.get("landscape"):
             given["starts"] = ()
-        given["landscape"] = arguments.landscape
+        given["landscape"] = landscape
     if arguments.start:
         given["starts"] = tuple(from_text(Point, text, "start") for text in arguments.start)
     for name in ("steps", "seed"):

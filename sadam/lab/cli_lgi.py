@@ -7,6 +7,7 @@ import sys
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from sadam.lab.cli_landscape import add_landscape_options, landscape_from
 from sadam.lab.terminal import deliver, name_of, read_spec
 
 if TYPE_CHECKING:
@@ -77,9 +78,7 @@ def add_commands(commands: Any) -> None:
         allow_abbrev=False,
     )
     what = add.add_argument_group("what to measure")
-    what.add_argument(
-        "--landscape", metavar="KEY", help="the function (default: crescent); see list"
-    )
+    add_landscape_options(what)
     what.add_argument(
         "--probes",
         metavar="P,P,...",
@@ -103,7 +102,7 @@ def add_commands(commands: Any) -> None:
         allow_abbrev=False,
     )
     what = add.add_argument_group("what to do")
-    what.add_argument("--landscape", metavar="KEY", help="the function, or all (default: all)")
+    add_landscape_options(what, "the function, or all (default: all)")
     what.add_argument(
         "--radius", metavar="SIGMA,...", help="one radius or several (default: 0.01,0.05)"
     )
@@ -144,11 +143,12 @@ def map_from(arguments: argparse.Namespace) -> LgiMap:
     from sadam.lab.codec import from_text, schema
     from sadam.lab.lgi_map import LgiMap
 
+    landscape = landscape_from(arguments)
     given = base_fields(arguments, LgiMap)
-    if arguments.landscape is not None:
-        if arguments.landscape != given.get("landscape"):
+    if landscape is not None:
+        if landscape != given.get("landscape"):
             given.pop("window", None)
-        given["landscape"] = arguments.landscape
+        given["landscape"] = landscape
     if arguments.probes is not None:
         given["probes"] = tuple(name.strip() for name in arguments.probes.split(","))
     if arguments.window is not None:
@@ -172,9 +172,10 @@ def calibration_from(arguments: argparse.Namespace) -> CalibrationSpec:
     from sadam.lab.calibration import CalibrationSpec
     from sadam.lab.codec import from_text
 
+    landscape = landscape_from(arguments)
     given = base_fields(arguments, CalibrationSpec)
-    if arguments.landscape is not None:
-        given["landscape"] = arguments.landscape
+    if landscape is not None:
+        given["landscape"] = landscape
     if arguments.radius is not None:
         given["radii"] = from_text(tuple[float, ...], arguments.radius, "radius")
     for option in CALIBRATE_OPTIONS:

@@ -195,7 +195,7 @@ def inspect(
     x = torch.tensor(point, dtype=torch.float64)
     value, gradient = value_and_grad_of(landscape.value)(x)
     if not bool(torch.isfinite(value)):
-        raise ValueError(f"{landscape.name} is not finite at ({point[0]:g}, {point[1]:g})")
+        raise ValueError(f"{landscape.label} is not finite at ({point[0]:g}, {point[1]:g})")
     rose = _rose(landscape, x, radius)
     drawn = directions(seed, 1, num_probes, 2)[0]
     draws = directions(seed, repetitions, num_probes, 2).transpose(0, 1)

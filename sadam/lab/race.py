@@ -37,10 +37,22 @@ class Race:
 
     @property
     def reference(self) -> float:
-        """What gaps are measured from: the known minimum, else the least value any rule saw."""
-        if self.landscape.minimum is not None:
-            return self.landscape.minimum
-        return min(float(t.values.min()) for t in self.trajectories.values())
+        """What gaps are measured from: the known minimum, else the least value that was seen."""
+        known = self.landscape.minimum
+        if known is not None and self.landscape.proved:
+            return known
+        seen = min(float(t.values.min()) for t in self.trajectories.values())
+        return seen if known is None else min(seen, known)
+
+    @property
+    def reference_kind(self) -> str:
+        """Where :attr:`reference` comes from, in words."""
+        known = self.landscape.minimum
+        if known is not None and self.landscape.proved:
+            return "known"
+        if known is not None and known == self.reference:
+            return "found by search, not proved"
+        return "the least value seen"
 
 
 def run_race(experiment: Experiment) -> Race:

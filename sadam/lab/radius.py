@@ -52,7 +52,7 @@ def sensible_radii(landscape: Landscape, window: Window) -> tuple[float, float]:
 def radius_warnings(landscape: Landscape, window: Window, radius: float) -> tuple[str, ...]:
     """Say in a sentence if a radius is too small or too large, and what would be sensible."""
     low, high = sensible_radii(landscape, window)
-    sensible = f"On {landscape.name} a radius from {_up(low)} to {_down(high)} is sensible."
+    sensible = f"On {landscape.label} a radius from {_up(low)} to {_down(high)} is sensible."
     if radius < low:
         return (
             f"A radius of {radius:g} is too small: the differences of f between probes and point "

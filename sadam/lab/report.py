@@ -80,6 +80,7 @@ def results_document(race: Race) -> dict[str, Any]:
             "formula": race.landscape.formula,
             "minimum": race.landscape.minimum,
             "reference": race.reference,
+            "reference_kind": race.reference_kind,
         },
         "sentence": sentence(race).replace("**", ""),
         "results": [
@@ -101,10 +102,9 @@ def describe(race: Race) -> str:
     starts = f"({spec.starts[0][0]:g}, {spec.starts[0][1]:g})"
     if len(spec.starts) > 1:
         starts = f"{len(spec.starts)} starts"
-    kind = "its known minimum" if race.landscape.minimum is not None else "the least value seen"
     return (
         f"From {starts}, {spec.steps} steps, {spec.schedule} learning rate, seed {spec.seed}; "
-        f"f* = {race.reference:.6g} ({kind})."
+        f"f* = {race.reference:.6g} ({race.reference_kind})."
     )
 
 

@@ -1,5 +1,6 @@
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -113,7 +114,7 @@ def test_the_help_states_the_real_defaults(run):
 def test_the_examples_of_the_help_are_understood(run):
     lines = [line.strip() for line in cli.EXAMPLES.splitlines()[1:]]
     for line in lines:
-        words = line.removeprefix("python -m sadam ").split()
+        words = shlex.split(line.removeprefix("python -m sadam "))
         arguments = cli.build_parser().parse_args(cli._joined(words))
         if words[0] == "race" and "--spec" not in words:
             assert isinstance(cli.experiment_from(arguments), Experiment)

@@ -37,7 +37,7 @@ def show(landscape: Landscape, lines: list[Line]) -> None:
         lines=lines,
         point=controls.point(),
         label=f"{what} of both estimators on {landscape.title}",
-        filename=f"spread-{landscape.name}",
+        filename=f"spread-{landscape.stem}",
         on_click=controls.set_point,
     )
     st.caption(

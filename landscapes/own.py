@@ -1,0 +1,159 @@
+"""A visitor's own function: a landscape whose name says everything about it.
+
+    get("= abs(x) + b*abs(y); b = 10; window = -3, 3, -2, 2; start = -1.5, 1")
+
+So wherever a key of the catalogue will do (a spec, a link, a command), a formula will do too.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import lru_cache
+
+import torch
+
+from landscapes.base import Landscape, Point
+from landscapes.formula import Formula, free_names
+from landscapes.from_formula import landscape_from_formula
+
+SIGN = "="  # what the name of an own function begins with; no key of the catalogue does
+WINDOW: tuple[Point, Point] = ((-3.0, 3.0), (-3.0, 3.0))
+MAX_COORDINATE = 1e6
+_START = (0.25, 0.8)  # of the window, where no start is given: off the axes and the diagonals
+
+
+def own_name(
+    text: str,
+    parameters: Mapping[str, float] | None = None,
+    window: tuple[Point, Point] = WINDOW,
+    start: Point | None = None,
+) -> str:
+    """Return the name under which :func:`landscapes.get` finds a function.
+
+    Args:
+        text: The formula; see :class:`landscapes.formula.Formula`.
+        parameters: Values of the names in it; 1 for those that are not given.
+        window: What to draw.
+        start: Where to start; by default a point of the window.
+    """
+    parts = [f"{SIGN} {text.strip()}"]
+    parts += [f"{name} = {_text(value)}" for name, value in sorted((parameters or {}).items())]
+    if window != WINDOW:
+        parts.append(f"window = {_text(*window[0], *window[1])}")
+    if start is not None:
+        parts.append(f"start = {_text(*start)}")
+    return "; ".join(parts)
+
+
+def is_own(name: str) -> bool:
+    """Whether a landscape's name is a function rather than a key of the catalogue."""
+    return name.lstrip().startswith(SIGN)
+
+
+@lru_cache(maxsize=128)
+def own_landscape(name: str) -> Landscape:
+    """Return the landscape of such a name; its minimum is searched for, not proved.
+
+    Raises:
+        FormulaError: If the formula is none; it names the column within the formula.
+        ValueError: If a parameter, the window or the start is not what it must be.
+    """
+    text, parameters, window, start = parse_own(name)
+    formula = Formula.parse(text, parameters)
+    least = least_value(formula, window)
+    values = ", ".join(f"{key} = {value:g}" for key, value in parameters.items())
+    landscape = landscape_from_formula(
+        text,
+        parameters,
+        name=name,
+        title="Your own function" + (f" ({values})" if values else ""),
+        note="Typed in. Its kinks are found from the formula, its minimum by search: it may be "
+        "another.",
+        window=window,
+        start=start,
+        minimisers=() if least is None else (least[0],),
+        minimum=None if least is None else least[1],
+    )
+    return replace(landscape, proved=False)
+
+
+def parse_own(name: str) -> tuple[str, dict[str, float], tuple[Point, Point], Point]:
+    """Take the name of an own function apart: formula, parameters, window and start.
+
+    Raises:
+        ValueError: As :func:`own_landscape`.
+    """
+    text, *settings = (part.strip() for part in name.strip().removeprefix(SIGN).split(";"))
+    names = free_names(text)
+    parameters = dict.fromkeys(names, 1.0)
+    window, start = WINDOW, None
+    for setting in filter(None, settings):
+        key, _, value = (part.strip() for part in setting.partition("="))
+        if key == "window":
+            x0, x1, y0, y1 = _numbers(key, value, 4)
+            if not (x0 < x1 and y0 < y1):
+                raise ValueError(
+                    f"window = {value} is empty: it must be x_min, x_max, y_min, y_max with each "
+                    "min below its max"
+                )
+            window = ((x0, x1), (y0, y1))
+        elif key == "start":
+            start = _numbers(key, value, 2)
+        elif key in names:
+            (parameters[key],) = _numbers(key, value, 1)
+        else:
+            known = ", ".join((*names, "window", "start"))
+            raise ValueError(f"the function has nothing called {key[:40]!r} to set, only {known}")
+    if start is None:
+        start = tuple(round(a + s * (b - a), 6) for s, (a, b) in zip(_START, window, strict=True))
+    return text, parameters, window, start  # type: ignore[return-value]
+
+
+def least_value(f: Formula, window: tuple[Point, Point]) -> tuple[Point, float] | None:
+    """Search a window, and where the best of it leads, for the least value.
+
+    Differential evolution over the window, then Nelder and Mead from its best point, both SciPy's.
+
+    Returns:
+        A minimiser and the value there; None where f has no finite value in the window, or falls
+        on and on beyond it.
+    """
+    from scipy.optimize import differential_evolution, minimize  # late: half a second
+
+    def values(points):  # (2, n) -> (n,)
+        found = f(torch.from_numpy(points.T.copy()).to(torch.float64))
+        return torch.nan_to_num(found, nan=math.inf, posinf=math.inf, neginf=-math.inf).numpy()
+
+    best = differential_evolution(
+        values, window, seed=0, vectorized=True, updating="deferred", polish=False,
+        popsize=20, maxiter=120, tol=1e-9,
+    )  # fmt: skip
+    if not math.isfinite(best.fun):
+        return None
+    fine = {"xatol": 1e-10, "fatol": 1e-12, "maxiter": 400}
+    near = minimize(lambda p: float(values(p[:, None])[0]), best.x, method="Nelder-Mead",
+                    options=fine)  # fmt: skip
+    x, y = map(float, near.x if near.fun <= best.fun else best.x)
+    value = float(min(near.fun, best.fun))
+    outside = any(
+        not low - (high - low) <= at <= high + (high - low)
+        for at, (low, high) in zip((x, y), window, strict=True)
+    )
+    return None if outside or not math.isfinite(value) else ((x, y), value)
+
+
+def _numbers(key: str, text: str, count: int) -> tuple[float, ...]:
+    try:
+        numbers = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        numbers = ()
+    if len(numbers) != count or not all(abs(n) <= MAX_COORDINATE for n in numbers):
+        what = "a number" if count == 1 else f"{count} numbers with commas between them"
+        raise ValueError(f"{key} = {text[:40]!r} must be {what}, each within +-{MAX_COORDINATE:g}")
+    return numbers
+
+
+def _text(*numbers: float) -> str:
+    return ", ".join(repr(float(n)).removesuffix(".0") for n in numbers)
