@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,18 +12,11 @@ from torch import Tensor
 
 from landscapes.datasets import Dataset, SplitName
 from landscapes.losses import Loss
+from landscapes.minibatches import Batch, Minibatches, noisy_labels
 from landscapes.network_loss import NetworkLoss, soft_threshold
 from landscapes.networks import Network
 
-CHUNK_NUMBERS = 1 << 18  # inputs of a seed that are put in order at a time
 BLOCK_NUMBERS = 1 << 20  # activations that an evaluation may hold at a time
-
-
-class Batch(NamedTuple):
-    """Examples for each seed: ``inputs`` ``(S, B, *input)``, ``targets`` ``(S, B)``, encoded."""
-
-    inputs: Tensor
-    targets: Tensor
 
 
 class TrainingProblem:
@@ -69,17 +62,11 @@ class TrainingProblem:
         self.loss = loss or Loss("cross-entropy" if data.classes else "squared")
         examples = len(data.train)
         self.batch_size = examples if batch_size is None else batch_size
-        self.label_noise, self.input_noise, self.l1, self.dtype = (
-            label_noise,
-            input_noise,
-            l1,
-            dtype,
-        )
+        self.label_noise, self.input_noise = label_noise, input_noise
+        self.l1, self.dtype = l1, dtype
         self._check()
         self.steps_per_epoch = examples // self.batch_size
         self._splits: dict[str, Batch] = {}
-        self._chunk: tuple[int, int] = (-1, -1)
-        self._ordered: Batch | None = None
 
     def _check(self) -> None:
         net, data = self.network, self.data
@@ -125,58 +112,23 @@ class TrainingProblem:
         return torch.stack([self.network.init(seed) for seed in self.seeds]).to(self.dtype)
 
     @cached_property
-    def _inputs(self) -> Tensor:
-        return torch.from_numpy(self.data.train.inputs).to(self.dtype)
-
-    @cached_property
-    def _labels(self) -> Tensor:
-        """The training targets with each seed's noise, encoded, ``(S, n)``."""
-        noisy = [self._noisy_labels(seed) for seed in self.seeds]
-        return self._encode(np.stack(noisy))
+    def _minibatches(self) -> Minibatches:
+        data, noise = self.data, self.label_noise
+        noisy = [noisy_labels(data.train.targets, len(data.classes), noise, s) for s in self.seeds]
+        return Minibatches(
+            torch.from_numpy(data.train.inputs).to(self.dtype),
+            self._encode(np.stack(noisy)),
+            self.seeds,
+            self.batch_size,
+            self.input_noise,
+        )
 
     def _encode(self, targets: Any) -> Tensor:
         return self.loss.encode(torch.from_numpy(targets), self.network.num_outputs, self.dtype)
 
-    def _noisy_labels(self, seed: int) -> Any:
-        targets, classes = self.data.train.targets, len(self.data.classes)
-        if not self.label_noise:
-            return targets
-        rng = _generator(seed, _LABELS)
-        if not classes:
-            return targets + self.label_noise * rng.standard_normal(len(targets))
-        flipped = rng.permutation(len(targets))[: round(self.label_noise * len(targets))]
-        noisy = targets.copy()
-        noisy[flipped] = (noisy[flipped] + rng.integers(1, classes, len(flipped))) % classes
-        return noisy
-
     def minibatch(self, step: int) -> Batch:
         """Return the examples of a step (from 0) for every seed."""
-        epoch, at = divmod(step, self.steps_per_epoch)
-        per_example = self._inputs[0].numel()
-        steps = max(1, CHUNK_NUMBERS // (self.batch_size * per_example))
-        chunk = (epoch, at // steps)
-        if chunk != self._chunk or self._ordered is None:
-            self._ordered, self._chunk = self._chunk_of(*chunk, steps), chunk
-        start = at % steps * self.batch_size
-        return Batch(*(t[:, start : start + self.batch_size] for t in self._ordered))
-
-    def _chunk_of(self, epoch: int, chunk: int, steps: int) -> Batch:
-        """A run of minibatches end to end: as many as fit the cache."""
-        size, examples = self.batch_size, len(self.data.train)
-        rows = slice(chunk * steps * size, min((chunk + 1) * steps, self.steps_per_epoch) * size)
-        if size == examples:
-            order = np.tile(np.arange(examples), (len(self.seeds), 1))
-        else:
-            order = np.stack(
-                [_generator(s, _ORDER, epoch).permutation(examples)[rows] for s in self.seeds]
-            )
-        index = torch.from_numpy(order)
-        inputs = self._inputs[index]
-        if self.input_noise:
-            for seed, own in zip(self.seeds, inputs, strict=True):
-                noise = _generator(seed, _INPUTS, epoch, chunk).standard_normal(tuple(own.shape))
-                own += torch.from_numpy(noise).mul_(self.input_noise).to(self.dtype)
-        return Batch(inputs, self._labels.gather(1, index))
+        return self._minibatches.at(step)
 
     def value(self, params: Tensor, batch: Batch) -> Tensor:
         """Return the objective of each model, ``(S, M)``, for parameters ``(S, M, P)``."""
@@ -248,10 +200,3 @@ class TrainingProblem:
     def unit_signs(self, params: Tensor, batch: Batch) -> Tensor:
         """Return on which side of its kinks each unit is, bool ``(S, M, B, units)``."""
         return self.network.unit_signs(params, batch.inputs)
-
-
-_ORDER, _LABELS, _INPUTS = 1, 2, 3  # purposes of random streams
-
-
-def _generator(seed: int, purpose: int, *rest: int) -> np.random.Generator:
-    return np.random.default_rng([seed, purpose, *rest])

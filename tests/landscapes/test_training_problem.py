@@ -52,13 +52,16 @@ def test_a_minibatch_depends_on_its_seed_and_step_alone(more):
         assert torch.equal(batch.targets[2:], own.targets)
 
 
-def test_a_chunk_does_not_depend_on_how_many_are_kept(monkeypatch):
-    expected = [problem(input_noise=0.1).minibatch(s) for s in (0, 4, 9)]
-    again = problem(input_noise=0.1)
-    for step in range(20):
-        again.minibatch(step)
-    for step, batch in zip((0, 4, 9), expected, strict=True):
-        assert torch.equal(again.minibatch(step).inputs, batch.inputs)
+def test_steps_are_the_same_across_chunks_and_groups(monkeypatch):
+    clean, steps = problem(), (0, 5, 6, 239, 240, 241, 500)
+    expected = [clean.minibatch(s) for s in steps]
+    monkeypatch.setattr("landscapes.minibatches.CHUNK_NUMBERS", 100)  # three steps at a time
+    small = problem()
+    for step, batch in zip(steps, expected, strict=True):
+        assert torch.equal(small.minibatch(step).inputs, batch.inputs)
+        assert torch.equal(small.minibatch(step).targets, batch.targets)
+    orders = [epoch(clean, e)[0] for e in (0, 1, 39, 40, 41)]  # 40 epochs are drawn together
+    assert all(not torch.equal(a, b) for i, a in enumerate(orders) for b in orders[:i])
 
 
 def test_a_full_batch_is_the_whole_set_in_order():
