@@ -26,7 +26,7 @@ from sadam.lab.compare.spec import CONTROL, Compare
 from sadam.rules import AdamW, MomentRule, SAdam
 from sadam.sweep import BLOCK, Outcome, sweep
 
-TRAP_RADIUS = 0.02  # of the window's diagonal: a run that ends so near a trap is in it
+NEAR = 0.02  # of the window's diagonal: a run that ends so near a place is there
 SMALLEST_LR = 1e-300  # of a control whose S-Adam did not move at all
 
 
@@ -244,22 +244,24 @@ def outcomes(
     """Say where each run ended.
 
     ``"minimum (1, 1)"``: its final gap is within the last target; it is named after the declared
-    minimiser nearest to its end. ``"trap (0, -1)"``: not so, and its end is within 2 % of the
-    window's diagonal of that trap. ``"diverged"``; else ``"elsewhere"``.
+    minimiser nearest to its end. ``"near minimum (1, 1)"`` or ``"trap (0, -1)"``: not so, and its
+    end is within 2 % of the window's diagonal of that place, the nearest if there are several.
+    ``"diverged"``; else ``"elsewhere"``.
 
     Returns:
         Codes ``(N,)`` and the names they stand for.
     """
-    names = ["elsewhere", "diverged"]
-    names += [f"minimum ({x:.4g}, {y:.4g})" for x, y in landscape.minimisers]
+    minima = [f"minimum ({x:.4g}, {y:.4g})" for x, y in landscape.minimisers]
+    names = ["elsewhere", "diverged", *minima, *(f"near {name}" for name in minima)]
     names += [f"trap ({x:.4g}, {y:.4g})" for x, y in landscape.traps]
     codes = np.zeros(len(end), np.int8)
-    (x0, x1), (y0, y1) = landscape.window
-    if landscape.traps:
-        near, away = _nearest(end, landscape.traps)
-        caught = away <= TRAP_RADIUS * math.hypot(x1 - x0, y1 - y0)
-        codes = np.where(caught, 2 + len(landscape.minimisers) + near, codes)
-    if landscape.minimisers:
+    places = (*landscape.minimisers, *landscape.traps)
+    if places:
+        (x0, x1), (y0, y1) = landscape.window
+        nearest, away = _nearest(end, places)
+        close = away <= NEAR * math.hypot(x1 - x0, y1 - y0)
+        codes = np.where(close, 2 + len(minima) + nearest, codes)
+    if minima:
         codes = np.where(reached, 2 + _nearest(end, landscape.minimisers)[0], codes)
     return np.where(diverged, 1, codes).astype(np.int8), names
 

@@ -115,6 +115,8 @@ def _told(ratio: Estimate, other: str) -> str:
     low, high, value = ratio.low, ratio.high, ratio.value
     if ratio.verdict == "tie":
         return f"is not told from {other} (ratio {value:.2g} [{low:.2g}, {high:.2g}])"
+    if math.isinf(value):
+        return f"diverges where {other} does not, so that no factor is large enough"
     if ratio.verdict == "win":
         low, value, high, word = _over(high), _over(value), _over(low), "closer than"
     else:
@@ -184,7 +186,7 @@ def readable_table(results: Results) -> tuple[list[str], list[list[str]]]:
     expected = getattr(suite_of(spec), "expected", ())
     name = results.style(spec.baseline).title
     header = ["rule", *(["schedule"] if several else []), f"ratio to {name}", "95 %", "landscapes"]
-    header += ["won/tied/lost", "rank", "reached", "trapped", "diverged", "at edge"]
+    header += ["won/tied/lost", "rank", "reached", "near", "trapped", "diverged", "at edge"]
     header += ["earlier"] if expected else []
     rows = []
     for schedule in spec.schedules:
@@ -209,7 +211,10 @@ def readable_table(results: Results) -> tuple[list[str], list[list[str]]]:
                     f"[{mean['low_problems']:.3g}, {mean['high_problems']:.3g}]",
                     "/".join(str(each.count(v)) for v in ("win", "tie", "loss")),
                     f"{rank:.2f}",
-                    *(f"{100 * mine[n].mean():.0f} %" for n in ("reached", "trapped", "diverged")),
+                    *(
+                        f"{100 * mine[n].mean():.0f} %"
+                        for n in ("reached", "near", "trapped", "diverged")
+                    ),
                     f"{mine['edge'].sum()} of {len(mine)}",
                     *([f"{earlier[0]:g}" if earlier else ""] if expected else []),
                 ]
@@ -222,7 +227,16 @@ def _one_problem(results: Results) -> tuple[list[str], list[list[str]]]:
     name = results.style(spec.baseline).title
     several = len(spec.schedules) > 1
     header = ["rule", *(["schedule"] if several else []), "best lr", "final gap", "quartiles"]
-    header += [f"ratio to {name}", "95 %", "steps", "evaluations", "reached", "trapped", "diverged"]
+    header += [
+        f"ratio to {name}",
+        "95 %",
+        "steps",
+        "evaluations",
+        "reached",
+        "near",
+        "trapped",
+        "diverged",
+    ]
     base = Side(spec.baseline, spec.schedules[0])
     rows = []
     for row in best.sort_values("final_gap", kind="stable").to_dict("records"):
@@ -239,7 +253,7 @@ def _one_problem(results: Results) -> tuple[list[str], list[list[str]]]:
                 f"[{ratio.low:.3g}, {ratio.high:.3g}]",
                 _count(row["steps"]),
                 _count(row["evaluations"]),
-                *(f"{100 * row[n]:.0f} %" for n in ("reached", "trapped", "diverged")),
+                *(f"{100 * row[n]:.0f} %" for n in ("reached", "near", "trapped", "diverged")),
             ]
         )
     return header, rows

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 from sadam.lab.compare.rundir import joined
 from sadam.lab.compare.spec import CONTROL, Compare, cost_of
 from sadam.lab.compare.statistics import medians, resamples
-from sadam.lab.style import Style, style_of
-from sadam.rules import AdamW, MomentRule
+from sadam.lab.style import STYLES, Style
+from sadam.rules import AdamW, MomentRule, key_of
 
 Array = NDArray[np.float64]
+
+DASHES = ("", "dash", "dot", "longdashdot")  # of the first of a kind its own
 
 
 P = ParamSpec("P")
@@ -93,8 +95,19 @@ class Results:
         return rules[label] if label in rules else AdamW()
 
     def style(self, label: str) -> Style:
-        """How a rule looks and is called."""
-        return style_of(label, self.rule(label))
+        """How a rule looks and is called; of several of one kind the later ones have other dashes.
+
+        A matched control looks like one, of whatever S-Adam it is.
+        """
+        if label in STYLES:
+            return STYLES[label]
+        of = label.removeprefix(CONTROL)
+        control = label not in dict(self.spec.rules)
+        key = (CONTROL if control else "") + key_of(self.rule(of if control else label))
+        alike = [n for n, rule in self.spec.rules if key_of(rule) == key_of(self.rule(of))]
+        title = f"Matched to {of}" if control else label
+        dash = DASHES[alike.index(of) % len(DASHES)] or STYLES[key].dash
+        return replace(STYLES[key], title=title, dash=dash)
 
     def cost(self, label: str) -> int:
         """Function evaluations of a step: a gradient counts 2, a probe 1."""

@@ -64,8 +64,8 @@ def best(results: Results) -> pd.DataFrame:
     Columns: ``landscape``, ``schedule``, ``rule``, ``lr``, ``edge`` (whether the best value is at
     an end of the grid), ``final_gap``, ``low``, ``high`` (median and quartiles over runs),
     ``best_gap``, ``steps``, ``evaluations`` (medians to the last target; infinite where fewer than
-    half of the runs met it), ``reached``, ``trapped``, ``diverged``, ``elsewhere`` (shares of runs
-    by where they ended), ``mean_brake``, ``runs``.
+    half of the runs met it), ``reached``, ``near``, ``trapped``, ``elsewhere``, ``diverged``
+    (shares of runs by where they ended), ``mean_brake``, ``runs``.
     """
     rows = []
     for landscape in results.problems:
@@ -93,6 +93,7 @@ def _best_row(results: Results, landscape: str, schedule: str, label: str) -> di
         "steps": float(medians(steps)),
         "evaluations": float(medians(steps)) * results.cost(label),
         "reached": np.char.startswith(ended, "minimum").mean(),
+        "near": np.char.startswith(ended, "near").mean(),
         "trapped": np.char.startswith(ended, "trap").mean(),
         "diverged": (ended == "diverged").mean(),
         "elsewhere": (ended == "elsewhere").mean(),

@@ -20,6 +20,13 @@ from sadam.lab.compare.statistics import FLOOR
 MAX_PANELS = 12
 CEILING = 1e12
 VERDICT_COLORS = [[0.0, "#B35806"], [0.5, "#F4F4F2"], [1.0, "#2D6A9F"]]  # loss, tie, win
+END_COLORS = {
+    "reached": "#00785A",
+    "near": "#7CC7AF",
+    "trapped": "#D55E00",
+    "elsewhere": "#C9CDD2",
+    "diverged": "#1F2933",
+}
 TARGET_LEGEND = {"orientation": "h", "y": -0.12, "yanchor": "top", "x": 0}
 
 
@@ -271,12 +278,14 @@ def _profile(results: Results, schedule: str, kind: str) -> go.Figure:
         "not of its fastest run. "
     )
     if kind == "performance":
-        figure.update_xaxes(type="log", title="at most this many times the cheapest rule's cost")
+        figure.update_xaxes(
+            type="log", dtick=1, title="at most this many times the cheapest rule's cost"
+        )
         title = f"Performance profile ({schedule})"
         words = "The left end is the share of runs on which a rule was cheapest, the right end the "
         words += "share that it solved at all (Dolan and Moré 2002)."
     else:
-        figure.update_xaxes(title="function evaluations", type="log")
+        figure.update_xaxes(title="function evaluations", type="log", dtick=1)
         title = f"Data profile ({schedule})"
         words = "Share of the runs that are solved within a budget (Moré and Wild 2009)."
     return finish(
@@ -345,11 +354,7 @@ def run_ends(results: Results, schedule: str) -> go.Figure:
     """Where the runs end: at the minimum, in a trap, elsewhere, or nowhere."""
     best = tables.best(results)
     best = best[best["schedule"] == schedule]
-    shares = best.groupby("rule", sort=False)[
-        ["reached", "trapped", "elsewhere", "diverged"]
-    ].mean()
-    colors = {"reached": "#009E73", "trapped": "#D55E00", "elsewhere": "#C9CDD2"}
-    colors["diverged"] = "#1F2933"
+    shares = best.groupby("rule", sort=False)[list(END_COLORS)].mean()
     figure = go.Figure(
         [
             go.Bar(
@@ -361,7 +366,7 @@ def run_ends(results: Results, schedule: str) -> go.Figure:
                 hovertemplate="%{y}: %{x:.1%} " + name + "<extra></extra>",
                 meta={"role": "ends", "name": name},
             )
-            for name, color in colors.items()
+            for name, color in END_COLORS.items()
         ]
     )
     figure.update_xaxes(range=[0, 1], tickformat=".0%", title="share of runs")
@@ -379,10 +384,11 @@ def run_ends(results: Results, schedule: str) -> go.Figure:
         figure,
         f"Where the runs end ({schedule})",
         f"Reached: median gap of the last 10 % of steps within {results.spec.targets[-1]:g} of the "
-        f"gap at the landscape's start. Trapped: not so, and within 2 % of the window's diagonal "
-        f"of a declared trap ({named}). {_n(results)}, each rule at its own best learning rate. "
-        "It does not show how near the runs elsewhere came.",
+        f"gap at the landscape's start. Near, trapped: not so, and ending within 2 % of the "
+        f"window's diagonal of a declared minimiser or trap ({named}). {_n(results)}, each rule at "
+        "its own best learning rate. It does not show how near the runs elsewhere came.",
         barmode="stack",
-        height=240 + 34 * len(shares),
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        height=260 + 34 * len(shares),
+        legend={"orientation": "h", "y": -0.9 / (2 + len(shares)), "yanchor": "top", "x": 0},
+        margin={"b": 110},
     )

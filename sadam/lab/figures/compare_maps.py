@@ -80,6 +80,12 @@ def hyperparameter_map(
     )
 
 
+def _lighter(color: str) -> str:
+    """Halfway to white."""
+    parts = (int(color[i : i + 2], 16) for i in (1, 3, 5))
+    return "#" + "".join(f"{(part + 255) // 2:02X}" for part in parts)
+
+
 def basin_map(results: Results, landscape: str, schedule: str) -> go.Figure:
     """Where each rule's runs end, by where they start; a panel for each rule."""
     labels = results.labels
@@ -89,9 +95,11 @@ def basin_map(results: Results, landscape: str, schedule: str) -> go.Figure:
     f = landscapes.get(landscape)
     (x0, x1), (y0, y1) = f.window
     seen = sorted({str(name) for basin in basins.values() for name in np.unique(basin.outcome)})
-    minima = [name for name in seen if name.startswith("minimum")]
+    minima = [name for name in seen if name.startswith(("minimum", "near"))]
     traps = [name for name in seen if name.startswith("trap")]
-    colors = dict(zip(minima, MINIMUM_COLORS * 9, strict=False))
+    places = [f"minimum ({a:.4g}, {b:.4g})" for a, b in f.minimisers]
+    colors = dict(zip(places, MINIMUM_COLORS * 9, strict=False))
+    colors |= {f"near {name}": _lighter(color) for name, color in colors.items()}
     colors |= dict(zip(traps, TRAP_COLORS * 9, strict=False))
     colors |= {"elsewhere": ELSEWHERE, "diverged": DIVERGED}
     names = [name for name in colors if name in seen]
@@ -109,7 +117,7 @@ def basin_map(results: Results, landscape: str, schedule: str) -> go.Figure:
         shared_xaxes=True,
         shared_yaxes=True,
         horizontal_spacing=0.04,
-        vertical_spacing=min(0.13, 0.4 / rows),
+        vertical_spacing=min(0.09, 0.3 / rows),
     )
     steps = [k / len(names) for k in range(len(names) + 1)]
     scale = [
@@ -175,8 +183,10 @@ def basin_map(results: Results, landscape: str, schedule: str) -> go.Figure:
         f"Colour: where the run from that start ends after {spec.steps} steps; hover for the steps "
         f"it took. n = {side} x {side} starts, seed {spec.seed}, at learning rates {rates}. White "
         "stars are declared minimisers (representatives where they form a set), crosses traps. "
-        "It does not show other seeds, nor other learning rates.",
-        height=120 + 330 * rows,
+        "Darker: the final gap meets the target; lighter: the end is within 2 % of the window's "
+        "diagonal. It does not show other seeds, nor other learning rates.",
+        height=180 + 300 * rows,
+        title_y=0.985,
         legend={"orientation": "h", "y": -0.06, "yanchor": "top", "x": 0},
-        margin={"b": 110, "t": 110},
+        margin={"b": 110},
     )
