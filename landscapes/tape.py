@@ -150,7 +150,7 @@ class Tape:
             i, j = (*args, -1)[:2] if len(args) < 3 else (-1, -1)
             self._calls.append((_CALLS[node.op], slots[node], i, j, args))
             over = _written_over(node, ended)
-            over_slots = over and tuple(slots[a] for a in over)
+            over_slots = None if over is None else tuple(slots[a] for a in over)
             self._plan.append(
                 _Laid(node, slots[node], args, over_slots, tuple(slots[a] for a in ended))
             )
