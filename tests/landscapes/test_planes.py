@@ -34,6 +34,8 @@ NETS = [
     MLP(2, (6, 5), 1),
     MLP(2, (7,), 3, "hard-tanh"),
     MLP(2, (4, 5, 3), 1, "softplus"),
+    MLP(2, (4, 5), 1, "tanh"),
+    MLP(2, (4, 5, 2), 3, "leaky-relu"),
     MLP(2, (6, 5), 1, weight_bits=2),
     MLP(2, (6, 5), 1, activation_bits=3),
     ConvNet((1, 1, 2), (3, 2), 1),
