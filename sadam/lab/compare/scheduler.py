@@ -176,7 +176,7 @@ def on_dask(spec: Compare, numbers: Sequence[int], address: str) -> Numbered:
         futures = client.map(_work_elsewhere, [text] * len(numbers), numbers, pure=False)
         of = {future.key: number for future, number in zip(futures, numbers, strict=True)}
         try:
-            for future in as_completed(futures):
+            for future in as_completed(futures, loop=client.loop):
                 number = of[future.key]
                 if future.status != "finished":
                     raise WorkError(_why(future, number, address))
