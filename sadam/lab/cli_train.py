@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 from sadam.lab.cli_lgi import add_common, base_fields
@@ -147,7 +147,7 @@ def _preset_fields(arguments: argparse.Namespace) -> dict[str, Any]:
 
     found = preset(arguments.preset)
     spec = from_preset(found, _data_from(arguments, Training().data, found.datasets[0]))
-    return {name: getattr(spec, name) for name in spec.__dataclass_fields__}
+    return {field.name: getattr(spec, field.name) for field in fields(spec)}
 
 
 def _data_from(arguments: argparse.Namespace, base: DataSpec, usual: str | None = None) -> DataSpec:

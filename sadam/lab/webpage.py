@@ -85,6 +85,7 @@ def _dress(
 ) -> go.Figure:
     meta = figure.layout.meta
     facts = {**(meta if isinstance(meta, dict) else {}), **facts}
+    top = max(60, int(figure.layout.margin.t or 0))
     bottom = max(BOTTOM, int(figure.layout.margin.b or 0))  # what a figure needs below its axes
     height = int(figure.layout.height or HEIGHTS.get(name, HEIGHT)) + bottom - BOTTOM
     figure.update_layout(
@@ -93,7 +94,7 @@ def _dress(
         paper_bgcolor="white",
         plot_bgcolor="white",
         font={"family": FONT, "size": 14, "color": INK},
-        margin={"l": 75, "r": 30, "t": 60, "b": bottom},
+        margin={"l": 75, "r": 30, "t": top, "b": bottom},
         width=WIDTH,
         height=height,
         meta=facts,

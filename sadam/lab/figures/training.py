@@ -108,7 +108,8 @@ def _loss_axis(traces: list[dict[str, Any]]) -> dict[str, Any]:
     values = values[np.isfinite(values)]
     if not len(values) or values.min() <= 0:
         return {}
-    return {"type": "log", "exponentformat": "power"}
+    few = values.max() < 100 * values.min()
+    return {"type": "log", "exponentformat": "power", "dtick": "D2" if few else 1}
 
 
 @FigureMaker

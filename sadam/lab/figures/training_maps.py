@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,11 +20,13 @@ from sadam.lab.figures.lgi import colorscale
 from sadam.lab.figures.maker import FigureMaker, Plain
 from sadam.lab.figures.training import At, drawn
 from sadam.lab.style import style_of
-from sadam.lab.training.plane import LossPlane, loss_plane, plane_lgi
+from sadam.lab.training.plane import LossPlane, loss_plane, plane_lgi, work_of
 from sadam.lab.training.run import TrainingResult
+from sadam.lab.training.spec import multiplications
 
 Array = NDArray[Any]
 GRID = 121
+HEIGHT = 720
 CLASSES = (  # light and dark screens: of the data's classes, apart from the rules' colours
     "#3B6FB6", "#C4622D", "#4F8F5B", "#8A6BB0", "#9A8B3C", "#4B9AA5", "#B5577F", "#7A6A58",
     "#5E6FA8", "#A0453F",
@@ -77,13 +81,18 @@ def decision_map(
         "data": [*traces, *_examples(result)],
         "layout": {
             "title": {"text": f"{title}, seed {result.spec.seed_numbers[seed]}{count}"},
-            "xaxis": {"title": {"text": _feature(result, 0)}, "range": list(window[0])},
+            "xaxis": {
+                "title": {"text": _feature(result, 0)},
+                "range": list(window[0]),
+                "constrain": "domain",
+            },
             "yaxis": {
                 "title": {"text": _feature(result, 1)},
                 "range": list(window[1]),
                 "scaleanchor": "x",
             },
             "hovermode": "closest",
+            "height": HEIGHT,
             "meta": {},
         },
     }
@@ -219,15 +228,17 @@ def loss_plane_lgi(
 ) -> Plain:
     """LGI over the same plane, probed in the whole space or inside the plane."""
     lgi = plane_lgi(view, inside=inside)[kind]  # type: ignore[index]
+    top = max(float(np.nanquantile(lgi, 0.995)), 0.01)  # few places are unstable: see them too
     ground = {
         "type": "heatmap", "x": view.a, "y": view.b, "z": lgi.astype(np.float32), "zmin": 0,
-        "zmax": 1, "colorscale": colorscale("lgi"), "name": "LGI",
+        "zmax": min(top, 1.0), "colorscale": colorscale("lgi"), "name": "LGI",
         "colorbar": {"title": {"text": "LGI"}, "thickness": 12, "len": 0.5, "y": 0.25},
         "hovertemplate": "LGI %{z:.3f}<extra></extra>", "meta": {"role": "ground"},
     }  # fmt: skip
     where = "inside the plane" if inside else "in the whole parameter space, radius 0.01"
     title = f"{kind.capitalize()} LGI {view.about}; probes {where}"
-    return {"data": [ground, *_over_plane(result, view)], "layout": _plane_layout(view, title)}
+    return {"data": [ground, *_over_plane(result, replace(view, kinks=None, note=""))],
+            "layout": _plane_layout(view, title)}  # fmt: skip
 
 
 def _level(values: Array) -> Array:
@@ -290,8 +301,11 @@ def _plane_layout(view: LossPlane, title: str) -> dict[str, Any]:
         f"the plane's origin. {view.note}"
     )
     axes = {"zeroline": False, "showgrid": False}
+    lines = textwrap.wrap(caption, 120, break_on_hyphens=False)
     return {
-        "title": {"text": f"{title}<br><sup>{caption}</sup>"},
+        "title": {"text": "<br>".join([title, *(f"<sup>{line}</sup>" for line in lines)])},
+        "margin": {"t": 60 + 18 * len(lines)},
+        "height": HEIGHT,
         "xaxis": {"title": {"text": "first direction"}, "range": [a0, a1], **axes},
         "yaxis": {"title": {"text": "second direction"}, "range": [b0, b1], **axes},
         "hovermode": "closest",
@@ -321,7 +335,9 @@ def maps_of(result: TrainingResult) -> Mapping[str, go.Figure]:
         except SpecError:
             return found
         found["loss-plane"] = loss_plane_map(result, view)
-        found["loss-plane-lgi"] = loss_plane_lgi(result, view)
+        work = view.examples * view.values.size * multiplications(result.network)
+        if work <= 2 * work_of(result.network):  # a plane for every probe
+            found["loss-plane-lgi"] = loss_plane_lgi(result, view)
     return found
 
 

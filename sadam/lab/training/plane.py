@@ -11,18 +11,23 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from landscapes.network_loss import NetworkLoss
+from landscapes.networks import MLP, Network
 from landscapes.plane_kinks import PlaneKinks, PlaneKinksError, plane_kinks
 from landscapes.planes import Plane, PlaneLoss, line_plane, pca_plane, random_plane, window_of
 from sadam.lab.codec import SpecError, nearest
 from sadam.lab.training.run import CONTROL, TrainingResult
+from sadam.lab.training.spec import multiplications
 from sadam.probes import Kind, directions, lgi_from_slopes, streamed_lgi
 
 PlaneKind = Literal["pca", "random", "line"]
 Point = tuple[float, float]
 Array = NDArray[np.float64]
 
-GRID = 61
-LOSS_EXAMPLES = 512  # of the training set at most
+GRIDS = (61, 31, 15)  # points to a side: the first that is affordable
+LOSS_EXAMPLES = 512  # of the training set at most, and at least as many as
+FEW_EXAMPLES = 32
+WORK = {"affine": 5e9, "mlp": 5e8, "conv": 5e7}
+"""Multiplications that one plane may take; a second at most, whatever the network."""
 KINK_EXAMPLES = 8  # whose kinks are drawn: those of all would cover the picture
 PROBES = 8
 
@@ -75,7 +80,7 @@ def loss_plane(
     *,
     seed: int = 0,
     ends: tuple[str, str] | None = None,
-    grid: int = GRID,
+    grid: int | None = None,
     kinks: bool = True,
 ) -> LossPlane:
     """Lay a plane and evaluate the training loss on it.
@@ -87,7 +92,7 @@ def loss_plane(
             through the ends of two rules and the start.
         seed: Which of the seeds, by place.
         ends: Labels of two rules; by default the two whose final training losses are least.
-        grid: Points to a side.
+        grid: Points to a side; by default what is affordable, at most 61.
         kinks: Whether to look for kinks.
 
     Raises:
@@ -109,7 +114,8 @@ def loss_plane(
     plane, about = _laid(result, kind, seed, tracks, ends)
     found = {label: plane.project(track) for label, track in tracks.items()}
     window = window_of(torch.cat([coordinates for coordinates, _ in found.values()]))
-    loss = PlaneLoss(_training_loss(result), plane)
+    grid, examples = _affordable(result, grid)
+    loss = PlaneLoss(_training_loss(result, examples), plane)
     a, b = (np.linspace(*side, grid) for side in window)
     at = np.stack(np.meshgrid(a, b), -1)
     with torch.no_grad():
@@ -159,10 +165,26 @@ def _laid(
         raise SpecError(str(error)) from None
 
 
-def _training_loss(result: TrainingResult) -> NetworkLoss:
+def work_of(network: Network) -> float:
+    """Return how many multiplications a plane through this network's parameters may take."""
+    if not isinstance(network, MLP):
+        return WORK["conv"]
+    exact = network.weight_bits is None and network.activation_bits is None
+    return WORK["affine" if exact else "mlp"]
+
+
+def _affordable(result: TrainingResult, grid: int | None) -> tuple[int, int]:
+    """Points to a side, and over how many examples."""
+    room = work_of(result.network) / multiplications(result.network)
+    grids = GRIDS if grid is None else (grid,)
+    grid = next((n for n in grids if n * n * FEW_EXAMPLES <= room), grids[-1])
+    return grid, int(min(max(room / (grid * grid), FEW_EXAMPLES), LOSS_EXAMPLES))
+
+
+def _training_loss(result: TrainingResult, examples: int) -> NetworkLoss:
     """The objective over at most so many training examples, evenly chosen, true labels."""
     part = result.data.train
-    count = min(len(part), LOSS_EXAMPLES)
+    count = min(len(part), examples)
     chosen = np.linspace(0, len(part) - 1, count).round().astype(int)
     return NetworkLoss(
         result.network,
