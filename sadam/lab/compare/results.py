@@ -21,7 +21,7 @@ from sadam.rules import AdamW, MomentRule, key_of
 
 Array = NDArray[np.float64]
 
-DASHES = ("", "dash", "dot", "longdashdot")  # of the first of a kind its own
+DASHES = ("", "dash", "6px,2px", "10px,3px,2px,3px")  # of the first of a kind its own
 
 
 P = ParamSpec("P")

@@ -229,7 +229,9 @@ def test_a_full_disk_is_one_sentence_and_loses_nothing(small, tmp_path, monkeypa
     before = files(tmp_path)
     replaced = os.replace
     monkeypatch.setattr(
-        rundir.os, "replace", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left"))
+        rundir.os,
+        "replace",
+        lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left")),
     )
     with pytest.raises(ExportError, match="No space left .what was written before is whole"):
         next(steps)

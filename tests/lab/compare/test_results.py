@@ -1,0 +1,291 @@
+"""Tables, words and figures of a comparison, held to what pandas makes of its rows."""
+
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from sadam.lab.compare import tables
+from sadam.lab.compare.files import compare_figures, report_page
+from sadam.lab.compare.grids import Axis
+from sadam.lab.compare.problems import Starts, problems_of
+from sadam.lab.compare.report import compare_report, headline, readable_table, remarks
+from sadam.lab.compare.results import Results
+from sadam.lab.compare.run import iter_compare, run_compare
+from sadam.lab.compare.spec import Compare, estimate
+from sadam.lab.compare.suites import SUITES
+from sadam.lab.compare.tables import Side
+from sadam.lab.report import terminal_text
+from sadam.lab.rulebook import make_rules
+
+OURS = "s-adam-two-sided"
+CONTROL = "matched-s-adam-two-sided"
+
+
+def plain_rows(results, landscape, schedule, label):
+    frame = results.frame
+    return frame[
+        (frame["landscape"] == landscape)
+        & (frame["schedule"] == schedule)
+        & (frame["rule"] == label)
+        & (frame["configuration"] == 0)
+    ]
+
+
+# ---- tables
+
+
+def test_every_rule_is_at_its_own_best_learning_rate(small_results):
+    best = tables.best(small_results)
+    assert len(best) == 2 * 2 * 4
+    for row in best.to_dict("records"):
+        label = OURS if row["rule"] == CONTROL else row["rule"]
+        rows = plain_rows(small_results, row["landscape"], row["schedule"], label)
+        medians = rows.groupby("lr")["final_gap"].median()
+        assert row["lr"] == medians.idxmin()
+        mine = plain_rows(small_results, row["landscape"], row["schedule"], row["rule"])
+        mine = mine[mine["lr"] == row["lr"]]
+        assert row["final_gap"] == mine["final_gap"].median()
+        assert row["edge"] == (row["lr"] in (0.01, 1.0))
+        assert row["best_gap"] == mine["best_gap"].median()
+        assert row["low"] <= row["final_gap"] <= row["high"]
+        shares = [row[n] for n in ("reached", "near", "trapped", "elsewhere", "diverged")]
+        assert sum(shares) == pytest.approx(1)
+        assert row["reached"] == mine["outcome"].astype(str).str.startswith("minimum").mean()
+        steps = mine["steps_to_2"].where(mine["steps_to_2"] >= 0, math.inf).median()
+        cost = {"adam": 2, "sgd": 2, OURS: 6, CONTROL: 2}[row["rule"]]
+        assert row["steps"] == steps
+        assert row["evaluations"] == cost * steps
+
+
+def test_ratios_are_those_of_the_medians(small_results):
+    best = tables.best(small_results).set_index(["landscape", "schedule", "rule"])["final_gap"]
+    found = tables.ratios(small_results)
+    for row in found[found["landscape"] != "all"].to_dict("records"):
+        schedule = "constant" if row["against"] == "first" else row["schedule"]
+        base = best[row["landscape"], schedule, "adam"]
+        assert row["ratio"] == pytest.approx(
+            best[row["landscape"], row["schedule"], row["rule"]] / base
+        )
+        assert row["low"] <= row["ratio"] <= row["high"]
+    for (_, _, _), part in found.groupby(["rule", "schedule", "against"]):
+        each = part[part["landscape"] != "all"]["ratio"]
+        mean = part[part["landscape"] == "all"].iloc[0]
+        assert mean["ratio"] == pytest.approx(math.exp(np.log(each).mean()))
+        assert mean["low_problems"] <= mean["ratio"] <= mean["high_problems"]
+
+
+@pytest.fixture(scope="module")
+def twins():
+    """Twice the same rule under two names."""
+    return run_compare(
+        Compare(
+            problems=problems_of(("l1", "cb2", "wolfe")),
+            rules=make_rules(("adam", "adam2=adam", "one=s-adam", "two=s-adam")),
+            lrs=(0.01, 0.1),
+            seeds=5,
+            steps=30,
+        )
+    )
+
+
+def test_a_rule_compared_with_itself_is_a_tie_everywhere(twins):
+    verdicts = tables.verdicts(twins, "constant")
+    names = list(twins.labels)
+    for one, other in (("adam", "adam2"), ("one", "two"), ("matched-one", "matched-two")):
+        assert verdicts[names.index(one), names.index(other)].tolist() == [0, 3, 0]
+        mean = tables.mean_ratio(twins, Side(one, "constant"), Side(other, "constant"))
+        for estimate_ in (mean.over_runs, mean.over_problems):
+            assert (estimate_.value, estimate_.low, estimate_.high) == (1.0, 1.0, 1.0)
+    ranks = dict(zip(names, tables.rank_table(twins, "constant").mean, strict=True))
+    assert ranks["adam"] == ranks["adam2"]
+    assert "adam2** is not told from Adam (ratio 1 [1, 1])" in headline(twins)
+
+
+def test_verdicts_mirror(small_results):
+    counts = tables.verdicts(small_results, "constant")
+    assert (counts.sum(-1) == 2).all()
+    assert (counts == counts.transpose(1, 0, 2)[..., ::-1]).all()
+
+
+def test_profiles_of_costs(small_results):
+    costs = tables.costs_to_target(small_results, "constant")
+    assert costs.shape == (4, 2 * 6)
+    lr = tables.best(small_results).set_index(["landscape", "schedule", "rule"])["lr"]
+    rows = plain_rows(small_results, "l1", "constant", OURS)
+    steps = rows[rows["lr"] == lr["l1", "constant", OURS]]["steps_to_2"].to_numpy()
+    wanted = np.where(steps < 0, math.inf, 6.0 * (steps + 1))
+    assert costs[2, :6].tolist() == wanted.tolist()
+
+
+def test_heatmaps_take_the_best_of_what_they_do_not_show(small_results):
+    assert tables.heatmaps_of(small_results) == [
+        (OURS, "lr", "damping"),
+        (OURS, "lr", "num_probes"),
+        (OURS, "damping", "num_probes"),
+    ]
+    table = tables.heatmap(small_results, OURS, "l1", "cosine", "lr", "damping")
+    assert table.shape == (2, 3)
+    frame = small_results.frame
+    rows = frame[(frame["landscape"] == "l1") & (frame["schedule"] == "cosine")
+                 & (frame["rule"] == OURS) & (frame["lr"] == 0.1)
+                 & (frame["damping"] == 4.0)]  # fmt: skip
+    assert table.loc[4.0, 0.1] == rows.groupby("num_probes")["final_gap"].median().min()
+
+
+def test_a_basin_map_has_the_starts_where_they_are():
+    spec = Compare(
+        problems=problems_of(("himmelblau",)),
+        rules=make_rules(("adam",)),
+        lrs=(0.1,),
+        starts=Starts("grid", 8),
+        seeds=1,
+        steps=300,
+    )
+    found = tables.basin(run_compare(spec), "himmelblau", "constant", "adam")
+    assert (found.x[0], found.x[-1], found.y[0], found.y[-1]) == (-5.0, 5.0, -5.0, 5.0)
+    assert "(3, 2)" in found.outcome[-2, -2]  # upper right
+    assert "(-2.805, 3.131)" in found.outcome[-2, 1]  # upper left
+    assert "(-3.779, -3.283)" in found.outcome[1, 1]  # lower left
+    assert "(3.584, -1.848)" in found.outcome[1, -2]  # lower right
+
+
+def test_while_it_runs_only_what_is_complete_is_spoken_of(small):
+    steps = iter_compare(small)
+    first = next(steps).results()
+    assert first.problems == ()
+    assert headline(first) == "Nothing is complete yet."
+    assert terminal_text(compare_report(first))
+    for progress in steps:
+        if progress.done == progress.total // 2 + 1:
+            half = progress.results()
+            assert half.problems == ("l1",)
+            assert "So far 1 of 2 landscapes" in compare_report(half).about
+            assert compare_report(half).document["complete"] is False
+            break
+
+
+# ---- words
+
+
+def test_the_report_is_json_and_says_what_it_found(small_results):
+    report = compare_report(small_results)
+    document = json.loads(json.dumps(report.document, allow_nan=False))
+    assert document["command"] == small_results.spec.to_command()
+    assert len(document["best"]) == 16
+    assert document["complete"] is True
+    assert report.rows[0][0] == "Adam"
+    assert {len(row) for row in report.rows} == {len(report.header)}
+    assert "95 %" in report.said
+
+
+def test_what_limits_the_claim_is_said(small, small_results):
+    said = " ".join(remarks(small_results))
+    assert "best learning rates lie at an end of the grid" in said
+    assert "S-Adam two-sided 6 function evaluations" in said
+    alone = run_compare(replace(small, lrs=(0.1,), axes=(), seeds=1, starts=Starts("own")))
+    said = " ".join(remarks(alone))
+    assert "only one learning rate was tried" in said
+    assert "one run of each" in said
+    fair = run_compare(replace(small, cost="evaluations"))
+    assert "function evaluations, one of" not in " ".join(remarks(fair))
+
+
+def test_a_rule_that_diverges_has_no_finite_factor(small):
+    spec = replace(
+        small, problems=problems_of(("rosenbrock",)), lrs=(0.1,), axes=(), schedules=("constant",)
+    )
+    results = run_compare(spec)
+    assert "SGD** diverges where Adam does not" in headline(results)
+    header, rows = readable_table(results)
+    (sgd,) = [row for row in rows if row[0] == "SGD"]
+    assert sgd[header.index("final gap")] == "inf"
+    assert sgd[header.index("diverged")] == "100 %"
+    assert compare_report(results).document["best"][1]["final_gap"] is None
+
+
+def test_the_reference_suite_stands_beside_its_earlier_figures(small_results):
+    spec = SUITES["reference"].spec()
+    frame = run_compare(replace(spec, steps=5)).frame  # its shape, at a hundredth of the cost
+    header, rows = readable_table(Results(spec, frame))
+    assert header[-1] == "earlier"
+    earlier = {(row[0], row[1]): row[-1] for row in rows if row[-1]}
+    assert earlier["Adam", "cosine"] == "0.019"
+    assert earlier["S-Adam (published)", "constant"] == "3.4"
+    assert len(earlier) == 6
+
+
+@pytest.mark.slow
+def test_the_reference_experiment_comes_out_as_it_did():
+    """MATH.md section 5, on its constant learning rate: the ranges it states."""
+    spec = SUITES["reference"].spec()
+    rules = tuple(rule for rule in spec.rules if rule[0] in ("adam", "s-adam", OURS))
+    spec = replace(spec, rules=rules, schedules=("constant",), controls=False)
+    results = run_compare(spec)
+    base = Side("adam", "constant")
+    two = tables.mean_ratio(results, Side(OURS, "constant"), base).over_runs
+    one = tables.mean_ratio(results, Side("s-adam", "constant"), base).over_runs
+    assert 0.15 <= two.value <= 0.6
+    assert two.verdict == "win"
+    assert 2.5 <= one.value <= 4.5
+    assert one.verdict == "loss"
+
+
+# ---- figures
+
+
+def test_every_figure_draws_and_says_what_it_shows_and_what_not(small_results):
+    figures = compare_figures(small_results)
+    for schedule in ("constant", "cosine"):
+        for name in ("ratios", "sensitivity", "verdicts", "ranks", "performance", "data", "ends"):
+            assert f"{name}-{schedule}" in figures
+    assert sum(name.startswith("map-") for name in figures) == 2 * 2 * 3
+    for name, figure in figures.items():
+        words = figure.layout.meta["words"]
+        assert "not" in words, name
+        assert len(figure.data) > 0
+    page = report_page(small_results)
+    assert page.count("<figcaption>") == len(figures)
+    assert small_results.spec.to_command().split()[3] in page
+
+
+def test_figures_show_the_numbers_of_the_tables(small_results):
+    figures = compare_figures(small_results)
+    counts = tables.verdicts(small_results, "constant")
+    (matrix,) = figures["verdicts-constant"].data
+    assert matrix.text[0][1] == "/".join(map(str, counts[0, 1]))
+    means = [t for t in figures["ratios-cosine"].data if t.meta["role"] == "mean"]
+    found = tables.ratios(small_results)
+    found = found[(found["landscape"] == "all") & (found["against"] == "same")
+                  & (found["schedule"] == "cosine")].set_index("rule")["ratio"]  # fmt: skip
+    assert {t.meta["rule"]: t.x[0] for t in means} == pytest.approx(
+        {label: found[label] for label in small_results.labels if label != "adam"}
+    )
+
+
+def test_basins_are_drawn_for_a_grid_of_starts():
+    spec = Compare(
+        problems=problems_of(("trap",)),
+        rules=make_rules(("adam", OURS)),
+        lrs=(0.1,),
+        starts=Starts("grid", 6),
+        seeds=1,
+        steps=60,
+    )
+    results = run_compare(spec)
+    figures = compare_figures(results)
+    drawn = figures["basins-constant-chebyshev-n2"]
+    panels = [t for t in drawn.data if t.meta["role"] == "basin"]
+    assert [t.meta["rule"] for t in panels] == list(results.labels)
+    assert panels[0].customdata.shape == (6, 6, 2)
+    assert estimate(spec).lanes == len(results.frame) == 3 * 3 * 36
+
+
+def test_several_rules_of_a_kind_look_different():
+    spec = Compare(rules=make_rules(("s-adam", "b=s-adam", "c=s-adam")), seeds=1, lrs=(0.1,))
+    results = Results.of(spec, [])
+    styles = [results.style(label) for label in results.labels]
+    assert len({(style.color, style.dash) for style in styles}) == 6
+    assert [style.title for style in styles[2:4]] == ["b", "Matched to b"]
