@@ -198,6 +198,8 @@ class _Block:
         self.x, self.g = self.now[: self.dim], self.now[self.dim : -1]
         self.value, self.flat = self.now[-1], self.now.view(-1)
         self.missed = torch.empty_like(self.recent, dtype=torch.bool)
+        self.counted = self.missed.view(torch.int8)  # the same memory as 0 and 1
+        self.scratch = (torch.empty_like(self.x), torch.empty_like(self.x))
         if self.probing is not None:
             radius = torch.as_tensor(self.probing.radius, dtype=torch.float64)
             two_sided = self.probing.kind == "two-sided"
@@ -223,7 +225,7 @@ class _Block:
             torch.minimum(self.best, self.value, out=self.best)
             if len(self.levels):
                 torch.gt(self.best, self.levels, out=self.missed)
-                self.recent.add_(self.missed.view(torch.int8))
+                self.recent.add_(self.counted)
             if (late := step - 1 - self.steps + self.tail_steps) >= 0:
                 self.tail[late] = self.value
             if step == self.steps:
@@ -241,13 +243,16 @@ class _Block:
             brake = self._brake(step)
             self.brakes.add_(brake)
         if self.composite is None:
-            advance(self.x, self.g, brake, self.state, k, out=self.x, **self.uses)
+            self._advance(brake, k)
             return
         smooth, prox = self.composite
         self.g.copy_(smooth(self.x.T)[1].T)
-        advance(self.x, self.g, brake, self.state, k, out=self.x, **self.uses)
+        self._advance(brake, k)
         lr = -torch.as_tensor(k.scale).expand(len(self.who))
         self.x.copy_(prox(self.x.T, lr).T)
+
+    def _advance(self, brake: Tensor | None, k: StepCoefficients) -> None:
+        advance(self.x, self.g, brake, self.state, k, out=self.x, scratch=self.scratch, **self.uses)
 
     def _evaluate(self) -> None:
         if self.plane:
@@ -260,9 +265,9 @@ class _Block:
 
     def _brake(self, step: int) -> Tensor:
         probing, k = self.probing, self.probing.num_probes  # type: ignore[union-attr]
-        units = self.units[step]  # (D, K, seeds)
-        if self.stream is not None:
-            units = units.index_select(-1, self.stream)
+        units = self.units[step]  # (D, K, 1) for one seed, else (seeds, D, K)
+        if self.stream is not None:  # by far the fastest way to hand each lane its own
+            units = units.index_select(0, self.stream).permute(1, 2, 0)
         torch.add(self.x[:, None], units * self.radius, out=self.near)
         if self.plane:
             for call in self.probes:
@@ -338,7 +343,7 @@ class _Block:
 def _directions_of(
     probing: Probing, seeds: Tensor, steps: int, dim: int
 ) -> tuple[Sequence[Tensor], Tensor | None]:
-    """The probes' unit vectors at every step, ``(D, K, seeds)``.
+    """The probes' unit vectors at every step: ``(D, K, 1)`` for one seed, else ``(seeds, D, K)``.
 
     Also each lane's place among the seeds, or None where there is one seed for all.
     """
@@ -347,7 +352,9 @@ def _directions_of(
         directions(seed, steps, probing.num_probes, dim, sphere=probing.sphere)
         for seed in different.tolist()
     ]
-    u = torch.stack(drawn, -1).movedim(2, 1)  # (T, D, k, seeds)
+    u = torch.stack(drawn, 1).transpose(2, 3)  # (T, seeds, D, k)
     if probing.kind == "two-sided":
-        u = torch.cat([u, -u], dim=2)
-    return u.contiguous().unbind(0), stream if len(drawn) > 1 else None
+        u = torch.cat([u, -u], dim=3)
+    if len(drawn) == 1:
+        return u[:, 0, :, :, None].contiguous().unbind(0), None
+    return u.contiguous().unbind(0), stream

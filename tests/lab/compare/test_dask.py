@@ -101,7 +101,7 @@ def test_other_versions_are_refused(small, cluster, monkeypatch):
 
 def test_a_scheduler_that_is_not_there(small, monkeypatch):
     monkeypatch.setattr(scheduler, "PATIENCE", 0.5)
-    with pytest.raises(WorkError, match="no Dask scheduler answers at tcp://127.0.0.1:9"):
+    with pytest.raises(WorkError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:9"):
         list(on_dask(small, [0], "tcp://127.0.0.1:9"))
     with pytest.raises(WorkError, match="no Dask scheduler answers at nonsense://x"):
         list(on_dask(small, [0], "nonsense://x"))

@@ -9,7 +9,6 @@ import pytest
 
 from sadam.lab.compare import tables
 from sadam.lab.compare.files import compare_figures, report_page
-from sadam.lab.compare.grids import Axis
 from sadam.lab.compare.problems import Starts, problems_of
 from sadam.lab.compare.report import compare_report, headline, readable_table, remarks
 from sadam.lab.compare.results import Results

@@ -92,7 +92,7 @@ def test_the_cut_changes_nothing(small, small_results):
     again = Results.of(small, [compute(small, block) for block in plan(small, 7)])
     order = ["landscape", "schedule", "rule", "configuration", "lr", "seed", "start"]
     one, other = (
-        r.frame.astype({n: str for n in order[:3]}).sort_values(order, ignore_index=True)
+        r.frame.astype(dict.fromkeys(order[:3], str)).sort_values(order, ignore_index=True)
         for r in (small_results, again)
     )
     for name in one:
@@ -233,7 +233,7 @@ def test_a_full_disk_is_one_sentence_and_loses_nothing(small, tmp_path, monkeypa
         "replace",
         lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left")),
     )
-    with pytest.raises(ExportError, match="No space left .what was written before is whole"):
+    with pytest.raises(ExportError, match=r"No space left \(what was written before is whole"):
         next(steps)
     monkeypatch.setattr(rundir.os, "replace", replaced)
     assert files(tmp_path) == before
