@@ -39,23 +39,30 @@ def turned(vectors: Tensor) -> tuple[Tensor, Tensor]:
         Two masks ``(n-1, ...)``: the cosine of the angle is negative; both vectors are finite and
         not zero, so that there is an angle at all.
     """
-    length = _norm(vectors)
-    known = (length > 0) & (length < math.inf)  # false for NaN
+    return _turned(vectors[:-1] * vectors[1:], _norm(vectors))
+
+
+def _turned(products: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    """The same from coordinate-wise products ``(n-1, ..., D)`` and lengths ``(n, ...)``."""
+    known = (lengths > 0) & (lengths < math.inf)  # false for NaN
     judged = known[:-1] & known[1:]
-    return ((vectors[:-1] * vectors[1:]).sum(-1) < 0) & judged, judged
+    return (products.sum(-1) < 0) & judged, judged
 
 
-def _sign_flips(grads: Tensor) -> tuple[Tensor, Tensor]:
-    """How many signs change at each step, and of how many: ``(n-1, ...)`` each, float64."""
-    sign = torch.sign(grads)  # 0 for NaN
-    product = sign[:-1] * sign[1:]
-    judged = product.abs().sum(-1).to(torch.float64)
-    return (judged - product.sum(-1)) / 2, judged
+def _sign_flips(products: Tensor) -> tuple[Tensor, Tensor]:
+    """How many signs change at each step, and of how many: ``(n-1, ...)`` each, float64.
+
+    Args:
+        products: Of consecutive gradients, coordinate by coordinate, ``(n-1, ..., D)``.
+    """
+    sign = torch.sign(products)  # 0 for NaN
+    judged = sign.abs().sum(-1).to(torch.float64)
+    return (judged - sign.sum(-1)) / 2, judged
 
 
-def _length(vectors: Tensor) -> Tensor:
-    """Sum of the lengths of vectors ``(n, ..., D)``; one that was not measured adds nothing."""
-    return torch.nan_to_num(_norm(vectors), posinf=0.0).sum(0, dtype=torch.float64)
+def _total(lengths: Tensor) -> Tensor:
+    """Sum of lengths ``(n, ...)``; one that was not measured adds nothing."""
+    return torch.nan_to_num(lengths, posinf=0.0).sum(0, dtype=torch.float64)
 
 
 def _rate(event: Tensor, judged: Tensor) -> Tensor:
@@ -79,7 +86,7 @@ def conflict_rate(track: Track) -> Tensor:
 
 def sign_flip_rate(track: Track) -> Tensor:
     """Share of (step, coordinate) pairs at which the gradient's sign changes."""
-    return _rate(*_sign_flips(track.grads))
+    return _rate(*_sign_flips(track.grads[:-1] * track.grads[1:]))
 
 
 def reversal_rate(track: Track) -> Tensor:
@@ -89,7 +96,9 @@ def reversal_rate(track: Track) -> Tensor:
 
 def path_efficiency(track: Track) -> Tensor:
     """Distance from start to end over the path's length; 1 = straight, or not moved at all."""
-    return _straightness(track.points[-1] - track.points[0], _length(track.points.diff(dim=0)))
+    return _straightness(
+        track.points[-1] - track.points[0], _total(_norm(track.points.diff(dim=0)))
+    )
 
 
 def _straightness(way: Tensor, length: Tensor) -> Tensor:
@@ -98,7 +107,8 @@ def _straightness(way: Tensor, length: Tensor) -> Tensor:
 
 def gradient_variation(track: Track) -> Tensor:
     """Relative gradient variation ``sum |g_t - g_{t-1}| / sum |g_t|``, in [0, 2]."""
-    return _ratio(_length(track.grads.diff(dim=0)), _length(track.grads), empty=0.0)
+    change, power = _norm(track.grads.diff(dim=0)), _norm(track.grads)
+    return _ratio(_total(change), _total(power), empty=0.0)
 
 
 def high_frequency_share(track: Track) -> Tensor:
@@ -175,14 +185,15 @@ class Tally:
             Whether each gradient turned against the one before it: 1, 0, or NaN where that cannot
             be judged, ``(n, ...)``.
         """
-        steps = points.diff(dim=0)
-        turns, judged = turned(grads)
+        steps, products = points.diff(dim=0), grads[:-1] * grads[1:]
+        ways, powers = _norm(steps), _norm(grads)
+        turns, judged = _turned(products, powers)
         self._turns = _added(self._turns, (turns, judged))
-        self._flips = _added(self._flips, _sign_flips(grads))
-        self._reversals = _added(self._reversals, turned(steps))
-        self._length = self._length + _length(steps[1:])
-        self._change = self._change + _length(grads.diff(dim=0))
-        self._power = self._power + _length(grads[1:])
+        self._flips = _added(self._flips, _sign_flips(products))
+        self._reversals = _added(self._reversals, _turned(steps[:-1] * steps[1:], ways))
+        self._length = self._length + _total(ways[1:])
+        self._change = self._change + _total(_norm(grads.diff(dim=0)))
+        self._power = self._power + _total(powers[1:])
         return torch.where(judged, turns.to(torch.float64), math.nan)
 
     def measures(self, end: Tensor) -> dict[str, Tensor]:

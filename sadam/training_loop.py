@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from itertools import repeat
 from typing import Any, NamedTuple
 
@@ -14,7 +13,7 @@ import torch
 from torch import Tensor
 
 from sadam import metrics
-from sadam.probes import Probing, directions, lgi_power_ratio, power_terms, round_to_float32
+from sadam.probes import Probing, lgi_power_ratio, round_to_float32
 from sadam.rules import (
     Coefficients,
     MomentRule,
@@ -24,12 +23,11 @@ from sadam.rules import (
     at_step,
     brake_of,
 )
+from sadam.training_probes import Offsets, Probes
 from sadam.training_run import Problem, Progress, TrainingRun
 
 BLOCK = 1 << 13  # numbers of one model's path in the buffers: few enough to stay in the cache
 LONGEST_BLOCK = 64  # steps
-DIRECTION_BLOCK = 1 << 14  # numbers of one probe's directions drawn at once
-LONGEST_DIRECTIONS = 256  # steps
 SPECTRUM_COORDINATES = 16  # a random choice of parameters: their spectrum stands for all
 BEYOND = 0.4  # a number above this power of the largest one has left the finite: squares overflow
 
@@ -40,70 +38,6 @@ class Every(NamedTuple):
     observe: int
     evaluate: int
     snapshot: int
-
-
-class _Offsets:
-    """From a point to its probes, for all seeds: unit directions times the radius.
-
-    They are drawn a block of steps at a time. The first block of a seed is the beginning of
-    :func:`sadam.probes.directions`'s table of that seed; those after it have streams of their own.
-    """
-
-    def __init__(
-        self, seeds: Sequence[int], probing: Probing, sizes: Sequence[int], dtype: torch.dtype
-    ) -> None:
-        self.seeds, self.radius, self.dtype = seeds, probing.radius, dtype
-        dim = sum(sizes)
-        self.length = max(1, min(LONGEST_DIRECTIONS, DIRECTION_BLOCK // dim))
-        self.draw = partial(
-            directions,
-            steps=self.length,
-            num_probes=probing.num_probes,
-            dim=dim,
-            sphere=probing.sphere,
-            sizes=sizes,
-        )
-        self.block = -1
-        self.rows: Sequence[Tensor] = ()
-
-    def at(self, step: int) -> Tensor:
-        """Return the offsets of a step, ``(S, k, 1, P)``."""
-        block, row = divmod(step, self.length)
-        if block != self.block:
-            drawn = [self.draw(s + (block << 32)) * self.radius for s in self.seeds]
-            self.rows = torch.stack([d.to(self.dtype) for d in drawn], 1).unsqueeze(3).unbind(0)
-            self.block = block
-        return self.rows[row]
-
-
-class _Probes:
-    """How neighbouring models are probed that probe alike."""
-
-    def __init__(self, probing: Probing, at: slice, offsets: _Offsets) -> None:
-        self.probing, self.at, self.offsets = probing, at, offsets
-        self.two_sided = probing.kind == "two-sided"
-        terms = power_terms(probing.num_probes, self.two_sided)
-        self.floor = probing.zeta * terms * float(probing.radius) ** 2  # for differences
-
-    def place(self, x: Tensor, step: int, out: Tensor) -> Tensor:
-        """Put a step's probes round the models' points, ``(S, M, P) -> (S, K, m, P)``."""
-        centre, offset, k = x[:, None, self.at], self.offsets.at(step), self.probing.num_probes
-        torch.add(centre, offset, out=out[:, :k])
-        if self.two_sided:
-            torch.sub(centre, offset, out=out[:, k:])
-        return out
-
-    def differences(self, near: Tensor, value: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Turn losses at the probes, ``(S, K * m)``, into differences, ``(k, S, m)`` each way."""
-        near = near.reshape(len(near), self.probing.evaluations, -1)
-        away = (near - value[:, None, self.at]).movedim(1, 0)
-        k = self.probing.num_probes
-        return away[:k], away[k:] if self.two_sided else None
-
-    def lgi(self, near: Tensor, value: Tensor) -> Tensor:
-        """Return the LGI, ``(S, m)``; arguments as :meth:`differences`."""
-        forward, backward = self.differences(near, value)
-        return round_to_float32(lgi_power_ratio(forward, backward, self.floor))
 
 
 class TrainingLoop:
@@ -162,11 +96,11 @@ class TrainingLoop:
         """Lay out the probes of all models in one buffer, so that one call evaluates them all."""
         self.lgi = torch.zeros(self.shape[:2], dtype=self.dtype)
         self.probing = torch.tensor([rule.probing is not None for rule in self.rules])
-        known: dict[tuple, _Offsets] = {}
+        known: dict[tuple, Offsets] = {}
 
-        def offsets(probing: Probing) -> _Offsets:
+        def offsets(probing: Probing) -> Offsets:
             key = (probing.num_probes, probing.sphere, probing.radius)
-            new = _Offsets(seeds, probing, self.problem.sizes, self.dtype)
+            new = Offsets(seeds, probing, self.problem.sizes, self.dtype)
             return known.setdefault(key, new)
 
         groups: list[tuple[Probing, slice]] = []
@@ -176,7 +110,7 @@ class TrainingLoop:
                     groups[-1] = (rule.probing, slice(groups[-1][1].start, i + 1))
                 else:
                     groups.append((rule.probing, slice(i, i + 1)))
-        self.groups = [_Probes(p, at, offsets(p)) for p, at in groups]
+        self.groups = [Probes(p, at, offsets(p)) for p, at in groups]
         num_seeds, _, dim = self.shape
         self.counts = [p.evaluations * (at.stop - at.start) for p, at in groups]
         self.probe_points = torch.empty(num_seeds, sum(self.counts), dim, dtype=self.dtype)
@@ -184,13 +118,18 @@ class TrainingLoop:
             part.unflatten(1, (p.evaluations, -1))
             for (p, _), part in zip(groups, self.probe_points.split(self.counts, 1), strict=True)
         ]
+        owners = [torch.arange(at.start, at.stop).repeat(p.evaluations) for p, at in groups]
+        self.owners = torch.cat(owners) if owners else torch.empty(0, dtype=torch.long)
+        self.lgi_parts = [self.lgi[:, at] for _, at in groups]
         both = replace(observe, kind="two-sided")
-        self.observer = _Probes(both, slice(0, self.shape[1]), offsets(both))
+        self.observer = Probes(both, slice(0, self.shape[1]), offsets(both))
 
     def _prepare_records(self) -> None:
         steps, (num_seeds, width, dim) = self.steps, self.shape
         self.losses = torch.empty(steps, num_seeds, width, dtype=self.dtype)
         self.lgis, self.brakes = torch.zeros_like(self.losses), torch.ones_like(self.losses)
+        self.loss_rows, self.lgi_rows = self.losses.unbind(0), self.lgis.unbind(0)
+        self.brake_rows = self.brakes.unbind(0)
         self.conflicts = torch.empty_like(self.losses)
         chosen = np.random.default_rng(0).permutation(dim)[:SPECTRUM_COORDINATES]
         self.coordinates = torch.from_numpy(np.sort(chosen))
@@ -224,26 +163,27 @@ class TrainingLoop:
             value, total_grad = problem.value_and_grad(x, batch)
             grad.copy_(total_grad)
             self._look(i, x, value, batch)
-            self.losses[i] = value
-            brake = None
-            if self.groups:
-                brake = self._brake(i, x, value, batch)
-                self.brakes[i] = brake
-                brake = brake.unsqueeze(-1)
+            self.loss_rows[i].copy_(value)
+            brake = self._brake(i, x, value, batch) if self.groups else None
             if self.l1 and len(self.proximal):  # step along the rest; the prox does this term
                 grad[:, self.proximal] -= self.l1 * torch.sign(x[:, self.proximal])
             advance(x, grad, brake, self.state, self.table[i], out=points[slot + 1], **self.uses)
         self._close_block(self.points[: count + 2], self.grads[: count + 1])
 
     def _brake(self, i: int, x: Tensor, value: Tensor, batch: Any) -> Tensor:
-        """Probe where a rule asks for it, and return the brakes ``(S, M)``."""
+        """Probe where a rule asks for it, and return the brakes ``(S, M, 1)``."""
         for group, place in zip(self.groups, self.places, strict=True):
             group.place(x, i, place)
-        near = self.problem.value(self.probe_points, batch)
-        for group, part in zip(self.groups, near.split(self.counts, 1), strict=True):
-            self.lgi[:, group.at] = group.lgi(part, value)
-        self.lgis[i] = self.lgi
-        return brake_of(self.lgi, self.damping, self.cap)
+        away = self.problem.value(self.probe_points, batch)
+        away = away.sub_(value.index_select(1, self.owners)).split(self.counts, 1)
+        for group, part, lgi in zip(self.groups, away, self.lgi_parts, strict=True):
+            lgi.copy_(group.lgi(part))
+        if self.dtype != torch.float32:
+            self.lgi.copy_(self.lgi.float())  # see probes.round_to_float32
+        self.lgi_rows[i].copy_(self.lgi)
+        brake = brake_of(self.lgi, self.damping, self.cap)
+        self.brake_rows[i].copy_(brake)
+        return brake.unsqueeze(-1)
 
     def _look(self, i: int, x: Tensor, value: Tensor, batch: Any) -> None:
         """Observe, evaluate and keep what is due before step ``i``."""
@@ -263,7 +203,7 @@ class TrainingLoop:
         k, (num_seeds, width, dim) = self.observer.probing.num_probes, self.shape
         place = x.new_empty(num_seeds, 2 * k, width, dim)
         near = self.problem.value(self.observer.place(x, i, place).flatten(1, 2), batch)
-        forward, backward = self.observer.differences(near, value)
+        forward, backward = self.observer.differences(near - value.repeat(1, 2 * k))
         floor = self.observer.floor
         one = lgi_power_ratio(forward, None, floor / 4)  # its k terms to the other's 4 k
         return round_to_float32(one), round_to_float32(lgi_power_ratio(forward, backward, floor))
