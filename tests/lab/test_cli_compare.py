@@ -138,16 +138,9 @@ def test_what_cannot_be_is_one_sentence(run, words, sentence):
     assert err.count("\n") == 1
 
 
-def test_the_same_numbers_whatever_the_workers(run, tmp_path):
-    run("compare", *QUICK, "--out", tmp_path / "one")
-    run("compare", *QUICK, "--out", tmp_path / "two", "--workers", "2")
-    for name in ("runs.parquet", "results.json"):
-        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
-
-
 def test_ctrl_c_keeps_what_is_done_and_says_so(tmp_path):
-    """On a terminal, with two workers, in the middle."""
-    words = [sys.executable, "-m", "sadam", "compare", "--steps", "2000", "--workers", "2"]
+    """On a terminal, in the middle."""
+    words = [sys.executable, "-m", "sadam", "compare", "--steps", "500"]
     master, terminal = pty.openpty()
     process = subprocess.Popen(
         [*words, "--out", str(tmp_path / "runs")],

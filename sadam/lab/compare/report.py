@@ -10,7 +10,7 @@ import pandas as pd
 from sadam.lab.compare import tables
 from sadam.lab.compare.results import Results
 from sadam.lab.compare.spec import CONTROL, Compare
-from sadam.lab.compare.statistics import Estimate
+from sadam.lab.compare.statistics import FLOOR, Estimate
 from sadam.lab.compare.suites import SUITES, Suite
 from sadam.lab.compare.tables import Side
 from sadam.lab.report import Report, frame_of, plain, versions
@@ -92,7 +92,15 @@ def headline(results: Results) -> str:
             continue
         mean = tables.mean_ratio(results, Side(label, base.schedule), base)
         assert mean is not None
-        said.append(f"**{results.style(label).title}** {_told(mean.over_runs, name)}")
+        told = _told(mean.over_runs, name)
+        if count > 1:
+            each = [
+                tables.problem_ratio(results, p, Side(label, base.schedule), base)[0].verdict
+                for p in results.problems
+            ]
+            won, tied, lost = (each.count(v) for v in ("win", "tie", "loss"))
+            told += f" ({won} won, {tied} tied, {lost} lost)"
+        said.append(f"**{results.style(label).title}** {told}")
     if not said:
         gap = results.tuned(results.problems[0], base.schedule, spec.baseline).gap
         return f"{where}, {name} at its own best learning rate ends {gap:.3g} above f*."
@@ -156,6 +164,13 @@ def remarks(results: Results) -> list[str]:
             )
             + "."
         )
+    decaying = [n for n, rule in spec.rules if getattr(rule, "weight_decay", 0.0)]
+    if 0 < len(decaying) < len(spec.rules):
+        said.append(
+            f"{', '.join(results.style(n).title for n in decaying)} decay their weights, which "
+            "moves the place where they settle towards 0; --set all.weight_decay=0 compares "
+            "without."
+        )
     dear = [label for label, _ in spec.rules if results.cost(label) > 2]
     if dear and spec.cost == "steps":
         costs = ", ".join(f"{results.style(n).title} {results.cost(n)}" for n in dear)
@@ -165,8 +180,10 @@ def remarks(results: Results) -> list[str]:
         )
     if len(results.problems) > 1:
         said.append(
-            "Ratios are geometric means over the landscapes; intervals hold 95 % of paired "
-            "bootstrap resamples of the runs, each rule tuned anew in each, for these landscapes. "
+            f"Ratios are geometric means over the landscapes, gaps below {FLOOR:g} counted as "
+            "that, so a few where one rule converges and another does not may decide them; "
+            "intervals hold 95 % of paired bootstrap resamples of the runs, each rule tuned anew "
+            "in each, for these landscapes. "
             "The second interval resamples the landscapes, too: it is for others of their kind."
         )
     return said

@@ -101,13 +101,18 @@ class Results:
         """
         if label in STYLES:
             return STYLES[label]
-        of = label.removeprefix(CONTROL)
-        control = label not in dict(self.spec.rules)
-        key = (CONTROL if control else "") + key_of(self.rule(of if control else label))
+        control = self.control_of(label)
+        of = control or label
+        key = (CONTROL if control else "") + key_of(self.rule(of))
         alike = [n for n, rule in self.spec.rules if key_of(rule) == key_of(self.rule(of))]
         title = f"Matched to {of}" if control else label
         dash = DASHES[alike.index(of) % len(DASHES)] or STYLES[key].dash
         return replace(STYLES[key], title=title, dash=dash)
+
+    def control_of(self, label: str) -> str | None:
+        """The label of the S-Adam that a matched control goes with; None for any other rule."""
+        is_control = label not in dict(self.spec.rules)
+        return label.removeprefix(CONTROL) if is_control else None
 
     def cost(self, label: str) -> int:
         """Function evaluations of a step: a gradient counts 2, a probe 1."""
@@ -166,8 +171,8 @@ class Results:
         gaps = self.column(*key, "final_gap")
         middle, drawn = medians(gaps), medians(gaps, self.counts(landscape))
         deciding, decided = middle, drawn
-        if label.startswith(CONTROL) and label not in dict(self.spec.rules):
-            theirs = self.column(landscape, schedule, label.removeprefix(CONTROL), "final_gap")
+        if (of := self.control_of(label)) is not None:
+            theirs = self.column(landscape, schedule, of, "final_gap")
             deciding = medians(theirs)
             decided = medians(theirs, self.counts(landscape))
         rate = int(deciding.argmin())

@@ -69,7 +69,7 @@ def cluster():
 
 def test_a_cluster_finds_the_same_bytes_though_a_worker_is_killed(small, cluster, tmp_path):
     address, workers = cluster
-    spec = replace(small, steps=250)
+    spec = replace(small, steps=100)
     steps = iter_compare(spec, tmp_path / "cluster", scheduler=address)
     while next(steps).done < 2:
         pass
@@ -82,7 +82,7 @@ def test_a_cluster_finds_the_same_bytes_though_a_worker_is_killed(small, cluster
 
 
 def test_stopping_takes_the_work_back(small, cluster):
-    found = on_dask(replace(small, steps=250), range(len(plan(small))), cluster[0])
+    found = on_dask(replace(small, steps=100), range(len(plan(small))), cluster[0])
     number, table = next(found)
     assert len(table) > 0
     found.close()

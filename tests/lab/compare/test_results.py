@@ -7,15 +7,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from sadam import metrics
 from sadam.lab.compare import tables
 from sadam.lab.compare.files import compare_figures, report_page
 from sadam.lab.compare.problems import Starts, problems_of
+from sadam.lab.compare.races import race_behind
 from sadam.lab.compare.report import compare_report, headline, readable_table, remarks
 from sadam.lab.compare.results import Results
 from sadam.lab.compare.run import iter_compare, run_compare
 from sadam.lab.compare.spec import Compare, estimate
 from sadam.lab.compare.suites import SUITES
 from sadam.lab.compare.tables import Side
+from sadam.lab.race import run_race
 from sadam.lab.report import terminal_text
 from sadam.lab.rulebook import make_rules
 
@@ -100,7 +103,9 @@ def test_a_rule_compared_with_itself_is_a_tie_everywhere(twins):
             assert (estimate_.value, estimate_.low, estimate_.high) == (1.0, 1.0, 1.0)
     ranks = dict(zip(names, tables.rank_table(twins, "constant").mean, strict=True))
     assert ranks["adam"] == ranks["adam2"]
-    assert "adam2** is not told from Adam (ratio 1 [1, 1])" in headline(twins)
+    assert "adam2** is not told from Adam (ratio 1 [1, 1]) (0 won, 3 tied, 0 lost)" in headline(
+        twins
+    )
 
 
 def test_verdicts_mirror(small_results):
@@ -166,6 +171,16 @@ def test_while_it_runs_only_what_is_complete_is_spoken_of(small):
             break
 
 
+def test_the_race_behind_a_cell_has_its_numbers(small_results):
+    experiment = race_behind(small_results, "chebyshev-n2", "cosine", run=3)
+    race = run_race(experiment)
+    assert list(race.trajectories) == list(small_results.labels)
+    for label, track in race.trajectories.items():
+        rate = small_results.tuned("chebyshev-n2", "cosine", label).rate
+        gaps = small_results.column("chebyshev-n2", "cosine", label, "final_gap")
+        assert gaps[rate, 3] == float(metrics.final_gap(track, race.reference)[0])
+
+
 # ---- words
 
 
@@ -184,6 +199,7 @@ def test_what_limits_the_claim_is_said(small, small_results):
     said = " ".join(remarks(small_results))
     assert "best learning rates lie at an end of the grid" in said
     assert "S-Adam two-sided 6 function evaluations" in said
+    assert "S-Adam two-sided decay their weights" in said
     alone = run_compare(replace(small, lrs=(0.1,), axes=(), seeds=1, starts=Starts("own")))
     said = " ".join(remarks(alone))
     assert "only one learning rate was tried" in said
@@ -207,7 +223,7 @@ def test_a_rule_that_diverges_has_no_finite_factor(small):
 
 def test_the_reference_suite_stands_beside_its_earlier_figures(small_results):
     spec = SUITES["reference"].spec()
-    frame = run_compare(replace(spec, steps=5)).frame  # its shape, at a hundredth of the cost
+    frame = run_compare(replace(spec, steps=1)).frame  # its shape, at a hundredth of the cost
     header, rows = readable_table(Results(spec, frame))
     assert header[-1] == "earlier"
     earlier = {(row[0], row[1]): row[-1] for row in rows if row[-1]}

@@ -1,6 +1,7 @@
 """Blocks, workers and run directories: the same numbers whatever happens on the way."""
 
 import errno
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -156,7 +157,7 @@ def test_stopped_and_gone_on_ends_with_the_same_bytes(small, tmp_path):
 
 
 def test_killed_and_gone_on_ends_with_the_same_bytes(small, tmp_path):
-    spec = replace(small, steps=400, seeds=20)
+    spec = replace(small, steps=300, seeds=8)
     (tmp_path / "spec.json").write_text(spec.to_json())
     words = [sys.executable, "-m", "sadam", "compare", "--spec", str(tmp_path / "spec.json")]
     words += ["--out", str(tmp_path / "cut"), "--workers", "2"]
@@ -167,7 +168,7 @@ def test_killed_and_gone_on_ends_with_the_same_bytes(small, tmp_path):
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert len(list(parts.glob("0*.parquet"))) >= 2, "it was done before it could be killed"
-    steps = iter_compare(spec, tmp_path / "cut", workers=2)
+    steps = iter_compare(spec, tmp_path / "cut")
     assert 2 <= next(steps).done < len(plan(spec))
     for _ in steps:
         pass
@@ -271,17 +272,17 @@ def test_a_directory_that_is_none(small, tmp_path):
 # ---- processes
 
 
-def test_processes_find_the_same(small):
-    numbers = some(small, 6)
+def test_processes_find_the_same_and_end_when_told(small):
+    numbers = some(small, 8)
     mine = dict(in_process(small, numbers))
-    theirs = dict(on_processes(small, numbers, 2))
-    assert mine.keys() == theirs.keys()
-    assert all(mine[i].equals(theirs[i]) for i in numbers)
+    found = on_processes(small, numbers, 2)
+    theirs = dict(next(found) for _ in range(5))
+    found.close()
+    assert not multiprocessing.active_children()
+    assert all(mine[i].equals(theirs[i]) for i in theirs)
 
 
 def test_a_process_that_is_killed_costs_its_block_only(small, monkeypatch):
-    import multiprocessing
-
     spec = replace(small, steps=300)
     numbers = some(spec, 8)
     found = on_processes(spec, numbers, 2)
@@ -292,15 +293,6 @@ def test_a_process_that_is_killed_costs_its_block_only(small, monkeypatch):
     mine = dict(in_process(spec, numbers))
     assert sorted(got) == numbers
     assert all(mine[i].equals(got[i]) for i in numbers)
-    assert not multiprocessing.active_children()
-
-
-def test_closing_ends_the_processes(small):
-    import multiprocessing
-
-    found = on_processes(small, some(small, 6), 2)
-    next(found)
-    found.close()
     assert not multiprocessing.active_children()
 
 
