@@ -61,13 +61,14 @@ def own_landscape(name: str) -> Landscape:
         ValueError: If a parameter, the window or the start is not what it must be.
     """
     text, parameters, window, start = parse_own(name)
+    given = {part.partition("=")[0].strip() for part in name.split(";")[1:]}
     formula = Formula.parse(text, parameters)
     least = least_value(formula, window)
     values = ", ".join(f"{key} = {value:g}" for key, value in parameters.items())
     landscape = landscape_from_formula(
         text,
         parameters,
-        name=name,
+        name=own_name(text, parameters, window, start if "start" in given else None),
         title="Your own function" + (f" ({values})" if values else ""),
         note="Typed in. Its kinks are found from the formula, its minimum by search: it may be "
         "another.",

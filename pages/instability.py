@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import streamlit as st
 
@@ -12,6 +13,7 @@ from pages.shared.guard import ensure_router
 ensure_router()
 
 from pages.shared import controls as race_controls  # noqa: E402
+from pages.shared import links  # noqa: E402
 from pages.shared.instability import (  # noqa: E402
     calibration,
     controls,
@@ -21,15 +23,21 @@ from pages.shared.instability import (  # noqa: E402
     spread,
 )
 from pages.shared.maps import Line, Pane, maps  # noqa: E402
+from pages.shared.share import share  # noqa: E402
+from pages.shared.words import sentence  # noqa: E402
 from sadam.lab.codec import SpecError  # noqa: E402
 from sadam.lab.figures.lgi import map_difference  # noqa: E402
 from sadam.lab.lgi_map import LgiMap  # noqa: E402
 
 
 def header() -> None:
-    """Title and formula."""
-    st.markdown(f"## {landscape.title}")
-    st.markdown(f"$f(x,y) = {landscape.latex}$")
+    """Title, formula and what takes the page elsewhere."""
+    title, tools = st.columns([4, 1], vertical_alignment="bottom")
+    title.markdown(f"## {landscape.title}")
+    title.markdown(f"$f(x,y) = {landscape.latex}$")
+    with tools.container(horizontal=True, horizontal_alignment="right"), suppress(SpecError):
+        spec, _ = controls.spec_of_maps(landscape.name)
+        share(controls.link(), spec, data.script(spec), controls.open_spec)
 
 
 def lead(spec: LgiMap) -> None:
@@ -70,7 +78,7 @@ def panes(spec: LgiMap) -> list[Pane]:
         try:
             figure = map_difference(result, names[0], names[1])
         except ValueError as error:
-            st.info(f"{str(error)[0].upper()}{str(error)[1:]}.", icon=":material/info:")
+            st.info(sentence(error), icon=":material/info:")
         else:
             trace, axis = figure.data[0], figure.layout.coloraxis
             title = figure.layout.title.text.split("<br>")[0]
@@ -110,12 +118,6 @@ def show_maps(spec: LgiMap, problem: str | None, over: list[Line]) -> None:
     )
 
 
-def sentence(problem: object) -> str:
-    """The text of an error as a sentence."""
-    text = str(problem)
-    return f"{text[0].upper()}{text[1:]}."
-
-
 def below(spec: LgiMap, over: list[Line]) -> None:
     """What is said about the point, the estimators and the numbers."""
     parts: dict[str, Callable[[], None]] = {
@@ -135,6 +137,7 @@ def below(spec: LgiMap, over: list[Line]) -> None:
 
 
 landscape = controls.prepare()
+links.show_notes()
 controls.sidebar()
 header()
 try:
@@ -147,3 +150,4 @@ try:
     below(spec, over)
 except SpecError as error:
     st.error(sentence(error))
+controls.link().give()

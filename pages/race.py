@@ -11,10 +11,22 @@ from pages.shared.guard import ensure_router
 
 ensure_router()
 
-from pages.shared import exports  # noqa: E402
+from pages.shared import exports, links  # noqa: E402
 from pages.shared.charts import chart  # noqa: E402
-from pages.shared.controls import experiment, keep, set_start, sidebar  # noqa: E402
+from pages.shared.controls import (  # noqa: E402
+    COSTS,
+    FRAMES,
+    LINK,
+    VIEWS,
+    experiment,
+    keep,
+    open_spec,
+    set_start,
+    sidebar,
+)
+from pages.shared.share import share  # noqa: E402
 from pages.shared.stage import stage  # noqa: E402
+from pages.shared.words import sentence as said  # noqa: E402
 from sadam.lab.codec import SpecError  # noqa: E402
 from sadam.lab.experiment import Experiment  # noqa: E402
 from sadam.lab.figures import (  # noqa: E402
@@ -41,7 +53,6 @@ from sadam.lab.race import (  # noqa: E402
     with_matched_controls,
 )
 
-FRAMES: dict[str, Frame] = {"Window": "window", "Paths": "paths", "Tail": "tail"}
 FRAME_HELP = (
     "Window: the landscape's own. Paths: wherever they go. Tail: the last 10 % of steps, on the "
     "map and in the curves."
@@ -100,11 +111,10 @@ def header(race: Race) -> None:
     title.markdown(f"$f(x,y) = {landscape.latex}$")
     quiet: dict[str, Any] = {"label_visibility": "collapsed", "required": True}
     with views.container(horizontal=True, horizontal_alignment="right", gap="small"):
-        st.segmented_control("View", ["Map", "Surface"], default="Map", key="view", **quiet)
-        st.segmented_control(
-            "Frame", list(FRAMES), default="Window", key="frame", help=FRAME_HELP, **quiet
-        )
-        st.segmented_control("Cost", ["Steps", "Evaluations"], default="Steps", key="cost", **quiet)
+        st.segmented_control("View", VIEWS, key="view", **quiet)
+        st.segmented_control("Frame", FRAMES, key="frame", help=FRAME_HELP, **quiet)
+        st.segmented_control("Cost", COSTS, key="cost", **quiet)
+        share(LINK, race.experiment, exports.script(race), open_spec)
 
 
 def show(race: Race) -> None:
@@ -112,7 +122,8 @@ def show(race: Race) -> None:
     header(race)
     table = results_table(race)
     state = st.session_state
-    frame, crossings = FRAMES[state["frame"]], state["crossings"]
+    frame: Frame = state["frame"].lower()
+    crossings = state["crossings"]
     surface = state["view"] == "Surface"
     if surface:
         drawn = trajectory_surface.plain(race, frame)
@@ -187,17 +198,20 @@ def show_chattering(race: Race) -> None:
 
 def page() -> None:
     """The picture first; then the controls, which did not change."""
+    LINK.take()
     keep()
+    links.show_notes()
     try:
         spec = experiment()
     except SpecError as error:
         if st.session_state["rules"]:
-            st.error(f"{str(error)[0].upper()}{str(error)[1:]}.")
+            st.error(said(error))
         else:
             st.info("Choose at least one optimizer on the left.")
     else:
         show(race_of(controlled(spec) if st.session_state["matched"] else spec))
     sidebar()
+    LINK.give()
 
 
 page()

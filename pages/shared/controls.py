@@ -6,10 +6,16 @@ writing the defaults back, and a click on the map is writing a start.
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import streamlit as st
 
-from landscapes import CATALOGUE, Landscape
+from landscapes import CATALOGUE, Landscape, is_own
+from pages.shared import links, own
+from sadam.lab.codec import SpecError
 from sadam.lab.experiment import MAX_STEPS, PAPER_RULES, Experiment
+from sadam.lab.spec import MAX_SEED, Spec
 from sadam.lab.style import STYLES
 from sadam.rules import RULES, MomentRule, ProxSGD, SAdam
 from sadam.schedules import SCHEDULES
@@ -41,12 +47,103 @@ DEFAULTS = {
     "l1": 1e-4,
     "matched": False,
     "crossings": False,
+    "view": "Map",
+    "frame": "Window",
+    "cost": "Steps",
+    "loaded": "",
+    **own.DEFAULTS,
 }
+VIEWS, FRAMES, COSTS = ["Map", "Surface"], ["Window", "Paths", "Tail"], ["Steps", "Evaluations"]
+UNIT = 0.99999  # the largest beta or momentum that a control takes
+FIELDS: dict[str, links.Read] = {  # how a link is read
+    "landscape": links.choice([own.OWN, *CATALOGUE]),
+    "start_x": links.number(-1e6, 1e6),
+    "start_y": links.number(-1e6, 1e6),
+    "rules": links.many(list(RULES)),
+    "lr": links.number(1e-8, 1e3),
+    "lr_sgd": links.number(1e-8, 1e3),
+    "probes": links.choice(["two-sided", "one-sided"]),
+    "damping_one": links.number(0, 100),
+    "damping_two": links.number(0, 100),
+    "num_probes": links.number(1, 32, whole=True),
+    "radius": links.number(1e-8, 1e3),
+    "steps": links.number(1, MAX_STEPS, whole=True),
+    "seed": links.number(0, MAX_SEED, whole=True),
+    "schedule": links.choice(list(SCHEDULES)),
+    "beta1": links.number(0, UNIT),
+    "beta2": links.number(0, UNIT),
+    "weight_decay": links.number(0, 10),
+    "momentum": links.number(0, UNIT),
+    "l1": links.number(0, 10),
+    "matched": links.flag,
+    "crossings": links.flag,
+    "view": links.choice(VIEWS),
+    "frame": links.choice(FRAMES),
+    "cost": links.choice(COSTS),
+    "loaded": links.packed,
+    "own_text": links.words,
+    "own_window": links.words,
+    "own_values": links.values,
+}
+LINK = links.Link("race", FIELDS, DEFAULTS)
+_PLAIN = ("sgd", "prox-sgd")  # rules whose steps are lr times the gradient
+_SAID_BY = (  # control, hyperparameter, rules that take it from there
+    ("lr", "lr", [key for key in RULES if key not in _PLAIN]),
+    ("lr_sgd", "lr", _PLAIN),
+    ("damping_one", "damping", ["s-adam"]),
+    ("damping_two", "damping", ["s-adam-two-sided"]),
+    *((name, name, RULES) for name in ("num_probes", "radius", "weight_decay", "momentum", "l1")),
+)
 
 
 def set_start(x: float, y: float) -> None:
     """Start every rule here from the next run on."""
-    st.session_state["start_x"], st.session_state["start_y"] = round(x, 6), round(y, 6)
+    state = st.session_state
+    x, y = round(x, 6), round(y, 6)
+    if state.get("loaded"):
+        spec = replace(Experiment.from_json(state["loaded"]), starts=((x, y),))
+        state["loaded"] = spec.to_json()
+    state["start_x"], state["start_y"] = x, y
+
+
+def open_spec(spec: Spec) -> None:
+    """Bring the controls in line with a spec; what they cannot say is held beside them.
+
+    Raises:
+        SpecError: If it is not the spec of a race.
+    """
+    if not isinstance(spec, Experiment):
+        raise SpecError(f"this is a spec of kind {spec.kind!r}; this page opens races")
+    state = st.session_state
+    state.update({**DEFAULTS, **_values_of(spec)})
+    try:
+        same = experiment() == spec
+    except SpecError:
+        same = False
+    state["loaded"] = "" if same else spec.to_json()
+
+
+def _values_of(spec: Experiment) -> dict[str, Any]:
+    """What the controls would say of a race, as far as they can."""
+    values: dict[str, Any] = {
+        "steps": spec.steps,
+        "seed": spec.seed,
+        "schedule": spec.schedule,
+        "rules": [label for label, _ in spec.rules if label in RULES],
+        "start_x": spec.starts[0][0],
+        "start_y": spec.starts[0][1],
+    }
+    if is_own(spec.landscape):
+        values |= {"landscape": own.OWN, **own.values_of(spec.landscape)}
+    else:
+        values["landscape"] = spec.landscape
+    for label, rule in spec.rules:
+        for control, name, labels in _SAID_BY:
+            if label in labels and hasattr(rule, name):
+                values[control] = getattr(rule, name)
+        if hasattr(rule, "betas"):
+            values["beta1"], values["beta2"] = rule.betas
+    return values
 
 
 def _reset() -> None:
@@ -54,7 +151,13 @@ def _reset() -> None:
 
 
 def _landscape_chosen() -> None:
-    set_start(*CATALOGUE[st.session_state["landscape"]].start)
+    set_start(*chosen().start)
+
+
+def chosen() -> Landscape:
+    """The landscape that the controls say."""
+    key = st.session_state["landscape"]
+    return own.own_function() if key == own.OWN else CATALOGUE[key]
 
 
 def sidebar() -> None:
@@ -65,6 +168,9 @@ def sidebar() -> None:
     before the sixty messages of a sidebar that did not change.
     """
     with st.sidebar:
+        if st.session_state["loaded"]:
+            _loaded_note()
+            return
         _landscape_controls()
         _rule_controls()
         _sadam_controls()
@@ -73,6 +179,20 @@ def sidebar() -> None:
         st.button(
             "Reset everything", on_click=_reset, width="stretch", icon=":material/restart_alt:"
         )
+
+
+def _loaded_note() -> None:
+    st.info(
+        "This race comes from a file or a link. Its rules differ in ways that the controls here "
+        "cannot say, so they are shown as they came.",
+        icon=":material/description:",
+    )
+    st.button(
+        "Use the controls",
+        on_click=lambda: st.session_state.update(loaded=""),
+        width="stretch",
+        help="What the controls can say of this race is kept; the rest goes back to the defaults.",
+    )
 
 
 def keep() -> None:
@@ -85,20 +205,21 @@ def keep() -> None:
         st.session_state[name] = st.session_state.get(name, value)
 
 
-def landscape_choice() -> Landscape:
-    """Draw the list of landscapes, which the pages share, and return the chosen one."""
+def landscape_choice() -> None:
+    """Draw the list of landscapes, which the pages share, and a box for one's own."""
     st.selectbox(
         "Landscape",
-        list(CATALOGUE),
+        [own.OWN, *CATALOGUE],
         format_func=_describe,
         key="landscape",
         on_change=_landscape_chosen,
         help="Kinked: not differentiable somewhere. Smooth: controls on which an estimator of "
         "non-smoothness must stay silent. Stepped: as quantization makes them.",
     )
-    landscape = CATALOGUE[st.session_state["landscape"]]
-    st.caption(landscape.note)
-    return landscape
+    if st.session_state["landscape"] == own.OWN:
+        own.box(set_start)
+    else:
+        st.caption(CATALOGUE[st.session_state["landscape"]].note)
 
 
 def _landscape_controls() -> None:
@@ -117,11 +238,19 @@ def _landscape_controls() -> None:
 
 
 def _describe(key: str) -> str:
+    if key == own.OWN:
+        return "Your own function"
     landscape = CATALOGUE[key]
     shape = "convex" if landscape.convex else "non-convex"
     words = [shape if landscape.group == "kinked" else landscape.group]
     words += ["trap"] if landscape.traps else []
     return f"{landscape.title}: {', '.join(words)}"
+
+
+def with_value(name: str, options: list) -> list:
+    """The options of a control, and its value if a link or a file has brought another."""
+    value = st.session_state[name]
+    return options if value in options else sorted([*options, value])
 
 
 def _rule_controls() -> None:
@@ -135,14 +264,14 @@ def _rule_controls() -> None:
     )
     st.select_slider(
         "Learning rate",
-        RATES,
+        with_value("lr", RATES),
         key="lr",
         help="lr of Adam, AMSGrad, AdamW and both S-Adams. The authors' default: 0.001. One value "
         "for all shows behaviour; it does not settle who is better.",
     )
     st.select_slider(
         "Learning rate of SGD and Prox-SGD",
-        RATES,
+        with_value("lr_sgd", RATES),
         key="lr_sgd",
         help="Their steps are lr times the gradient itself, so on steep landscapes they need a "
         "smaller lr than Adam's, whose steps are about lr long.",
@@ -153,7 +282,7 @@ def _sadam_controls() -> None:
     st.markdown("**S-Adam's brake**")
     st.select_slider(
         "Probe radius σ",
-        RADII,
+        with_value("radius", RADII),
         key="radius",
         help="How far from the point the loss is probed, in units of x. Authors' default: 0.01.",
     )
@@ -202,11 +331,13 @@ def _sadam_controls() -> None:
 
 def _run_controls() -> None:
     steps, seed = st.columns([3, 2])
-    steps.selectbox("Steps", STEPS, key="steps", help=f"At most {MAX_STEPS:,}.")
+    steps.selectbox(
+        "Steps", with_value("steps", STEPS), key="steps", help=f"At most {MAX_STEPS:,}."
+    )
     seed.number_input(
         "Seed",
         min_value=0,
-        max_value=2**32 - 1,
+        max_value=MAX_SEED,
         step=1,
         key="seed",
         help="Of the probe directions. The same seed gives the same numbers everywhere.",
@@ -223,7 +354,7 @@ def _run_controls() -> None:
 def _advanced_controls() -> None:
     with st.expander("Advanced"):
         one, two = st.columns(2)
-        unit = {"min_value": 0.0, "max_value": 0.99999, "format": "%.5g"}
+        unit = {"min_value": 0.0, "max_value": UNIT, "format": "%.5g"}
         one.number_input(
             "β₁",
             key="beta1",
@@ -270,11 +401,13 @@ def experiment() -> Experiment:
         SpecError: If the state describes none, such as a start that is not a number.
     """
     state = st.session_state
-    chosen = [key for key in RULES if key in state["rules"]]
+    if state["loaded"]:
+        return Experiment.from_json(state["loaded"])
+    rules = [key for key in RULES if key in state["rules"]]
     return Experiment(
-        landscape=state["landscape"],
+        landscape=chosen().name,
         starts=((state["start_x"], state["start_y"]),),
-        rules=tuple((key, _rule(key)) for key in chosen),
+        rules=tuple((key, _rule(key)) for key in rules),
         steps=state["steps"],
         seed=state["seed"],
         schedule=state["schedule"],

@@ -81,18 +81,22 @@ def downloads(race: Race) -> None:
     buttons(FILES, f"race-{race.landscape.stem}", lambda: race_bundle(race))
 
 
+def script(race: Race) -> str:
+    """The Python that computes the same race and draws the same map."""
+    return (
+        "from sadam.lab.experiment import load\n"
+        "from sadam.lab.figures import trajectory_map\n"
+        "from sadam.lab.race import results_table, run_race, sentence\n\n"
+        f"race = run_race(load('''{race.experiment.to_json()}'''))\n"
+        'table = results_table(race).set_index("title")\n'
+        'print(table[["final_gap", "best_gap", "mean_brake", "evaluations"]].to_string())\n'
+        "print(sentence(race))\n"
+        'trajectory_map(race).write_html("race.html")'
+    )
+
+
 def code(race: Race) -> None:
     """The same race on the command line and in Python."""
     st.caption("The same numbers, without the browser:")
     st.code(race.experiment.to_command(), language="bash", wrap_lines=True)
-    spec = race.experiment.to_json()
-    st.code(
-        "from sadam.lab.experiment import load\n"
-        "from sadam.lab.race import results_table, run_race, sentence\n\n"
-        f"race = run_race(load('''{spec}'''))\n"
-        'table = results_table(race).set_index("title")\n'
-        'print(table[["final_gap", "best_gap", "mean_brake", "evaluations"]].to_string())\n'
-        "print(sentence(race))",
-        language="python",
-        wrap_lines=True,
-    )
+    st.code(script(race), language="python", wrap_lines=True)

@@ -310,7 +310,7 @@ class CalibrationSpec(Spec):
     def __post_init__(self) -> None:
         put = partial(object.__setattr__, self)
         if self.landscape != "all":
-            known_landscape(self.landscape)
+            put("landscape", known_landscape(self.landscape).name)
         radii = from_plain(tuple[float, ...], self.radii, "radii")
         if not 1 <= len(radii) <= MAX_RADII:
             raise SpecError(f"radii must be 1 to {MAX_RADII} numbers, not {len(radii)}")

@@ -81,6 +81,7 @@ class Experiment(Spec):
         known = known_landscape(self.landscape)
         starts = self.starts or (known.start,)
         put = partial(object.__setattr__, self)
+        put("landscape", known.name)
         put("starts", _starts(starts))
         put("rules", check_rules(self.rules))
         put("steps", whole("steps", self.steps, 1, MAX_STEPS))

@@ -130,6 +130,7 @@ class LgiMap(Spec):
     def __post_init__(self) -> None:
         put = partial(object.__setattr__, self)
         known = known_landscape(self.landscape)
+        put("landscape", known.name)
         put("window", checked_window(known.window if self.window is None else self.window))
         put("grid", whole("grid", self.grid, MIN_GRID, MAX_GRID))
         put("probes", tuple(dict.fromkeys(from_plain(tuple[Probes, ...], self.probes, "probes"))))

@@ -6,15 +6,19 @@ from typing import Any
 
 import streamlit as st
 
-from landscapes import CATALOGUE, Landscape
+from landscapes import Landscape, get, is_own
 from pages.shared import controls as race_controls
-from sadam.lab.lgi_map import QUANTITIES, LgiMap, Probes, check_enough_probes
+from pages.shared import links, own
+from sadam.lab.codec import SpecError
+from sadam.lab.inspector import SCALES
+from sadam.lab.lgi_map import MIN_GRID, QUANTITIES, LgiMap, Probes, check_enough_probes
+from sadam.lab.spec import MAX_SEED, Spec
 
 PREFIX = "lgi_"  # of this page's keys; app.py holds their values while other pages are shown
 RADII = [float(f"{m}e{e}") for e in range(-4, 0) for m in (1, 1.5, 2, 3, 5, 7)] + [1.0]
 PROBES = [1, 2, 4, 8, 16, 32, 64, 128, 256]
 GRIDS = [101, 201, 401]
-FIELDS: dict[str, Probes] = {  # what a map can show -> what must be measured for it
+SHOWN: dict[str, Probes] = {  # what a map can show -> what must be measured for it
     "one-sided": "one-sided",
     "two-sided": "two-sided",
     "brake-one-sided": "one-sided",
@@ -23,6 +27,8 @@ FIELDS: dict[str, Probes] = {  # what a map can show -> what must be measured fo
     "stationarity": "stationarity",
 }
 VIEWS = ["Side by side", "Difference"]
+ALL_SCALES = "All scales"
+SLICE_SCALES = [ALL_SCALES] + [f"{scale:.0e}" if scale < 1 else "1" for scale in SCALES]
 
 DEFAULTS = {
     "radius": 0.01,
@@ -41,7 +47,41 @@ DEFAULTS = {
     "angle": 0,
     "across": True,
     "parts": False,
-    "scale": "All scales",
+    "scale": ALL_SCALES,
+}
+
+
+FIELDS: dict[str, links.Read] = {  # how a link is read
+    **{name: race_controls.FIELDS[name] for name in ("landscape", *own.DEFAULTS)},
+    **{
+        PREFIX + name: read
+        for name, read in {
+            "radius": links.number(1e-8, 1e3),
+            "left": links.choice(SHOWN),
+            "right": links.choice(SHOWN),
+            "view": links.choice(VIEWS),
+            "num_probes": links.number(1, PROBES[-1], whole=True),
+            "grid": links.number(MIN_GRID, GRIDS[-1], whole=True),
+            "draws": links.number(1, 32, whole=True),
+            "seed": links.number(0, MAX_SEED, whole=True),
+            "damping_one": links.number(0, 100),
+            "damping_two": links.number(0, 100),
+            "kinks": links.flag,
+            "contours": links.flag,
+            "paths": links.flag,
+            "angle": links.number(0, 179, whole=True),
+            "across": links.flag,
+            "parts": links.flag,
+            "scale": links.choice(SLICE_SCALES),
+            "x": links.number(-1e6, 1e6),
+            "y": links.number(-1e6, 1e6),
+        }.items()
+    },
+}
+LINKED = {
+    **{PREFIX + name: default for name, default in DEFAULTS.items()},
+    "landscape": race_controls.DEFAULTS["landscape"],
+    **own.DEFAULTS,
 }
 
 
@@ -67,15 +107,62 @@ def _reset() -> None:
 
 def prepare() -> Landscape:
     """Give every control of the page a value; the point, one that suits the landscape."""
+    linked = links.Link("instability", FIELDS, LINKED).take()
     race_controls.keep()
     state = st.session_state
     for name, default in DEFAULTS.items():
         state.setdefault(PREFIX + name, default)
-    landscape = CATALOGUE[state["landscape"]]
-    if f"{PREFIX}x" not in state or state.get(f"{PREFIX}of") != landscape.name:
+    landscape = race_controls.chosen()
+    both = {f"{PREFIX}x", f"{PREFIX}y"}
+    if both <= linked:  # the point of a link belongs to the link's landscape
+        state[f"{PREFIX}of"] = landscape.name
+    if not both <= set(state) or state.get(f"{PREFIX}of") != landscape.name:
         state[f"{PREFIX}of"] = landscape.name
         set_point(*first_point(landscape))
     return landscape
+
+
+def link() -> links.Link:
+    """How this page and its address agree."""
+    x, y = first_point(race_controls.chosen())
+    return links.Link(
+        "instability", FIELDS, LINKED | {f"{PREFIX}x": round(x, 6), f"{PREFIX}y": round(y, 6)}
+    )
+
+
+def open_spec(spec: Spec) -> None:
+    """Bring the controls in line with the spec of a map.
+
+    Raises:
+        SpecError: If it is none, or of another window than the landscape's own.
+    """
+    if not isinstance(spec, LgiMap):
+        raise SpecError(f"this is a spec of kind {spec.kind!r}; this page opens maps")
+    if spec.window != get(spec.landscape).window:
+        raise SpecError(
+            "its window is not the landscape's own, which this page draws; the command line draws "
+            "any"
+        )
+    found = [name for name, probes in SHOWN.items() if probes in spec.probes] * 2
+    own_function = is_own(spec.landscape)
+    st.session_state.update(
+        own.values_of(spec.landscape) if own_function else {},
+        landscape=own.OWN if own_function else spec.landscape,
+        **{
+            PREFIX + name: value
+            for name, value in {
+                **DEFAULTS,
+                "radius": spec.radius,
+                "num_probes": spec.num_probes,
+                "grid": spec.grid,
+                "seed": spec.seed,
+                "draws": min(spec.spread_probes, 32),
+                "damping_one": spec.damping_one_sided,
+                "damping_two": spec.damping_two_sided,
+                **dict(zip(("left", "right"), found, strict=False)),
+            }.items()
+        },
+    )
 
 
 def first_point(landscape: Landscape) -> tuple[float, float]:
@@ -95,13 +182,17 @@ def sidebar() -> None:
         st.markdown("**Maps**")
         st.select_slider(
             "Probes per point",
-            PROBES,
+            race_controls.with_value(f"{PREFIX}num_probes", PROBES),
             key=f"{PREFIX}num_probes",
             help="Random directions at each point of a map, the same at all points. Many show the "
             "estimator's expectation; the optimizer itself draws few, see Spread.",
         )
         st.segmented_control(
-            "Grid", GRIDS, key=f"{PREFIX}grid", required=True, help="Points along each side."
+            "Grid",
+            race_controls.with_value(f"{PREFIX}grid", GRIDS),
+            key=f"{PREFIX}grid",
+            required=True,
+            help="Points along each side.",
         )
         with st.container(horizontal=True):
             st.toggle("Kinks", key=f"{PREFIX}kinks", help="Where the landscape declares kinks.")
@@ -133,7 +224,7 @@ def sidebar() -> None:
         st.number_input(
             "Seed",
             min_value=0,
-            max_value=2**32 - 1,
+            max_value=MAX_SEED,
             step=1,
             key=f"{PREFIX}seed",
             help="Of the directions. The same seed gives the same numbers everywhere.",
@@ -148,7 +239,7 @@ def map_controls() -> None:
     radius, left, right, view = st.columns([4, 3, 3, 3], vertical_alignment="bottom", gap="medium")
     radius.select_slider(
         "Probe radius σ",
-        RADII,
+        race_controls.with_value(f"{PREFIX}radius", RADII),
         key=f"{PREFIX}radius",
         format_func=lambda r: f"{r:g}",
         help="How far from the point the loss is probed, in units of x. Authors' default: 0.01.",
@@ -156,7 +247,7 @@ def map_controls() -> None:
     for column, name in ((left, "left"), (right, "right")):
         column.selectbox(
             "Left map" if name == "left" else "Right map",
-            list(FIELDS),
+            list(SHOWN),
             format_func=lambda field: QUANTITIES[field].title,
             key=PREFIX + name,
         )
@@ -174,7 +265,7 @@ def spec_of_maps(landscape: str) -> tuple[LgiMap, str | None]:
     Raises:
         SpecError: If the controls describe none.
     """
-    wanted = {FIELDS[name] for name in fields()} | {"one-sided", "two-sided"}
+    wanted = {SHOWN[name] for name in fields()} | {"one-sided", "two-sided"}
     problem = None
     if value("num_probes") < 2:
         try:
@@ -182,9 +273,7 @@ def spec_of_maps(landscape: str) -> tuple[LgiMap, str | None]:
         except ValueError as error:
             problem = str(error)
         wanted.discard("one-sided")
-    return _spec(
-        landscape, tuple(dict.fromkeys(p for p in FIELDS.values() if p in wanted))
-    ), problem
+    return _spec(landscape, tuple(dict.fromkeys(p for p in SHOWN.values() if p in wanted))), problem
 
 
 def spec_of_spread(landscape: str) -> LgiMap:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from landscapes import get
 from pages.shared.exports import buttons
 from pages.shared.instability import inspector, pictures
 from sadam.lab.calibration import CalibrationSpec
@@ -20,6 +21,17 @@ FILES = {
 }
 
 
+def script(spec: LgiMap) -> str:
+    """The Python that computes the same maps."""
+    return (
+        "from sadam.lab.experiment import load\n"
+        "from sadam.lab.lgi_map import run_map\n"
+        "from sadam.lab.lgi_report import map_report\n\n"
+        f"result = run_map(load('''{spec.to_json()}'''))\n"
+        'print(result.fields["two-sided"].mean())\nprint(map_report(result).said)'
+    )
+
+
 def show(spec: LgiMap) -> None:
     """Draw the tab."""
     st.markdown("### Files of the maps")
@@ -27,19 +39,11 @@ def show(spec: LgiMap) -> None:
         "PNG of the maps on screen: the arrow below them. Every file carries the spec that made "
         "it. Files are built when you click."
     )
-    buttons(FILES, f"lgi-{spec.landscape}", lambda: map_bundle(pictures.map_of(spec)))
+    buttons(FILES, f"lgi-{get(spec.landscape).stem}", lambda: map_bundle(pictures.map_of(spec)))
     st.markdown("### The same numbers without the browser")
     st.caption("The maps:")
     st.code(spec.to_command(), language="bash", wrap_lines=True)
-    st.code(
-        "from sadam.lab.experiment import load\n"
-        "from sadam.lab.lgi_map import run_map\n"
-        "from sadam.lab.lgi_report import map_report\n\n"
-        f"result = run_map(load('''{spec.to_json()}'''))\n"
-        'print(result.fields["two-sided"].mean())\nprint(map_report(result).said)',
-        language="python",
-        wrap_lines=True,
-    )
+    st.code(script(spec), language="python", wrap_lines=True)
     st.caption("The point:")
     point, probes, radius, seed, damping, degrees = inspector.arguments()
     angle = "" if degrees is None else f"    angle=math.radians({degrees}),\n"

@@ -12,10 +12,9 @@ from streamlit.delta_generator import DeltaGenerator
 
 from pages.shared.charts import chart
 from pages.shared.instability import controls
+from pages.shared.words import sentence
 from sadam.lab.figures.inspector import gradient_fan, in_theme, slice_figure, slope_rose
 from sadam.lab.inspector import SCALES, Inspection, inspect
-
-ALL = "All scales"
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
@@ -60,7 +59,7 @@ def show(landscape: str) -> None:
     try:
         found = inspection_of(landscape, *arguments())
     except ValueError as error:
-        st.warning(f"{str(error)[0].upper()}{str(error)[1:]}.", icon=":material/info:")
+        st.warning(sentence(error), icon=":material/info:")
         return
     st.markdown(f"{found.sentence}")
     rose, fan, cut = st.columns(3, gap="medium")
@@ -141,10 +140,10 @@ def _fan(found: Inspection, place: DeltaGenerator) -> None:
 
 def _slice(found: Inspection, place: DeltaGenerator) -> None:
     place_of_chart = place.container()
-    names = [ALL] + [f"{scale:.0e}" if scale < 1 else "1" for scale in SCALES]
+    names = controls.SLICE_SCALES
     scale = place.select_slider("Half length s of the line", names, key=f"{controls.PREFIX}scale")
     figure = _made(found, "slice")
-    if scale != ALL:
+    if scale != controls.ALL_SCALES:
         wanted = SCALES[names.index(scale) - 1]
         figure = go.Figure(
             [trace for trace in figure.data if trace.meta["scale"] == wanted], figure.layout

@@ -9,7 +9,7 @@ import numpy as np
 import streamlit as st
 from contourpy import LineType, contour_generator
 
-from landscapes import CATALOGUE
+from landscapes import get
 from pages.shared.maps import Line, Pane
 from sadam.lab.experiment import Experiment
 from sadam.lab.figures.ground import ground, joined, kink_lines
@@ -78,14 +78,14 @@ def pane(result: MapResult, name: str, note: str) -> Pane:
 @st.cache_resource(max_entries=64, show_spinner=False)
 def kinks(key: str) -> Line:
     """The kinks that a landscape declares, within its window."""
-    landscape = CATALOGUE[key]
+    landscape = get(key)
     return Line(joined(kink_lines(landscape, landscape.window)), "kink", "kinks")
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def contours(key: str) -> Line:
     """Contours of ``log10(f - f* + c)`` within a landscape's window."""
-    landscape = CATALOGUE[key]
+    landscape = get(key)
     base = ground(landscape, landscape.window)
     level = np.ma.masked_invalid(base.level)
     generator = contour_generator(base.x, base.y, level, line_type=LineType.Separate)

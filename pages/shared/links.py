@@ -1,0 +1,200 @@
+"""What is on screen as a link: every control by its name, read back field by field.
+
+A page's address says what its controls say, so a reload loses nothing, the browser's back and
+forward work, and a link opens the same picture elsewhere. Each field is read by itself: what cannot
+be read keeps its default and is named; nothing else is lost.
+"""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from pages.shared.words import sentence
+
+VERSION = 1
+MAX_PACKED = 200_000  # characters of a text that a link brings compressed
+_SHOWN = "_link"  # the page and the query that the session's state agrees with
+_NOTES = "_link_notes"
+
+Read = Callable[[str], Any]
+"""Reads a field's text; ValueError says, after the field's name, what it must be."""
+
+
+def choice(options: Collection[Any]) -> Read:
+    """One of some values, by their text."""
+    by_text = {text_of(option): option for option in options}
+
+    def read(text: str) -> Any:
+        if text not in by_text:
+            raise ValueError(f"must be one of {', '.join(by_text)}")
+        return by_text[text]
+
+    return read
+
+
+def many(options: Collection[str]) -> Read:
+    """Any of some texts, with commas between them."""
+
+    def read(text: str) -> list[str]:
+        found = [part for part in text.split(",") if part]
+        if unknown := [part for part in found if part not in options]:
+            raise ValueError(f"holds {unknown[0][:40]!r}, which is none of {', '.join(options)}")
+        return list(dict.fromkeys(found))
+
+    return read
+
+
+def number(low: float, high: float, whole: bool = False) -> Read:
+    """A number between two bounds."""
+
+    def read(text: str) -> float:
+        try:
+            value = int(text) if whole else float(text)
+        except ValueError:
+            value = float("nan")
+        if not low <= value <= high:
+            kind = "whole number" if whole else "number"
+            raise ValueError(f"must be a {kind} from {low:g} to {high:g}")
+        return value
+
+    return read
+
+
+def flag(text: str) -> bool:
+    """1 or 0."""
+    if text not in ("0", "1"):
+        raise ValueError("must be 1 or 0")
+    return text == "1"
+
+
+def words(text: str) -> str:
+    """Any text of at most 1000 characters."""
+    if len(text) > 1000:
+        raise ValueError("must have at most 1000 characters")
+    return text
+
+
+def packed(text: str) -> str:
+    """A long text, compressed by :func:`pack`."""
+    try:
+        unpack = zlib.decompressobj()
+        whole = unpack.decompress(base64.urlsafe_b64decode(text), MAX_PACKED)
+        return whole.decode() if not unpack.unconsumed_tail else _broken()
+    except (ValueError, zlib.error):  # a UnicodeDecodeError and a binascii.Error are ValueErrors
+        return _broken()
+
+
+def _broken() -> str:
+    raise ValueError("is damaged")
+
+
+def pack(text: str) -> str:
+    """Compress a long text for a link."""
+    return base64.urlsafe_b64encode(zlib.compress(text.encode(), 9)).decode()
+
+
+def values(text: str) -> dict[str, float]:
+    """Names with numbers, such as ``a:0.5,b:2``."""
+    found = {}
+    for part in filter(None, text.split(",")):
+        name, _, value = part.partition(":")
+        if not name.isidentifier():
+            raise ValueError("must look like a:0.5,b:2")
+        found[name] = number(-1e6, 1e6)(value)
+    return found
+
+
+def text_of(value: Any) -> str:
+    """A control's value as a link writes it."""
+    if isinstance(value, bool):
+        return str(int(value))
+    if isinstance(value, Mapping):
+        return ",".join(f"{name}:{text_of(v)}" for name, v in value.items())
+    if isinstance(value, list | tuple):
+        return ",".join(map(text_of, value))
+    return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
+
+
+@dataclass(frozen=True)
+class Link:
+    """How a page and its address agree.
+
+    Attributes:
+        page: Names the page.
+        fields: How the page's controls are read, by their keys in the session's state.
+        defaults: What the controls say as the page opens.
+    """
+
+    page: str
+    fields: Mapping[str, Read]
+    defaults: Mapping[str, Any]
+
+    def take(self) -> set[str]:
+        """Bring the session's state in line with the address, unless this page wrote it.
+
+        To be called before any control of the page is drawn.
+
+        Returns:
+            The fields that were read just now.
+        """
+        state, query = st.session_state, st.query_params.to_dict()
+        page, shown = state.get(_SHOWN, (None, {}))
+        state[_SHOWN] = (self.page, dict(query))
+        if query == shown or (not query and page != self.page):
+            return set()  # nothing new, or a visit from another page, which brings no address
+        notes = []
+        version = query.pop("v", str(VERSION))
+        if version != str(VERSION):
+            notes.append(f"it is of version {version[:8]}, this app writes version {VERSION}")
+        for name, default in self.defaults.items():
+            state[name] = default
+        for name, text in query.items():
+            if name not in self.fields:
+                notes.append(f"nothing here is called {name[:40]}")
+                continue
+            try:
+                state[name] = self.fields[name](text)
+            except ValueError as error:
+                notes.append(f"{name} {error}, not {text[:40]!r}")
+        state[_NOTES] = notes
+        return query.keys() & self.fields.keys()
+
+    def give(self) -> None:
+        """Write the page's state into the address; a page as it opens has a bare one."""
+        state, query = st.session_state, self.written()
+        if all(state[name] == default for name, default in self.defaults.items()):
+            query = {}
+        if query != st.query_params.to_dict():
+            st.query_params.from_dict(query)
+        state[_SHOWN] = (self.page, query)
+
+    def written(self) -> dict[str, str]:
+        """All fields, with the version."""
+        state = st.session_state
+        texts = {
+            name: pack(state[name]) if read is packed and state[name] else text_of(state[name])
+            for name, read in self.fields.items()
+        }
+        return {"v": str(VERSION), **{name: text for name, text in texts.items() if text}}
+
+    def address(self) -> str:
+        """The whole address of what is on screen, every field written out."""
+        base = (st.context.url or "").partition("?")[0]
+        return f"{base}?{urlencode(self.written(), safe=',:')}"
+
+
+def show_notes() -> None:
+    """Say, once, what of the address was ignored."""
+    if notes := st.session_state.pop(_NOTES, None):
+        st.warning(
+            sentence("the link could not be followed in everything: " + "; ".join(notes))
+            + " The rest is as the link says.",
+            icon=":material/link_off:",
+        )
