@@ -27,7 +27,7 @@ st.html(  # the picture first: less room above it and beside it
     ".stMainBlockContainer { padding-left: 2.5rem; padding-right: 2.5rem; } }</style>"
 )
 for name in list(st.session_state):  # Streamlit forgets what only another page's controls hold
-    if str(name).startswith("lgi_"):
+    if str(name).startswith(("lgi_", "net_")):
         st.session_state[name] = st.session_state[name]
 page = st.navigation(
     [
@@ -39,6 +39,12 @@ page = st.navigation(
             title="Instability",
             icon=":material/earthquake:",
             url_path="instability",
+        ),
+        st.Page(
+            HERE / "pages/networks.py",
+            title="Networks",
+            icon=":material/hub:",
+            url_path="networks",
         ),
     ]
 )

@@ -1,0 +1,117 @@
+"""Networks: small nets trained by several optimizers at once, live."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.shared.guard import ensure_router
+
+ensure_router()
+
+from landscapes.datasets import Dataset  # noqa: E402
+from pages.shared.networks import controls, session, tabs  # noqa: E402
+from pages.shared.networks.board import board  # noqa: E402
+from pages.shared.networks.pictures import (  # noqa: E402
+    Shown,
+    dots_of,
+    panels_of,
+    tiles_of,
+    title_of,
+)
+from sadam.lab.codec import SpecError  # noqa: E402
+from sadam.lab.training import Training  # noqa: E402
+from sadam.lab.training.report import about  # noqa: E402
+from sadam.lab.training.run import problem_of  # noqa: E402
+
+REFRESH = 0.4  # seconds between two looks at a running training
+
+
+def wanted() -> tuple[Training | None, Dataset | None, str]:
+    """The training that the controls describe, its data, and what is wrong with it."""
+    data = None
+    try:
+        chosen = controls.data_spec()
+        data = controls.load_data(chosen)
+        spec = controls.training(chosen)
+        problem_of(spec, data)
+    except SpecError as error:
+        return None, data, tabs.as_sentence(error)
+    return spec, data, ""
+
+
+def header(spec: Training | None, data: Dataset | None) -> None:
+    """Title, switches and buttons."""
+    words, buttons = st.columns([4, 5], vertical_alignment="bottom", gap="small")
+    seen, trained, running = session.shown(), session.trained(), session.running()
+    words.markdown(f"## {title_of(seen.result) if seen else 'Networks'}")
+    with buttons.container(horizontal=True, horizontal_alignment="right", gap="small"):
+        tabs.curve_controls()
+        if running:
+            st.button(
+                "Stop",
+                icon=":material/stop:",
+                on_click=session.stop,
+                key="stop_training",
+                help="What was computed is kept.",
+            )
+        st.button(
+            "Start",
+            icon=":material/play_arrow:",
+            type="primary" if spec is not None and spec != trained else "secondary",
+            disabled=spec is None,
+            key="start_training",
+            help="Trains what the controls on the left say, anew.",
+            on_click=session.start,
+            args=(spec, data),
+        )
+
+
+def watch() -> None:
+    """Progress, tiles and curves; while a training runs, again and again."""
+    seen, running = session.shown(), session.running()
+    if not running and st.session_state.get("_net_watching"):
+        st.session_state["_net_watching"] = False
+        st.rerun()
+    share, text = session.progress()
+    st.progress(share, text)
+    if seen is None:
+        return
+    rule, seed = tabs.chosen(seen)
+    board(
+        tiles_of(seen, seed),
+        panels_of(seen, st.session_state["net_curve"], st.session_state["net_cost"]),
+        key="networks_board",
+        dots=dots_of(seen.result),
+        picked=rule,
+        label=f"What each rule has learnt. {title_of(seen.result)}",
+        on_pick=tabs.pick_rule,
+    )
+
+
+def show(seen: Shown) -> None:
+    """Words, numbers and all other pictures of a training that has ended."""
+    st.markdown(seen.said)
+    st.caption(about(seen.result))
+    tabs.show(seen)
+
+
+def page() -> None:
+    """The picture first; then the controls."""
+    controls.keep()
+    spec, data, problem = wanted()
+    if session.trained() is None and spec is not None and data is not None:
+        session.start(spec, data)  # something to see without a click
+    header(spec, data)
+    for trouble in filter(None, (problem, session.trouble())):
+        st.error(trouble)
+    if spec is not None and spec != session.trained():
+        st.info("The controls say something else than what is shown: press Start to train it.")
+    st.session_state["_net_watching"] = session.running()
+    st.fragment(watch, run_every=REFRESH if session.running() else None)()
+    seen = session.shown()
+    if seen is not None and seen.final:
+        show(seen)
+    controls.sidebar(data)
+
+
+page()

@@ -1,0 +1,186 @@
+"""Long computations beside the pages: in turns, with progress, and not for visitors who left.
+
+A job is an iterator that yields now and then. It runs in a thread of its own, a slice at a time:
+before each slice it waits for its turn, so that however many jobs there are, a few threads compute
+and the rest of the server answers. It ends when its iterator does, when it is stopped, when it
+fails, or when the session it belongs to has gone.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Generic, Literal, Protocol, TypeVar
+
+from streamlit.runtime import Runtime
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+MAX_JOBS = 8  # at a time, on the whole server
+GRACE = 4.0  # seconds that a session may be away, as while its browser reconnects
+PAUSE = 0.001  # seconds between slices, in which another thread can take the turn
+PUBLISH = 0.3  # seconds between two results for the screen, or more where making one takes long
+
+R = TypeVar("R")
+State = Literal["running", "done", "stopped", "failed", "left"]
+
+_turns = threading.Semaphore(max(1, (os.cpu_count() or 2) // 2))
+_alive: set[Job] = set()
+_lock = threading.Lock()
+
+
+class Busy(RuntimeError):
+    """There are as many jobs as may be; the message is one sentence."""
+
+
+class Step(Protocol[R]):
+    """What a job's iterator yields."""
+
+    @property
+    def step(self) -> int:
+        """Steps taken."""
+        ...
+
+    @property
+    def steps(self) -> int:
+        """Steps in all."""
+        ...
+
+    @property
+    def result(self) -> Callable[[], R]:
+        """Returns what there is so far; called in the job's thread."""
+        ...
+
+
+@dataclass(frozen=True)
+class Published(Generic[R]):
+    """A result on its way, with the steps it stands for."""
+
+    result: R
+    step: int
+
+
+class Job(Generic[R]):
+    """A computation in a thread of its own. Make it with :func:`start`.
+
+    Attributes:
+        state: How it stands.
+        step: Steps taken.
+        steps: Steps in all; 0 until it is known.
+        latest: The latest result; None until there is one. When the job is done or was stopped, it
+            is the last there will be.
+        error: What failed, if it failed.
+    """
+
+    def __init__(self, work: Callable[[], Iterator[Step[R]]], session: str | None) -> None:
+        self.work, self.session = work, session
+        self.state: State = "running"
+        self.step = self.steps = 0
+        self.latest: Published[R] | None = None
+        self.error: Exception | None = None
+        self.began = time.monotonic()
+        self.computing = 0.0  # seconds spent on the slices themselves
+        self._wanted = threading.Event()
+        self._seen = self.began
+        self.thread = threading.Thread(target=self._run, name="job", daemon=True)
+
+    @property
+    def running(self) -> bool:
+        """Whether it still computes."""
+        return self.state == "running"
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Time to its end at the pace so far, its waiting for turns included; None at the start."""
+        if not self.step or not self.steps:
+            return None
+        return (time.monotonic() - self.began) / self.step * (self.steps - self.step)
+
+    @property
+    def latest_step(self) -> int:
+        """Steps that the latest result stands for; -1 if there is none."""
+        return -1 if self.latest is None else self.latest.step
+
+    def stop(self) -> None:
+        """Let it end after the slice at hand; what was computed is kept. Returns at once."""
+        self._wanted.set()
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Wait until it has ended; False if it has not within so many seconds."""
+        self.thread.join(seconds)
+        return not self.thread.is_alive()
+
+    def _run(self) -> None:
+        state: State = "done"
+        steps, kept = None, None
+        try:
+            steps = self.work()
+            shown, every = 0.0, 0.0
+            while True:
+                if self._wanted.is_set() or not self._attended():
+                    state = "stopped" if self._wanted.is_set() else "left"
+                    break
+                with _turns:
+                    began = time.monotonic()
+                    last = next(steps, None)
+                    self.computing += time.monotonic() - began
+                    if last is None:
+                        break
+                    self.step, self.steps = last.step, last.steps
+                    if began - shown >= every or last.step == last.steps:
+                        began = time.monotonic()
+                        self.latest = Published(last.result(), last.step)
+                        shown = time.monotonic()
+                        every = max(PUBLISH, 4 * (shown - began))
+                time.sleep(PAUSE)
+                kept = last
+            if state == "stopped" and kept is not None and self.latest_step != kept.step:
+                with _turns:
+                    self.latest = Published(kept.result(), kept.step)
+        except Exception as error:
+            self.error, state = error, "failed"
+        finally:
+            if steps is not None and hasattr(steps, "close"):
+                steps.close()
+            with _lock:
+                _alive.discard(self)
+            self.state = state
+
+    def _attended(self) -> bool:
+        """Whether the session is there, or has been a moment ago."""
+        if self.session is None or not Runtime.exists():
+            return True
+        now = time.monotonic()
+        if Runtime.instance().is_active_session(self.session):
+            self._seen = now
+        return now - self._seen < GRACE
+
+
+def start(work: Callable[[], Iterator[Step[R]]]) -> Job[R]:
+    """Start a job for the session whose script calls this (for none, outside of scripts).
+
+    Args:
+        work: Makes the iterator, in the job's thread. What it yields says how far it is.
+
+    Raises:
+        Busy: If there are too many jobs on this server already.
+    """
+    context = get_script_run_ctx(suppress_warning=True)
+    job: Job[R] = Job(work, context.session_id if context else None)
+    with _lock:
+        if len(_alive) >= MAX_JOBS:
+            raise Busy(
+                f"{MAX_JOBS} trainings are running on this server, which is as many as it takes: "
+                "try again when one has ended"
+            )
+        _alive.add(job)
+    job.thread.start()
+    return job
+
+
+def running() -> int:
+    """Return how many jobs there are on this server."""
+    with _lock:
+        return len(_alive)

@@ -1,0 +1,135 @@
+"""The board: a small map for each rule over curves, drawn in the browser without remounting.
+
+A Components v2 component built from the stage's parts. While networks train, new numbers repaint
+what is there: the nodes stay, Plotly is called only when an axis changes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from pages.shared.stage.stage import _ASSETS, _declare, _json
+from sadam.lab.figures.maker import Plain
+
+_HERE = Path(__file__).parent
+_STAGE = _HERE.parent / "stage"
+_JS = (*(_STAGE / f"{n}.js" for n in ("theme", "load", "grid", "panel")), _HERE / "board.js")
+_CSS = (_STAGE / "stage.css", _HERE / "board.css")
+
+_component = st.components.v2.component(
+    "sadam_board",
+    js="\n".join(part.read_text(encoding="utf-8") for part in _JS),
+    css="\n".join(part.read_text(encoding="utf-8") for part in _CSS),
+    isolate_styles=False,
+)
+
+
+class Tile(NamedTuple):
+    """A rule's small map.
+
+    Attributes:
+        rule: The rule's label: what a click picks.
+        title: Its name.
+        note: A few words below; ``**bold**`` is understood.
+        color: The rule's, on light screens.
+        color_dark: On dark ones.
+        dash: Of its line.
+        values: ``(rows, columns)``, rows upwards; NaN stays clear. None: only lines and dots.
+        limits: What the colours span.
+        scales: Colour scales for ``light`` and ``dark`` screens.
+        window: What is covered.
+        lines: ``(points, role)``: ``(n, 2)`` with rows of NaN between; ``"boundary"``,
+            ``"region"`` or ``"curve"``.
+    """
+
+    rule: str
+    title: str
+    note: str
+    color: str
+    color_dark: str
+    dash: str
+    values: NDArray[np.float32] | None
+    limits: tuple[float, float]
+    scales: Mapping[str, Sequence[Sequence[float | str]]]
+    window: tuple[tuple[float, float], tuple[float, float]]
+    lines: Sequence[tuple[NDArray[Any], str]]
+
+
+class Dots(NamedTuple):
+    """Examples on every tile: ``points`` ``(n, 2)``, each with a place in ``colors``."""
+
+    points: NDArray[Any]
+    classes: NDArray[Any]
+    colors: Sequence[str]
+
+
+def board(
+    tiles: Sequence[Tile],
+    rows: Sequence[Sequence[Plain]],
+    *,
+    key: str,
+    dots: Dots | None = None,
+    picked: str | None = None,
+    label: str = "",
+    on_pick: Callable[[str], None] | None = None,
+) -> None:
+    """Show tiles in a row and panels below them.
+
+    Args:
+        tiles: The small maps; none: only panels.
+        rows: Rows of panels: figures of the lab by the step, as dicts; 1, 2, 3 or 6 to a row.
+        key: The component's key.
+        dots: Examples drawn over every tile.
+        picked: The rule whose tile is marked.
+        label: The tiles in words, for screen readers.
+        on_pick: Called with a rule's label, before the script reruns, when its tile is pressed.
+    """
+    _declare()
+    facts = _json(
+        {"assets": _ASSETS, "label": label, "picked": picked, "rows": [len(row) for row in rows]}
+    )
+    shown = [_tile(tile) for tile in tiles]
+    drawn = []
+    for panel in (panel for row in rows for panel in row):
+        text = _json(panel)
+        drawn.append(f'{{"stamp":"{_stamp(text)}","figure":{text}}}')
+    over = None
+    if dots is not None:
+        over = {
+            "x": dots.points[:, 0].astype(np.float32),
+            "y": dots.points[:, 1].astype(np.float32),
+            "c": dots.classes.astype(np.uint8),
+            "colors": list(dots.colors),
+        }
+    body = (
+        f'"facts":{facts},"dots":{_json(over)},"tiles":[{",".join(shown)}],'
+        f'"panels":[{",".join(drawn)}]'
+    )
+
+    def pick() -> None:
+        rule = st.session_state[key].get("pick")
+        if on_pick is not None and isinstance(rule, str):
+            on_pick(rule)
+
+    payload = f'{{"stamp":"{_stamp(body)}",{body}}}'.encode()
+    _component(key=key, data=payload, on_pick_change=pick)
+
+
+def _tile(tile: Tile) -> str:
+    lines = [
+        {"x": p[:, 0].astype(np.float32), "y": p[:, 1].astype(np.float32), "role": role}
+        for p, role in tile.lines
+    ]
+    values = None if tile.values is None else tile.values.astype(np.float32)
+    return _json(tile._asdict() | {"lines": lines, "values": values})
+
+
+def _stamp(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()

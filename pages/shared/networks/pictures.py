@@ -1,0 +1,199 @@
+"""A training's results as the board's tiles and panels, and as figures that are made once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, TypeVar
+
+import numpy as np
+import pandas as pd
+
+from landscapes.made_data import SOURCES
+from pages.shared.networks.board import Dots, Tile
+from sadam.lab.compare.statistics import medians
+from sadam.lab.figures.maker import Plain
+from sadam.lab.figures.training import (
+    accuracy_by_step,
+    brake_along_training,
+    drawn,
+    flips_along_training,
+    lgi_along_training,
+    loss_by_evaluations,
+    loss_by_step,
+    minibatch_loss,
+)
+from sadam.lab.figures.training_maps import CLASSES
+from sadam.lab.training import TrainingResult
+from sadam.lab.training.run import CONTROL
+from sadam.lab.training.table import results_table, sentence
+from sadam.lab.training.views import View, region_edges, view_of
+
+T = TypeVar("T")
+DOTS = 260  # examples on a tile, at most
+GROUND = {  # two classes, or below and above 0: apart from the rules' colours
+    "light": [[0.0, "#A9C3E3"], [0.5, "#F7F6F2"], [1.0, "#EBBF9D"]],
+    "dark": [[0.0, "#24466F"], [0.5, "#161C24"], [1.0, "#70401F"]],
+}
+
+
+@dataclass
+class Shown:
+    """A training on screen, and what has been computed about it.
+
+    Attributes:
+        result: What there is.
+        final: Whether no more will come.
+    """
+
+    result: TrainingResult
+    final: bool
+    _made: dict[Any, Any] = field(default_factory=dict)
+
+    def once(self, key: Any, make: Callable[[], T]) -> T:
+        """Return what ``make`` returned the first time."""
+        if key not in self._made:
+            self._made[key] = make()
+        return self._made[key]
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """The results."""
+        return results_table(self.result)
+
+    @cached_property
+    def said(self) -> str:
+        """What happened, in words."""
+        return sentence(self.result, markdown=True)
+
+    @property
+    def rules(self) -> list[str]:
+        """The rules that were asked for, S-Adam two-sided last."""
+        return [label for label, _, _ in drawn(self.result)]
+
+
+def tiles_of(shown: Shown, seed: int) -> list[Tile]:
+    """A small map for each rule, with the number that results are stated in below it."""
+    result = shown.result
+    found = []
+    for label, style, model in drawn(result):
+        view = shown.once(("view", label, seed), lambda m=model: view_of(result, m, seed))
+        lines = [(view.lines, "curve" if view.kind == "curve" else "boundary")]
+        if shown.final and result.data.input_shape == (2,):
+            edges, _ = shown.once(
+                ("regions", label, seed), lambda m=model: region_edges(result, m, seed)
+            )
+            lines.append((edges, "region"))
+        found.append(
+            Tile(
+                rule=label,
+                title=style.title,
+                note=_note(shown, label, model),
+                color=style.color,
+                color_dark=style.color_dark,
+                dash=style.dash,
+                values=None if view.values is None else view.values.astype(np.float32),
+                limits=view.limits,
+                scales=_scales(view, len(result.data.classes)),
+                window=view.window,
+                lines=[(points, role) for points, role in lines if len(points)],
+            )
+        )
+    return found
+
+
+def dots_of(result: TrainingResult) -> Dots | None:
+    """Training examples, where they have a place on the tiles."""
+    part, shape = result.data.train, result.data.input_shape
+    if shape not in ((1,), (2,)) or (shape == (1,) and result.data.classes):
+        return None
+    chosen = np.linspace(0, len(part) - 1, min(len(part), DOTS)).round().astype(int)
+    inputs, targets = part.inputs[chosen], part.targets[chosen]
+    if shape == (1,):
+        inputs = np.stack([inputs[:, 0], targets], 1)
+    if not result.data.classes:
+        return Dots(inputs, np.zeros(len(inputs)), ["rgba(125,133,143,0.75)"])
+    return Dots(inputs, targets, CLASSES[: len(result.data.classes)])
+
+
+def _note(shown: Shown, label: str, model: int) -> str:
+    """Median over the seeds of the number that results are stated in, as far as it is known."""
+    result = shown.result
+    lost = int((result.run.diverged_at[:, model] >= 0).sum())
+    if lost:
+        return f"**diverged** in {lost} of {result.spec.seeds} seeds"
+    if shown.final:
+        values = result.finals[result.held_out][result.metric][:, model]
+        where = {"test": "on test", "validation": "on validation"}.get(result.held_out, "in train")
+    else:
+        values = result.run.evaluations[result.followed][result.metric][-1, :, model].numpy()
+        where = "so far"
+    value = float(medians(np.asarray(values, dtype=np.float64)))
+    text = f"{100 * value:.1f} %" if result.metric == "accuracy" else f"{value:.3g}"
+    return f"**{text}** {'' if result.metric == 'accuracy' else 'loss '}{where}"
+
+
+def _scales(view: View, classes: int) -> dict[str, Any]:
+    if view.kind != "class":
+        return GROUND
+    edges = np.linspace(0, 1, classes + 1)
+    scale = [
+        [edge, _faint(CLASSES[i % len(CLASSES)])]
+        for i in range(classes)
+        for edge in edges[i : i + 2].tolist()
+    ]
+    return {"light": scale, "dark": scale}
+
+
+def _faint(color: str) -> str:
+    red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},0.42)"
+
+
+def panels_of(shown: Shown, loss: str, cost: str) -> list[list[Plain]]:
+    """The curves below the tiles: loss and accuracy, and below them flips, LGI and brake."""
+    result = shown.result
+    if cost == "Evaluations":
+        first = [loss_by_evaluations.plain(result)]
+    elif loss == "Minibatch":
+        first = [minibatch_loss.plain(result)] if result.run.steps else []
+    else:
+        first = [loss_by_step.plain(result)]
+    if result.data.classes:
+        first.append(accuracy_by_step.plain(result))
+    second = []
+    if result.run.steps:
+        second = [flips_along_training.plain(result), lgi_along_training.plain(result)]
+        if any(rule.probing is not None for rule in result.rules.values()):
+            second.append(brake_along_training.plain(result))
+    for figure in (*first, *second):
+        if figure["layout"].get("meta", {}).get("cursor") == "step":
+            figure["layout"]["xaxis"]["range"] = [0, result.spec.steps]
+    return [row for row in (first, second) if row]
+
+
+def title_of(result: TrainingResult) -> str:
+    """What was trained on what: ``Two moons, 2-16-16-1 ReLU net``."""
+    net, data = result.spec.network, result.data
+    source = SOURCES.get(result.spec.data.name)
+    name = source.title if source else result.spec.data.path or result.spec.data.name
+    if net.kind == "mlp":
+        ends = math.prod(data.input_shape), data.num_outputs
+        widths = "-".join(map(str, (ends[0], *net.hidden, ends[1])))
+    else:
+        widths = "-".join(map(str, net.hidden))
+    activation = {"relu": "ReLU", "leaky-relu": "leaky ReLU"}.get(net.activation, net.activation)
+    kind = "net" if net.kind == "mlp" else "convolutional net"
+    bits = [
+        f"{number}-bit {what}"
+        for number, what in ((net.weight_bits, "weights"), (net.activation_bits, "activations"))
+        if number is not None
+    ]
+    return ", ".join([f"{name}: {widths} {activation} {kind}", *bits])
+
+
+def is_control(label: str) -> bool:
+    """Whether a rule is a matched control."""
+    return label.startswith(CONTROL)

@@ -1,0 +1,218 @@
+"""What a trained network says and what its units see, as arrays for small pictures."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from contourpy import LineType, contour_generator
+from numpy.typing import NDArray
+from torch import Tensor
+
+from landscapes.layers import ACTIVATIONS
+from landscapes.networks import MLP
+from landscapes.quantization import fake_quantize
+from landscapes.regions import RegionsError, linear_regions
+from sadam.lab.training.run import TrainingResult
+
+Array = NDArray[np.float64]
+Window = tuple[tuple[float, float], tuple[float, float]]
+ViewKind = Literal["share", "class", "value", "curve", "weights"]
+
+
+@dataclass(frozen=True)
+class View:
+    """A small picture of what one network has learnt.
+
+    Attributes:
+        kind: ``"share"``: of two classes, the probability of the second (or its vote, with the
+            squared loss). ``"class"``: the likeliest of several, by number. ``"value"``: a
+            regression of two inputs. ``"curve"``: one of one input; it has lines only.
+            ``"weights"``: of the first layer, for all other data: each unit's as an image where the
+            inputs are one, else a row for each unit.
+        values: ``(rows, columns)`` at the centres of the window's cells, rows are the second input,
+            upwards; None for a curve.
+        limits: What the colours span.
+        window: What is covered.
+        lines: ``(n, 2)``: where the decision changes, or the curve; rows of NaN part it.
+    """
+
+    kind: ViewKind
+    values: Array | None
+    limits: tuple[float, float]
+    window: Window
+    lines: Array
+
+
+def data_window(result: TrainingResult) -> Window:
+    """Return a window round the training examples: two inputs, or the input and the target."""
+    part = result.data.train
+    if result.data.input_shape == (2,):
+        points = part.inputs
+    else:
+        points = np.stack([part.inputs[:, 0], part.targets], 1)
+    low, high = points.min(0), points.max(0)
+    room = 0.12 * (high - low) + 1e-6
+    (x0, y0), (x1, y1) = (low - room).tolist(), (high + room).tolist()
+    return (x0, x1), (y0, y1)
+
+
+def view_of(result: TrainingResult, model: int, seed: int = 0, grid: int = 61) -> View:
+    """Look at one network.
+
+    Args:
+        result: What was trained.
+        model: Place of the model.
+        seed: Which of the seeds, by place.
+        grid: Points to a side.
+    """
+    params = result.run.final[seed, model]
+    shape = result.data.input_shape
+    if shape == (2,):
+        return _decisions(result, params, grid)
+    if shape == (1,) and not result.data.classes:
+        window = data_window(result)
+        x = np.linspace(*window[0], 4 * grid)
+        y = outputs_at(result, params, x[:, None])[:, 0]
+        return View("curve", None, (0, 1), window, np.stack([x, y], 1))
+    image = first_layer(result, params)
+    peak = float(np.nanmax(np.abs(image))) or 1.0
+    rows, columns = image.shape
+    window = ((-0.5, columns - 0.5), (-0.5, rows - 0.5))
+    return View("weights", image, (-peak, peak), window, np.empty((0, 2)))
+
+
+def outputs_at(result: TrainingResult, params: Tensor, inputs: Array) -> Array:
+    """Return a network's outputs ``(n, out)`` at standardised inputs ``(n, *input)``."""
+    with torch.no_grad():
+        given = torch.from_numpy(inputs).to(params.dtype)
+        return result.network.outputs(params[None, None], given[None])[0, 0].double().numpy()
+
+
+def _decisions(result: TrainingResult, params: Tensor, grid: int) -> View:
+    window = data_window(result)
+    x, y = _centres(window, grid)
+    outputs = outputs_at(result, params, _places(window, grid))
+    classes = len(result.data.classes)
+    if classes > 2:
+        chosen = outputs.argmax(-1).reshape(grid, grid).astype(np.float64)
+        return View("class", chosen, (-0.5, classes - 0.5), window, np.empty((0, 2)))
+    value = outputs[:, 0].reshape(grid, grid)
+    if not classes:
+        peak = float(np.abs(value).max()) or 1.0
+        return View("value", value, (-peak, peak), window, np.empty((0, 2)))
+    generator = contour_generator(x, y, value, line_type=LineType.Separate)
+    gap = np.full((1, 2), math.nan)
+    pieces = [p for line in generator.lines(0.0) for p in (np.asarray(line), gap)]
+    lines = np.concatenate(pieces[:-1]) if pieces else np.empty((0, 2))
+    if result.problem.loss.kind == "cross-entropy":
+        share = 1 / (1 + np.exp(-np.clip(value, -50, 50)))
+    else:
+        share = np.clip((value + 1) / 2, 0, 1)
+    return View("share", share, (0, 1), window, lines)
+
+
+def _centres(window: Window, grid: int) -> tuple[Array, Array]:
+    """Centres of a window's cells along both sides, ``(grid,)`` each."""
+    shares = (np.arange(grid) + 0.5) / grid
+    (x0, x1), (y0, y1) = window
+    return x0 + (x1 - x0) * shares, y0 + (y1 - y0) * shares
+
+
+def _places(window: Window, grid: int) -> Array:
+    """Centres of a window's cells, row by row, ``(grid * grid, 2)``."""
+    return np.stack(np.meshgrid(*_centres(window, grid)), -1).reshape(-1, 2)
+
+
+def region_edges(result: TrainingResult, model: int, seed: int = 0) -> tuple[Array, str]:
+    """Return the edges of a network's linear regions ``(n, 2)``, and how many there are, in words.
+
+    Where there are none to draw (smooth or convolutional networks, other than two inputs, too many)
+    the edges are empty and the words say why.
+    """
+    if not isinstance(result.network, MLP):
+        return np.empty((0, 2)), "linear regions are drawn for dense networks of two inputs"
+    try:
+        cells = linear_regions(result.network, result.run.final[seed, model], data_window(result))
+    except RegionsError as error:
+        return np.empty((0, 2)), str(error)
+    gap = np.full((1, 2), math.nan)
+    loops = [np.vstack([cell.corners, cell.corners[:1], gap]) for cell in cells]
+    return np.concatenate(loops), f"{len(cells)} linear regions"
+
+
+def first_layer(result: TrainingResult, params: Tensor) -> Array:
+    """Return the weights of the first layer as an image, as the network uses them.
+
+    Images (flat ones whose number of pixels is a square included) give a mosaic of one tile a unit
+    with NaN between the tiles; anything else a row for each unit.
+    """
+    network = result.network
+    weight = next(iter(network.unflatten(params.double()).values())).contiguous()
+    bits = getattr(network, "weight_bits", None)
+    if bits is not None:
+        weight = fake_quantize(weight, bits, tuple(range(weight.ndim)))
+    if weight.ndim == 4:
+        tiles = weight.mean(1).numpy()
+    else:
+        side = math.isqrt(weight.shape[1])
+        if side * side != weight.shape[1] or side < 4:
+            return weight.numpy()[::-1]
+        tiles = weight.view(-1, side, side).numpy()
+    columns = math.ceil(math.sqrt(len(tiles)))
+    rows = math.ceil(len(tiles) / columns)
+    tall, wide = tiles.shape[1:]
+    mosaic = np.full((rows * (tall + 1) - 1, columns * (wide + 1) - 1), math.nan)
+    for i, tile in enumerate(tiles):
+        top, left = i // columns * (tall + 1), i % columns * (wide + 1)
+        mosaic[top : top + tall, left : left + wide] = tile
+    return mosaic[::-1]  # the first row of an image is its top
+
+
+@dataclass(frozen=True)
+class Units:
+    """What the units of a network of two inputs see.
+
+    Attributes:
+        layers: Activations at the centres of the window's cells, layer by layer, the outputs last:
+            ``(units, grid, grid)`` each.
+        weights: As the network uses them, ``(out, in)`` for each layer.
+        window: What is covered.
+    """
+
+    layers: tuple[Array, ...]
+    weights: tuple[Array, ...]
+    window: Window
+
+
+def units_of(result: TrainingResult, model: int, seed: int = 0, grid: int = 25) -> Units:
+    """Look through every unit of a dense network of two inputs.
+
+    Raises:
+        ValueError: If the network is not dense, or the data have not two inputs.
+    """
+    net = result.network
+    if not isinstance(net, MLP) or result.data.input_shape != (2,):
+        raise ValueError("units are pictured for dense networks of two inputs")
+    window = data_window(result)
+    params = result.run.final[seed, model].double()[None, None]
+    inputs = torch.from_numpy(_places(window, grid))[None]
+    with torch.no_grad():
+        before = [z[0, 0].clone() for z in net.pre_activations(params, inputs)]
+        outputs = net.outputs(params, inputs)[0, 0].clone()
+    act = ACTIVATIONS[net.activation]
+    seen = [act.forward(z) for z in before]
+    if net.activation_bits is not None:
+        seen = [fake_quantize(a, net.activation_bits, -1, signed=act.signed) for a in seen]
+    weights = []
+    for name, tensor in net.unflatten(params[0, 0]).items():
+        if name.endswith("weight"):
+            used = tensor.contiguous()
+            if net.weight_bits is not None:
+                used = fake_quantize(used, net.weight_bits, (0, 1))
+            weights.append(used.numpy())
+    layers = [a.T.reshape(-1, grid, grid).numpy() for a in (*seen, outputs)]
+    return Units(tuple(layers), tuple(weights), window)
