@@ -106,7 +106,7 @@ def controlled(spec: Experiment) -> Experiment:
 def header(race: Race) -> None:
     """Title, formula and the switches of the view."""
     landscape = race.landscape
-    title, views = st.columns([3, 2], vertical_alignment="bottom", gap="small")
+    title, views = st.columns([2, 3], vertical_alignment="bottom", gap="small")
     title.markdown(f"## {landscape.title}")
     title.markdown(f"$f(x,y) = {landscape.latex}$")
     quiet: dict[str, Any] = {"label_visibility": "collapsed", "required": True}

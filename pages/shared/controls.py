@@ -85,7 +85,7 @@ FIELDS: dict[str, links.Read] = {  # how a link is read
     "own_window": links.words,
     "own_values": links.values,
 }
-LINK = links.Link("race", FIELDS, DEFAULTS)
+LINK = links.Link("race", FIELDS, DEFAULTS, own.idle)
 _PLAIN = ("sgd", "prox-sgd")  # rules whose steps are lr times the gradient
 _SAID_BY = (  # control, hyperparameter, rules that take it from there
     ("lr", "lr", [key for key in RULES if key not in _PLAIN]),

@@ -130,11 +130,13 @@ class Link:
         page: Names the page.
         fields: How the page's controls are read, by their keys in the session's state.
         defaults: What the controls say as the page opens.
+        idle: Whether a field means nothing as things are; it is then left out of the address.
     """
 
     page: str
     fields: Mapping[str, Read]
     defaults: Mapping[str, Any]
+    idle: Callable[[str], bool] = lambda name: False
 
     def take(self) -> set[str]:
         """Bring the session's state in line with the address, unless this page wrote it.
@@ -181,6 +183,7 @@ class Link:
         texts = {
             name: pack(state[name]) if read is packed and state[name] else text_of(state[name])
             for name, read in self.fields.items()
+            if not self.idle(name)
         }
         return {"v": str(VERSION), **{name: text for name, text in texts.items() if text}}
 

@@ -54,6 +54,11 @@ def _parameters() -> tuple[str, ...]:
     return free_names(st.session_state["own_text"])
 
 
+def idle(name: str) -> bool:
+    """Whether a control is one of the box's while a landscape of the catalogue is chosen."""
+    return name in DEFAULTS and st.session_state["landscape"] != OWN
+
+
 def values_of(name: str) -> dict[str, object]:
     """What the box would hold of a function's name."""
     text, parameters, (across, up), _ = parse_own(name)

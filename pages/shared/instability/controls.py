@@ -126,7 +126,10 @@ def link() -> links.Link:
     """How this page and its address agree."""
     x, y = first_point(race_controls.chosen())
     return links.Link(
-        "instability", FIELDS, LINKED | {f"{PREFIX}x": round(x, 6), f"{PREFIX}y": round(y, 6)}
+        "instability",
+        FIELDS,
+        LINKED | {f"{PREFIX}x": round(x, 6), f"{PREFIX}y": round(y, 6)},
+        own.idle,
     )
 
 
