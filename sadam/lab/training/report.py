@@ -109,7 +109,7 @@ def readable_rows(
                 row["rule"],
                 lr + ("*" if row["edge"] else ""),
                 _stated(row[f"{split}_{metric}"], metric),
-                f"{low} to {high}",
+                f"{low} to {high}" if result.spec.seeds > 1 else "-",
                 _number(row["train_loss"]),
                 f"{100 * row['conflict_rate']:.1f} %" if "conflict_rate" in row else "-",
                 f"{row['flips']:.3g}",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, NamedTuple, get_args
 
 import numpy as np
@@ -27,6 +28,8 @@ MONITORED = 16  # training examples on which switching units are counted
 OBSERVATIONS = 60  # times that LGI is measured for all rules alike
 SNAPSHOT_NUMBERS = 8_000_000  # parameters kept on the way, 4 bytes each
 PROBE_STREAM = 1 << 62  # keeps the directions' streams apart from those of the data
+
+NONE: Mapping[str, MomentRule] = MappingProxyType({})
 
 Array = NDArray[np.float64]
 
@@ -131,8 +134,8 @@ class TrainingProgress:
     Attributes:
         step: Steps taken, those of the matched controls included.
         steps: Steps in all.
-        result: Returns what there is so far; its curves are cheap, its final numbers evaluate the
-            whole data.
+        result: Returns what there is when it is called; its curves are cheap, its final numbers
+            evaluate the whole data.
     """
 
     step: int
@@ -190,12 +193,17 @@ def iter_training(spec: Training, data: Dataset | None = None) -> Iterator[Train
     rules = dict(spec.rules)
     models = tuple(Model(label, lr) for label, lr in spec.models)
     options = _options(spec, problem, len(models))
-    controlled = [label for label, rule in rules.items() if isinstance(rule, SAdam)]
+    controlled = [
+        label
+        for label, rule in rules.items()
+        if isinstance(rule, SAdam) and CONTROL + label not in rules
+    ]
     controls = controlled if spec.matched_controls else []
     total = spec.steps * (2 if controls else 1)
 
-    def result(run: TrainingRun) -> TrainingResult:
-        return TrainingResult(spec, data, problem, rules, models, run)
+    def result(run: TrainingRun, matched: Mapping[str, MomentRule] = NONE) -> TrainingResult:
+        theirs = tuple(Model(label, float(rule.lr)) for label, rule in matched.items())  # type: ignore[attr-defined]
+        return TrainingResult(spec, data, problem, {**rules, **matched}, models + theirs, run)
 
     chosen = {model.name: with_lr(rules[model.label], model) for model in models}
     progress = None
@@ -206,13 +214,11 @@ def iter_training(spec: Training, data: Dataset | None = None) -> Iterator[Train
         return
     main = progress.so_far()
     matched = {CONTROL + label: matched_control(result(main), label) for label in controls}
-    theirs = tuple(Model(label, float(rule.lr)) for label, rule in matched.items())
     for progress in training(problem, matched, **options):
-        done = main
+        found = result(main)
         if progress.step == spec.steps:
-            done = main.beside(progress.so_far())
-            rules, models = {**rules, **matched}, models + theirs
-        yield TrainingProgress(spec.steps + progress.step, total, lambda done=done: result(done))
+            found = result(main.beside(progress.so_far()), matched)
+        yield TrainingProgress(spec.steps + progress.step, total, lambda found=found: found)
 
 
 def with_lr(rule: MomentRule, model: Model) -> MomentRule:

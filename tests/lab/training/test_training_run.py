@@ -86,6 +86,13 @@ def test_matched_controls_take_the_mean_step(result):
     assert torch.allclose(alone.run.final[:, 0], result.run.final[:, i], rtol=0, atol=1e-10)
 
 
+def test_a_control_that_is_among_the_rules_is_not_trained_again(result):
+    rules = (*SPEC.rules[2:3], ("matched-s-adam", AdamW(0.001)))
+    found = run_training(replace(SPEC, rules=rules, lr_grid=(), steps=5))
+    assert list(found.rules) == ["s-adam", "matched-s-adam"]
+    assert len(found.models) == found.run.final.shape[1] == 2
+
+
 def test_the_best_learning_rate_has_the_least_validation_loss(result):
     final = result.finals["validation"]["loss"]
     for label, _ in SPEC.rules:
