@@ -1,0 +1,75 @@
+"""The address of a page in a browser: back, forward, reload, elsewhere; a function typed in."""
+
+import re
+
+from playwright.sync_api import expect
+
+READY = ".sadam-stage[data-ready=true]"
+
+
+def lr(page):
+    return page.locator(".st-key-lr input[type=range]").get_attribute("aria-valuetext")
+
+
+def field(page, name):
+    found = re.search(rf"[?&]{name}=([^&]*)", page.url)
+    return found.group(1) if found else None
+
+
+def press(page, key, old):
+    slider = page.locator(".st-key-lr input[type=range]")
+    slider.focus()
+    page.keyboard.press(key)
+    page.wait_for_function("old => !location.search.includes(`&lr=${old}&`) && location.search",
+                           arg=old or "none")  # fmt: skip
+
+
+def test_back_forward_reload_and_elsewhere(look_at, app_url, wait_idle):
+    page = look_at(app_url + "/")
+    page.wait_for_selector(READY)
+    wait_idle(page)
+    assert "?" not in page.url
+    press(page, "ArrowLeft", None)
+    first = field(page, "lr")
+    wait_idle(page)
+    press(page, "ArrowLeft", first)
+    second = field(page, "lr")
+    assert float(second) < float(first) < 0.1
+    wait_idle(page)
+    slider = page.locator(".st-key-lr input[type=range]")
+
+    page.go_back()
+    expect(slider).to_have_attribute("aria-valuetext", first)
+    page.go_back()
+    expect(slider).to_have_attribute("aria-valuetext", "0.1")
+    page.go_forward()
+    expect(slider).to_have_attribute("aria-valuetext", first)
+    assert field(page, "lr") == first
+
+    page.reload()
+    page.wait_for_selector(READY)
+    expect(slider).to_have_attribute("aria-valuetext", first)
+    stamp = page.locator(".sadam-stage").get_attribute("data-stamp")
+    caption = page.locator(".sadam-stage .caption").inner_text()
+
+    elsewhere = look_at(page.url)
+    elsewhere.wait_for_selector(READY)
+    wait_idle(elsewhere)
+    assert elsewhere.locator(".sadam-stage").get_attribute("data-stamp") == stamp
+    assert elsewhere.locator(".sadam-stage .caption").inner_text() == caption
+
+
+def test_a_function_is_typed_corrected_and_drawn(look_at, app_url, wait_idle):
+    page = look_at(app_url + "/?v=1&landscape=own&own_text=abs(x)%2Babs(y)")
+    page.wait_for_selector(READY)
+    wait_idle(page)
+    box = page.get_by_role("textbox", name="f(x, y) =")
+    box.fill("abs(x) + b**y*")
+    box.press("Enter")
+    expect(page.get_by_text("Until then the last one is shown")).to_be_visible()
+    assert page.locator(READY).count() == 1
+    box.fill("abs(x) + b*abs(y - x**2)")
+    box.press("Enter")
+    expect(page.get_by_role("heading", name="Your own function (b = 1)")).to_be_visible()
+    expect(page.locator(".st-key-own_value_b")).to_be_visible()
+    expect(page.get_by_text("Until then the last one is shown")).to_have_count(0)
