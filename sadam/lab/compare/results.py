@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from sadam.lab.compare.rundir import joined
 from sadam.lab.compare.spec import CONTROL, Compare, cost_of
-from sadam.lab.compare.statistics import medians, resamples
+from sadam.lab.compare.statistics import RESAMPLES, medians, resamples
 from sadam.lab.style import STYLES, Style
 from sadam.rules import AdamW, MomentRule, key_of
 
@@ -158,7 +158,8 @@ class Results:
 
     def counts(self, landscape: str) -> NDArray[np.int32]:
         """The bootstrap resamples of a problem: the same for every rule (paired)."""
-        return resamples(self.spec.runs, [self.spec.seed, zlib.crc32(landscape.encode())])
+        seed = [self.spec.seed, zlib.crc32(landscape.encode())]
+        return resamples(self.spec.runs, seed, RESAMPLES)
 
     @remembered
     def tuned(self, landscape: str, schedule: str, label: str) -> Tuned:

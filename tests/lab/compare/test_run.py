@@ -160,7 +160,7 @@ def test_killed_and_gone_on_ends_with_the_same_bytes(small, tmp_path):
     spec = replace(small, steps=300, seeds=8)
     (tmp_path / "spec.json").write_text(spec.to_json())
     words = [sys.executable, "-m", "sadam", "compare", "--spec", str(tmp_path / "spec.json")]
-    words += ["--out", str(tmp_path / "cut"), "--workers", "2"]
+    words += ["--out", str(tmp_path / "cut")]
     process = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL)
     parts = tmp_path / "cut" / "parts"
     while process.poll() is None and len(list(parts.glob("0*.parquet"))) < 2:
