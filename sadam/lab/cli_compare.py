@@ -258,7 +258,10 @@ def _compare(arguments: argparse.Namespace) -> int:
     stopped = False
     with closing(steps):  # type: ignore[type-var]
         try:
-            for last in steps:
+            for progress in steps:
+                for note in progress.notes if last is None else ():
+                    print(f"{PROGRAM}: {note}", file=sys.stderr)
+                last = progress
                 _show(last)
         except KeyboardInterrupt:
             stopped = True
@@ -314,8 +317,6 @@ def _print(results: Results, arguments: argparse.Namespace) -> None:
 
 
 def _show(progress: Progress) -> None:
-    for note in progress.notes if progress.seconds < 1 and not sys.stderr.isatty() else ():
-        print(f"{PROGRAM}: {note}", file=sys.stderr)
     if sys.stderr.isatty():
         left = "" if progress.left is None else f", about {progress.left:.0f} s left"
         text = f"{progress.done} of {progress.total} blocks{left} ..."

@@ -25,6 +25,7 @@ import pyarrow.parquet as pq
 from sadam.lab.codec import SpecError
 from sadam.lab.compare.spec import Compare
 from sadam.lab.export import ExportError, with_metadata
+from sadam.sweep import BLOCK
 
 ROW_GROUP = 1 << 16
 PREFIX = ".sadam-"  # of files that are being written
@@ -94,7 +95,7 @@ class RunDirectory:
             return
         self.parts.mkdir(exist_ok=True)
         for path in sorted(self.parts.glob("*.parquet")):
-            if path.stem.isdigit() and self._fine(path, path.stem):
+            if path.stem.isdigit() and self._fine(path, _part_mark(int(path.stem))):
                 self.done.add(int(path.stem))
 
     def _fine(self, path: Path, which: str) -> bool:
@@ -118,7 +119,7 @@ class RunDirectory:
         """
         with self._writing(), _renamed(self._part(number)) as file:
             buffer = pa.BufferOutputStream()
-            _write(self._marked(table, f"{number:05d}"), buffer)
+            _write(self._marked(table, _part_mark(number)), buffer)
             file.write(buffer.getvalue())
         self.done.add(number)
 
@@ -186,6 +187,11 @@ class RunDirectory:
 
     def __exit__(self, *_: Any) -> None:
         os.close(self._held)
+
+
+def _part_mark(number: int) -> str:
+    """What a part is marked with: its number, and the size of the blocks that it is of."""
+    return f"{BLOCK}:{number}"
 
 
 _OPTIONS: dict[str, Any] = {"compression": "zstd", "write_page_checksum": True}

@@ -9,8 +9,9 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import signal
+import threading
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from multiprocessing.connection import Connection, wait
 from typing import Any
@@ -100,7 +101,8 @@ class _Worker:
         spawn = multiprocessing.get_context("spawn")  # torch's threads do not survive a fork
         self.answers, theirs = spawn.Pipe()
         self.process = spawn.Process(target=_serve, args=(theirs, text), daemon=True)
-        self.process.start()
+        with _interrupts_ignored():  # by the process from its first moment on
+            self.process.start()
         theirs.close()
         self.number: int | None = None
 
@@ -120,9 +122,21 @@ class _Worker:
             self.process.join()
 
 
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """Processes started within ignore Ctrl-C: the one that asks decides when to end them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may; from others no terminal is at hand
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def _serve(questions: Connection, text: str) -> None:
     """The worker: until the other side is gone, answer the number of a block with its table."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that asks decides
     with suppress(EOFError, OSError):
         while True:
             number = questions.recv()
