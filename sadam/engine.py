@@ -17,7 +17,7 @@ from sadam.batch import LIMIT, Batch
 from sadam.objectives import Function, value_and_grad_of
 from sadam.probes import Probing
 from sadam.rules import UpdateRule
-from sadam.schedules import SCHEDULES
+from sadam.schedules import factors_of
 from sadam.trajectories import Trajectories
 
 __all__ = ["LIMIT", "Function", "Trajectories", "run", "value_and_grad_of"]
@@ -61,7 +61,7 @@ def run(
         raise ValueError(f"Invalid steps: {steps}, must be at least 1")
     if starts.ndim < 1 or starts.numel() == 0:
         raise ValueError(f"Invalid starts: shape {tuple(starts.shape)}, must be (..., D)")
-    factors = _factors(schedule, steps)
+    factors = factors_of(schedule, steps)
     batch = Batch(objective, rules, starts.to(torch.float64), factors, seed, smooth, prox)
     # A bound objective is ours; anybody else's may keep tensors that must outlive inference mode.
     # The buffers were made outside, so the results are plain tensors.
@@ -70,15 +70,3 @@ def run(
     with torch.no_grad():
         batch.observe(observe or Probing())
     return batch.trajectories()
-
-
-def _factors(schedule: str | Tensor, steps: int) -> Tensor:
-    if isinstance(schedule, str):
-        if schedule not in SCHEDULES:
-            raise ValueError(
-                f"Invalid schedule: {schedule!r}, must be one of {', '.join(SCHEDULES)}"
-            )
-        return SCHEDULES[schedule](steps)
-    if schedule.shape != (steps,):
-        raise ValueError(f"Invalid schedule: shape {tuple(schedule.shape)}, must be ({steps},)")
-    return schedule.to(torch.float64)

@@ -137,6 +137,7 @@ class TrainingLoop:
             steps, num_seeds, width, len(self.coordinates), dtype=torch.float32
         )
         self.tally = metrics.Tally(self.points[0])
+        self.scratch = (torch.empty_like(self.points[0]), torch.empty_like(self.points[0]))
         self.observed: dict[int, tuple[Tensor, Tensor]] = {}
         self.evaluated: dict[int, dict[str, Mapping[str, Tensor]]] = {}
         self.snapshots: dict[int, Tensor] = {}
@@ -167,7 +168,8 @@ class TrainingLoop:
             brake = self._brake(i, x, value, batch) if self.groups else None
             if self.l1 and len(self.proximal):  # step along the rest; the prox does this term
                 grad[:, self.proximal] -= self.l1 * torch.sign(x[:, self.proximal])
-            advance(x, grad, brake, self.state, self.table[i], out=points[slot + 1], **self.uses)
+            k, new = self.table[i], points[slot + 1]
+            advance(x, grad, brake, self.state, k, out=new, scratch=self.scratch, **self.uses)
         self._close_block(self.points[: count + 2], self.grads[: count + 1])
 
     def _brake(self, i: int, x: Tensor, value: Tensor, batch: Any) -> Tensor:
