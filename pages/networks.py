@@ -102,8 +102,10 @@ def page() -> None:
     if session.trained() is None and spec is not None and data is not None:
         session.start(spec, data)  # something to see without a click
     header(spec, data)
-    for trouble in filter(None, (problem, session.trouble())):
-        st.error(trouble)
+    if problem:  # what is only missing yet is no error
+        (st.info if problem.startswith("Choose") else st.error)(problem)
+    if session.trouble():
+        st.error(session.trouble())
     if spec is not None and spec != session.trained():
         st.info("The controls say something else than what is shown: press Start to train it.")
     st.session_state["_net_watching"] = session.running()

@@ -23,6 +23,8 @@ _STAGE = _HERE.parent / "stage"
 _JS = (*(_STAGE / f"{n}.js" for n in ("theme", "load", "grid", "panel")), _HERE / "board.js")
 _CSS = (_STAGE / "stage.css", _HERE / "board.css")
 
+FAR = 1e30  # beyond it numbers are not drawn: the browser's have 32 bits
+
 _component = st.components.v2.component(
     "sadam_board",
     js="\n".join(part.read_text(encoding="utf-8") for part in _JS),
@@ -123,10 +125,10 @@ def board(
 
 
 def _tile(tile: Tile) -> str:
-    lines = [
-        {"x": p[:, 0].astype(np.float32), "y": p[:, 1].astype(np.float32), "role": role}
-        for p, role in tile.lines
-    ]
+    lines = []
+    for points, role in tile.lines:
+        x, y = np.clip(points.T, -FAR, FAR).astype(np.float32)
+        lines.append({"x": x, "y": y, "role": role})
     values = None if tile.values is None else tile.values.astype(np.float32)
     return _json(tile._asdict() | {"lines": lines, "values": values})
 

@@ -181,7 +181,7 @@ def training(data: DataSpec) -> Training:
         raise SpecError(
             f"{len(spec.models)} rules and learning rates x {spec.seeds} seeds x {spec.steps} "
             f"steps are {records} records, but the page keeps at most {MAX_RECORDS}: take fewer, "
-            f"or run it on the command line: {spec.to_command()}"
+            "or run it on the command line (python -m sadam train)"
         )
     return spec
 
@@ -322,7 +322,7 @@ def _network_controls() -> None:
     ):
         column.selectbox(
             what,
-            [FULL, *(str(bits) for bits in BITS)],
+            list(dict.fromkeys([FULL, *(str(bits) for bits in BITS), str(value(name) or FULL)])),
             format_func=lambda bits: f"{bits} bits" if bits.isdigit() else bits,
             key=PREFIX + name,
             accept_new_options=True,

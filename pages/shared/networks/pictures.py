@@ -171,7 +171,18 @@ def panels_of(shown: Shown, loss: str, cost: str) -> list[list[Plain]]:
     for figure in (*first, *second):
         if figure["layout"].get("meta", {}).get("cursor") == "step":
             figure["layout"]["xaxis"]["range"] = [0, result.spec.steps]
+        if figure["layout"]["yaxis"].get("type") == "log":
+            _widen(figure)
     return [row for row in (first, second) if row]
+
+
+def _widen(figure: Plain) -> None:
+    """Give a log axis at least a decade: with a single tick Plotly does not place its title."""
+    drawn = np.concatenate([np.log10(trace["y"]) for trace in figure["data"]])
+    low, high = np.nanmin(drawn), np.nanmax(drawn)
+    if high - low < 0.8:
+        middle = (low + high) / 2
+        figure["layout"]["yaxis"]["range"] = [float(middle) - 0.5, float(middle) + 0.5]
 
 
 def title_of(result: TrainingResult) -> str:

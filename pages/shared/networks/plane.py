@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
@@ -20,6 +21,13 @@ KINDS = {
 PROBES = {"Whole space": False, "Plane": True}
 
 
+DEFAULTS = {
+    "net_plane_kind": "pca",
+    "net_plane_estimator": "two-sided",
+    "net_plane_probes": "Whole space",
+}
+
+
 def show(seen: Shown) -> None:
     """Draw the tab.
 
@@ -32,13 +40,13 @@ def show(seen: Shown) -> None:
     left, right = st.columns(2, gap="medium")
     key = view.about, view.seed, estimator, probes
     title = f"Training loss on {view.examples} examples"
-    _draw(loss_plane_map(seen.result, view), title, left, "net_plane", legend=True)
+    _draw(loss_plane_map(seen.result, view), title, left, "networks_plane", legend=True)
     figure = seen.once(
         ("lgi", *key),
         lambda: loss_plane_lgi(seen.result, view, estimator, PROBES[probes]).to_dict(),
     )
     title = f"{estimator.capitalize()} LGI, probes in the {probes.lower()}"
-    _draw(_figure(figure), title, right, "net_plane_lgi", legend=False)
+    _draw(_figure(figure), title, right, "networks_plane_lgi", legend=False)
     st.caption(
         f"Loss on {view.examples} training examples with true labels. {view.note} LGI: 8 probes at "
         "each point, the same everywhere; in the whole space they leave the plane as an "
@@ -54,12 +62,13 @@ def _figure(plain: dict[str, Any]) -> Any:
 
 def _chosen(seen: Shown) -> LossPlane:
     result, state = seen.result, st.session_state
+    for name, usual in DEFAULTS.items():
+        state.setdefault(name, usual)
     kind, seed = st.columns([6, 1], vertical_alignment="bottom", gap="small")
     kind.segmented_control(
         "Plane",
         list(KINDS),
         format_func=KINDS.__getitem__,
-        default="pca",
         key="net_plane_kind",
         required=True,
         help="PCA: the plane with the least squared distance from all paths' points. Random: two "
@@ -75,14 +84,17 @@ def _chosen(seen: Shown) -> LossPlane:
         def title(label: str) -> str:
             return style_of(label, result.rules[label]).title
 
+        _offer("net_plane_first", rules)
         one = first.selectbox("From the end of", rules, format_func=title, key="net_plane_first")
         other = one
         if chosen == "line" and len(rules) > 1:
             others = [label for label in rules if label != one]
+            _offer("net_plane_second", others)
             other = second.selectbox(
                 "To the end of", others, format_func=title, key="net_plane_second"
             )
         ends = (one, other)
+    _offer("net_plane_seed", range(result.spec.seeds))
     place = seed.selectbox(
         "Seed",
         range(result.spec.seeds),
@@ -94,6 +106,12 @@ def _chosen(seen: Shown) -> LossPlane:
             ("plane", chosen, place, ends),
             lambda: loss_plane(result, chosen, seed=place, ends=ends),
         )
+
+
+def _offer(name: str, options: Sequence[Any]) -> None:
+    """Let go of a choice that is no longer offered."""
+    if st.session_state.get(name, options[0]) not in options:
+        del st.session_state[name]
 
 
 def _errors(seen: Shown, view: LossPlane) -> str:
@@ -122,7 +140,6 @@ def _lgi_controls() -> tuple[str, str]:
         estimator = st.segmented_control(
             "LGI",
             ["two-sided", "one-sided"],
-            default="two-sided",
             key="net_plane_estimator",
             required=True,
             label_visibility="collapsed",
@@ -130,7 +147,6 @@ def _lgi_controls() -> tuple[str, str]:
         probes = st.segmented_control(
             "Probes",
             list(PROBES),
-            default="Whole space",
             key="net_plane_probes",
             required=True,
             label_visibility="collapsed",

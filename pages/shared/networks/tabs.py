@@ -205,8 +205,8 @@ def _results(seen: Shown) -> None:
     )
     if spec.lr_grid:
         left, right = st.columns(2, gap="medium")
-        _draw(lr_sensitivity(result), left, 380, "net_lr")
-        _draw(loss_by_step(result, at="best"), right, 380, "net_best")
+        _draw(lr_sensitivity(result), left, 380, "networks_lr")
+        _draw(loss_by_step(result, at="best"), right, 380, "networks_best")
 
 
 def _at_text(row: Any) -> str:
@@ -242,13 +242,13 @@ def _inside(seen: Shown) -> None:
     label, seed = _choice(seen, st.container())
     if is_planar(result):
         left, right = st.columns([5, 6], gap="medium")
-        _draw(decision_map(result, label, seed), left, 560, "net_decision")
+        _draw(decision_map(result, label, seed), left, 560, "networks_decision")
         try:
             figure = unit_pictures(result, label, seed)
         except ValueError as error:
             right.info(as_sentence(error), icon=":material/info:")
         else:
-            _draw(figure, right, 600, "net_units", legend=False)
+            _draw(figure, right, 600, "networks_units", legend=False)
         st.caption(
             "Left: what the network says everywhere, over the linear regions on which it is one "
             "affine function; computed exactly. Right: each unit's activation over the same plane, "
@@ -256,7 +256,7 @@ def _inside(seen: Shown) -> None:
             "quarter of each layer is left out."
         )
     elif result.data.input_shape == (1,):
-        _draw(fitted_curve(result, seed), st.container(), 460, "net_fit")
+        _draw(fitted_curve(result, seed), st.container(), 460, "networks_fit")
     else:
         st.info(
             "These data have more than two inputs, so that there is no map of decisions. The "
@@ -287,7 +287,13 @@ def _chattering(seen: Shown) -> None:
         for column, (place, figure) in enumerate(
             zip(st.columns(2, gap="medium"), pair, strict=True)
         ):
-            _draw(figure, place, 330, f"net_chattering_{row}{column}", legend=row == len(pairs) - 1)
+            _draw(
+                figure,
+                place,
+                330,
+                f"networks_chattering_{row}{column}",
+                legend=row == len(pairs) - 1,
+            )
 
 
 def _downloads(seen: Shown) -> None:
