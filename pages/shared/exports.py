@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import tempfile
-import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import streamlit as st
 
-from sadam.lab.export import Bundle, race_bundle, write_bundle
+from sadam.lab.export import Bundle, race_bundle, write_bundle, zipped
 from sadam.lab.race import Race
 
 File = tuple[str, str, str, str]  # format, label on the button, MIME type, help text
@@ -24,6 +22,8 @@ FILES: dict[str, File] = {
         "application/octet-stream",
         "The same, smaller and typed; the spec is in its metadata.",
     ),
+    "race.gif": ("gif", "GIF", "image/gif", "The race as a moving picture."),
+    "race.mp4": ("mp4", "MP4", "video/mp4", "The race as a film."),
     "spec.json": ("", "Spec", "application/json", "For python -m sadam race --spec."),
 }
 
@@ -35,12 +35,8 @@ def _built(bundle: Bundle, formats: Iterable[str]) -> dict[str, bytes]:
         return {path.name: path.read_bytes() for path in sorted(Path(folder).iterdir())}
 
 
-def _zip(files: Mapping[str, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    return buffer.getvalue()
+def _everything(bundle: Bundle, formats: Iterable[str]) -> bytes:
+    return zipped(bundle, _built(bundle, formats))
 
 
 def buttons(files: Mapping[str, File], stem: str, bundle: Callable[[], Bundle]) -> None:
@@ -64,7 +60,7 @@ def buttons(files: Mapping[str, File], stem: str, bundle: Callable[[], Bundle]) 
             )
         st.download_button(
             "Everything (zip)",
-            data=lambda: _zip(_built(bundle(), [form for form, *_ in files.values()])),
+            data=lambda: _everything(bundle(), [form for form, *_ in files.values()]),
             file_name=f"{stem}.zip",
             mime="application/zip",
             on_click="ignore",

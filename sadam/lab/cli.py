@@ -17,6 +17,8 @@ from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from sadam.lab.cli_compare import add_compare_commands
+from sadam.lab.cli_export import add_export
+from sadam.lab.cli_gallery import add_gallery
 from sadam.lab.cli_landscape import add_landscape_options, landscape_from
 from sadam.lab.cli_lgi import add_commands
 from sadam.lab.cli_rules import add_rule_options, rules_from
@@ -50,6 +52,7 @@ examples:
   python -m sadam calibrate --landscape lasso
   python -m sadam compare --suite reference
   python -m sadam train --dataset two-moons --hidden 16,16 --seeds 8
+  python -m sadam gallery --out pictures
 """
 
 RACE_ABOUT = """\
@@ -140,6 +143,8 @@ def build_parser() -> argparse.ArgumentParser:
     add_commands(commands)
     add_compare_commands(commands)
     add_train(commands)
+    add_gallery(commands)
+    add_export(commands)
     return parser
 
 
@@ -173,7 +178,7 @@ def _add_race_options(parser: argparse.ArgumentParser) -> None:
         "--formats",
         metavar="F,F,...",
         help="which of html,parquet,csv,png,svg,pdf to write (default: all; png, svg and pdf need "
-        "a Chromium); spec.json and results.json are always written",
+        "a Chromium), or gif,mp4; spec.json and results.json are always written",
     )
 
 
@@ -251,7 +256,7 @@ def _race(arguments: argparse.Namespace) -> int:
         return race_bundle(run_race(experiment))
 
     experiment = experiment_from(arguments)
-    return deliver(arguments, compute)
+    return deliver(arguments, compute, on_demand=("gif", "mp4"))
 
 
 def experiment_from(arguments: argparse.Namespace) -> Experiment:

@@ -15,12 +15,14 @@ The spec is in the Parquet file's metadata under ``sadam.spec`` and in the CSV's
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import os
 import shutil
 import struct
 import tempfile
+import zipfile
 import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -38,6 +40,7 @@ import torch
 from numpy.typing import NDArray
 
 from sadam.lab import images, webpage
+from sadam.lab.animation import ANIMATIONS, animate
 from sadam.lab.codec import nearest
 from sadam.lab.race import Race
 from sadam.lab.report import Report, race_report
@@ -88,7 +91,7 @@ def export_bundle(
     bundle: Bundle, directory: str | os.PathLike[str], formats: Collection[str]
 ) -> Exported:
     """Write any result into a directory, as :func:`export_race` does."""
-    check_formats(formats, (*FORMATS, "npz"))
+    check_formats(formats, (*FORMATS, "npz", *ANIMATIONS))
     with staged(directory) as stage:
         notes = write_bundle(bundle, stage, formats)
         files = tuple(sorted(os.listdir(stage)))
@@ -164,12 +167,15 @@ class Bundle:
         tables: Makes the Arrow tables by the names of their files.
         figures: Makes the figures by the names of their files.
         arrays: Makes NumPy arrays by the names of their file and their own; or None.
+        animations: Makes the moving pictures of a form (``"gif"``, ``"mp4"``) by the names of
+            their files; or None.
     """
 
     report: Report
     tables: Callable[[], Mapping[str, pa.Table]]
     figures: Callable[[], Mapping[str, go.Figure]]
     arrays: Callable[[], Mapping[str, Mapping[str, NDArray[Any]]]] | None = None
+    animations: Callable[[str], Mapping[str, bytes]] | None = None
 
 
 def race_bundle(race: Race) -> Bundle:
@@ -180,7 +186,12 @@ def race_bundle(race: Race) -> Bundle:
 
         return {name: make(race) for name, make in RACE_FIGURES.items()}
 
-    return Bundle(race_report(race), lambda: {"trajectories": trajectories_table(race)}, figures)
+    return Bundle(
+        race_report(race),
+        lambda: {"trajectories": trajectories_table(race)},
+        figures,
+        animations=lambda form: {"race": animate(race, form)},
+    )
 
 
 def write_race(race: Race, directory: Path, formats: Collection[str] = FORMATS) -> list[str]:
@@ -192,10 +203,25 @@ def write_race(race: Race, directory: Path, formats: Collection[str] = FORMATS) 
     return write_bundle(race_bundle(race), directory, formats)
 
 
-def write_bundle(bundle: Bundle, directory: Path, formats: Collection[str]) -> list[str]:
+def write_bundle(
+    bundle: Bundle,
+    directory: Path,
+    formats: Collection[str],
+    *,
+    look: webpage.Look | None = None,
+    only: Collection[str] = (),
+) -> list[str]:
     """Write all files of a result into a directory that is there; return notes on what is missing.
 
+    Args:
+        bundle: The result.
+        directory: Where to.
+        formats: What to write besides ``spec.json`` and ``results.json``.
+        look: How PNG, SVG and PDF are made, if not as usual.
+        only: The figures to write, by name; all if empty.
+
     Raises:
+        ExportError: If ``only`` names a figure that there is not.
         OSError: If the directory cannot be written to.
     """
     report = bundle.report
@@ -215,11 +241,20 @@ def write_bundle(bundle: Bundle, directory: Path, formats: Collection[str]) -> l
     if "npz" in formats and bundle.arrays is not None:
         for name, arrays in bundle.arrays().items():
             np.savez_compressed(directory / f"{name}.npz", spec=np.array(text), **arrays)  # type: ignore[arg-type]
+    for form in ANIMATIONS:
+        if form in formats and bundle.animations is not None:
+            for name, data in bundle.animations(form).items():
+                (directory / f"{name}.{form}").write_bytes(data)
     drawn = [form for form in images.IMAGE_FORMATS if form in formats]
     if "html" not in formats and not drawn:
         return []
     command = spec.to_command()
-    dress = partial(webpage.dressed, bundle.figures(), spec.to_dict(), command, title=report.title)
+    figures = bundle.figures()
+    for name in only:
+        if name not in figures:
+            raise ExportError(f"there is no figure {name!r}: {nearest(name, figures)}")
+    figures = {name: figure for name, figure in figures.items() if not only or name in only}
+    dress = partial(webpage.dressed, figures, spec.to_dict(), command, title=report.title)
     if "html" in formats:
         page = webpage.page(
             dress(caption=False),
@@ -235,10 +270,42 @@ def write_bundle(bundle: Bundle, directory: Path, formats: Collection[str]) -> l
         (directory / "figures.html").write_text(page, encoding="utf-8")
     if not drawn:
         return []
-    pictures, notes = images.draw(dress(caption=True), drawn)
+    look = look or webpage.Look()
+    ready = {name: look.apply(figure) for name, figure in dress(caption=look.caption).items()}
+    pictures, notes = images.draw(ready, drawn, scale=look.scale)
     for (name, form), data in pictures.items():
         (directory / f"{name}.{form}").write_bytes(with_spec(data, form, text))
     return notes
+
+
+def zipped(bundle: Bundle, files: Mapping[str, bytes]) -> bytes:
+    """Return files as one zip, with a README that says what they are and how they were made."""
+    told = "\n".join(f"  {name}: {_ABOUT.get(Path(name).suffix, 'data')}" for name in sorted(files))
+    report = bundle.report
+    readme = (
+        f"{report.title}\n{report.formula or ''}\n{report.about}\n\nMade by\n\n"
+        f"  {report.spec.to_command()}\n\nor, from the spec,\n\n"
+        f"  python -m sadam export spec.json --out DIR\n\n{told}\n"
+    )
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in {"README.txt": readme.encode(), **files}.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+_ABOUT = {
+    ".json": "the spec that makes everything again, or the results as numbers",
+    ".html": "all figures, interactive, offline",
+    ".csv": "a table; the spec is in its first line",
+    ".parquet": "a table; the spec is in its metadata",
+    ".npz": "NumPy arrays",
+    ".gif": "moving picture; the spec is in its comment",
+    ".mp4": "moving picture; the spec is in its comment",
+    ".png": "picture; the spec is in its metadata",
+    ".svg": "picture; the spec is in its metadata",
+    ".pdf": "picture for print, fonts embedded",
+}
 
 
 def with_metadata(table: pa.Table, spec: Spec) -> pa.Table:

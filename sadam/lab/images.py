@@ -42,6 +42,7 @@ class Job(NamedTuple):
     format: str
     width: int
     height: int
+    scale: float = SCALE
 
 
 def find_browser() -> str | None:
@@ -58,13 +59,18 @@ def find_browser() -> str | None:
 
 
 def draw(
-    figures: Mapping[str, Any], formats: Sequence[str] = IMAGE_FORMATS, *, timeout: float = TIMEOUT
+    figures: Mapping[str, Any],
+    formats: Sequence[str] = IMAGE_FORMATS,
+    *,
+    scale: float = SCALE,
+    timeout: float = TIMEOUT,
 ) -> tuple[dict[tuple[str, str], bytes], list[str]]:
     """Draw every figure in every format.
 
     Args:
         figures: Plotly figures by name; ``layout.width`` and ``layout.height`` are their sizes.
         formats: Any of ``"png"``, ``"svg"``, ``"pdf"``.
+        scale: Pixels of a PNG for each pixel of the layout.
         timeout: Seconds to wait for one image.
 
     Returns:
@@ -78,7 +84,7 @@ def draw(
     for name, figure in figures.items():
         size = (int(figure.layout.width or 1000), int(figure.layout.height or 600))
         text = figure.to_json()
-        left += [Job(name, text, form, *size) for form in formats]
+        left += [Job(name, text, form, *size, scale) for form in formats]
     done: dict[tuple[str, str], bytes] = {}
     undrawn: dict[str, list[str]] = {}
     problems: list[str] = []
@@ -179,7 +185,7 @@ async def _serve(browser: str) -> None:
     async with server:
         for line in sys.stdin:
             job = Job(*json.loads(line))
-            scale = SCALE if job.format == "png" else 1
+            scale = job.scale if job.format == "png" else 1
             options = {"format": job.format, "width": job.width, "height": job.height}
             try:
                 image = await server.calc_fig(

@@ -31,7 +31,10 @@ def silence() -> None:
 
 
 def deliver(
-    arguments: Namespace, compute: Callable[[], Bundle], extra_formats: tuple[str, ...] = ()
+    arguments: Namespace,
+    compute: Callable[[], Bundle],
+    extra_formats: tuple[str, ...] = (),
+    on_demand: tuple[str, ...] = (),
 ) -> int:
     """Compute a result, print it, write it to ``--out`` if given, and return the exit code.
 
@@ -39,9 +42,10 @@ def deliver(
         arguments: With ``json``, ``out`` and ``formats``.
         compute: Computes; called only once what cannot be written has been said.
         extra_formats: What ``--formats`` may name besides :data:`sadam.lab.export.FORMATS`.
+        on_demand: What it may name, too, but which is not written unless it does.
     """
     notes: list[str] = []
-    with _output(arguments, extra_formats) as write:
+    with _output(arguments, extra_formats, on_demand) as write:
         bundle = compute()
         document = dict(bundle.report.document)
         if not arguments.json:
@@ -64,7 +68,7 @@ def deliver(
 
 @contextmanager
 def _output(
-    arguments: Namespace, extra_formats: Collection[str]
+    arguments: Namespace, extra_formats: Collection[str], on_demand: Collection[str]
 ) -> Iterator[Callable[[Bundle], tuple[list[str], list[str]]] | None]:
     """What writes to ``--out`` and returns the files' names and notes; None without it."""
     if arguments.out is None:
@@ -77,7 +81,7 @@ def _output(
     formats = (*FORMATS, *extra_formats)
     if arguments.formats is not None:
         chosen = tuple(name.strip() for name in arguments.formats.split(","))
-        check_formats(chosen, formats)
+        check_formats(chosen, (*formats, *on_demand))
         formats = chosen
     with staged(arguments.out) as stage:
 

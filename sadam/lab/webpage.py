@@ -7,11 +7,13 @@ import json
 import re
 import textwrap
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
+MIN_WIDTH, MAX_WIDTH, MAX_SCALE = 240, 4000, 8
 WIDTH = 1000
 HEIGHTS = {"map": 860, "surface": 760, "chattering": 820, "instability": 680}
 HEIGHT = 560
@@ -54,6 +56,45 @@ for (const place of document.querySelectorAll(".plot")) {
     .catch((error) => { place.textContent = "This figure could not be drawn: " + error; });
 }
 """
+
+
+@dataclass(frozen=True)
+class Look:
+    """How pictures are made for print.
+
+    Attributes:
+        width: Pixels of the layout; the height keeps its proportion. Fonts keep their size, so a
+            narrow picture suits a column of a paper. None: 1000.
+        scale: Pixels of a PNG for each pixel of the layout.
+        transparent: No background, instead of a white one.
+        caption: Whether the command that makes a picture is written below it.
+
+    Raises:
+        ValueError: If a number is out of its range.
+    """
+
+    width: int | None = None
+    scale: float = 2.0
+    transparent: bool = False
+    caption: bool = True
+
+    def __post_init__(self) -> None:
+        if self.width is not None and not MIN_WIDTH <= self.width <= MAX_WIDTH:
+            raise ValueError(
+                f"width is {self.width}, but must lie between {MIN_WIDTH} and {MAX_WIDTH} pixels"
+            )
+        if not 0.5 <= self.scale <= MAX_SCALE:
+            raise ValueError(f"scale is {self.scale:g}, but must lie between 0.5 and {MAX_SCALE}")
+
+    def apply(self, figure: go.Figure) -> go.Figure:
+        """Give a dressed figure this width and background."""
+        if self.width is not None:
+            height = round(figure.layout.height * self.width / WIDTH)
+            figure.update_layout(width=self.width, height=max(height, MIN_WIDTH))
+        if self.transparent:
+            clear = "rgba(0,0,0,0)"
+            figure.update_layout(paper_bgcolor=clear, plot_bgcolor=clear)
+        return figure
 
 
 def dressed(

@@ -1,0 +1,136 @@
+"""``python -m sadam export``: every figure and number of a spec, as files or as one zip."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sadam.lab.terminal import PROGRAM, name_of, read_spec, say
+
+if TYPE_CHECKING:
+    from sadam.lab.export import Bundle
+    from sadam.lab.spec import Spec
+
+ABOUT = """\
+Compute a spec and write its figures and numbers: pictures for print at any size, interactive pages,
+tables, moving pictures, or all of it as one zip with a README. The spec comes from a page's Share,
+from --out of another command, or from another machine."""
+EXAMPLES = """\
+examples:
+  python -m sadam export spec.json --out everything.zip
+  python -m sadam export spec.json --out column --formats pdf --width 480 --no-caption
+  python -m sadam export spec.json --out slide --figures map --formats png --transparent
+  python -m sadam export spec.json --out moving --formats gif,mp4
+"""
+
+
+def add_export(commands: argparse._SubParsersAction) -> None:
+    """Add the command to the parser's."""
+    add = commands.add_parser(
+        "export",
+        help="write every figure and number of a spec, as files or one zip",
+        description=ABOUT,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add.add_argument("spec", metavar="SPEC", help="the JSON of a spec; - is standard input")
+    add.add_argument("--out", metavar="DIR", help="a directory, or a file that ends in .zip")
+    add.add_argument(
+        "--formats",
+        metavar="F,F,...",
+        help="which of html,parquet,csv,npz,gif,mp4,png,svg,pdf (default: all there are for it; "
+        "png, svg and pdf need a Chromium)",
+    )
+    add.add_argument("--figures", metavar="NAME,...", help="which figures (default: all)")
+    look = add.add_argument_group("png, svg and pdf")
+    look.add_argument(
+        "--width", metavar="PX", help="width of the layout, 240 to 4000 (default: 1000)"
+    )
+    look.add_argument("--scale", metavar="S", help="PNG pixels for each of the layout (default: 2)")
+    look.add_argument("--transparent", action="store_true", help="no white background")
+    look.add_argument("--no-caption", action="store_true", help="no command below the picture")
+    add.set_defaults(run=_export)
+
+
+def bundle_of(spec: Spec) -> Bundle:
+    """Compute a spec of any kind and return what can be written about it.
+
+    Raises:
+        ValueError: If there is no export of its kind.
+    """
+    if spec.kind == "race":
+        from sadam.lab.export import race_bundle
+        from sadam.lab.race import run_race
+
+        return race_bundle(run_race(spec))  # type: ignore[arg-type]
+    if spec.kind == "lgi-map":
+        from sadam.lab.lgi_map import run_map
+        from sadam.lab.lgi_report import map_bundle
+
+        return map_bundle(run_map(spec))  # type: ignore[arg-type]
+    if spec.kind == "calibration":
+        from sadam.lab.calibration import run_calibration
+        from sadam.lab.lgi_report import calibration_bundle
+
+        return calibration_bundle(run_calibration(spec))  # type: ignore[arg-type]
+    if spec.kind == "training":
+        from sadam.lab.training import run_training
+        from sadam.lab.training.report import training_bundle
+
+        return training_bundle(run_training(spec))  # type: ignore[arg-type]
+    raise ValueError(
+        f"a spec of kind {spec.kind!r} has a command of its own: {PROGRAM} {spec.kind} --spec FILE "
+        f"--out DIR, then {PROGRAM} report DIR"
+    )
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    from sadam.lab.animation import ANIMATIONS
+    from sadam.lab.codec import from_text
+    from sadam.lab.experiment import load
+    from sadam.lab.export import FORMATS, check_formats, staged, write_bundle, zipped
+    from sadam.lab.webpage import Look
+
+    if arguments.out is None:
+        raise ValueError("say where to: --out DIR, or --out FILE.zip")
+    known = (*FORMATS, "npz", *ANIMATIONS)
+    formats = _names(arguments.formats) or known
+    check_formats(formats, known)
+    look = Look(
+        width=None if arguments.width is None else from_text(int, arguments.width, "width"),
+        scale=2.0 if arguments.scale is None else from_text(float, arguments.scale, "scale"),
+        transparent=arguments.transparent,
+        caption=not arguments.no_caption,
+    )
+    text = read_spec(arguments.spec)
+    try:
+        spec = load(text)
+    except ValueError as error:
+        raise ValueError(f"{name_of(arguments.spec)}: {error}") from None
+    only = _names(arguments.figures)
+    target = Path(arguments.out)
+    if target.suffix != ".zip":
+        with staged(target) as stage:
+            notes = write_bundle(bundle_of(spec), stage, formats, look=look, only=only)
+            count = len(os.listdir(stage))
+        say(f"{count} files are in {target}")
+    else:
+        with staged(target.parent) as stage, tempfile.TemporaryDirectory() as folder:
+            bundle = bundle_of(spec)
+            notes = write_bundle(bundle, Path(folder), formats, look=look, only=only)
+            files = {path.name: path.read_bytes() for path in sorted(Path(folder).iterdir())}
+            (stage / target.name).write_bytes(zipped(bundle, files))
+        say(f"{len(files) + 1} files are in {target}")
+    for note in notes:
+        print(f"{PROGRAM}: {note}", file=sys.stderr)
+    return 1 if notes and arguments.formats else 0
+
+
+def _names(text: str | None) -> Sequence[str]:
+    return () if text is None else tuple(name.strip() for name in text.split(","))
