@@ -83,6 +83,13 @@ def add_compare_commands(commands: Any) -> None:
     ):  # fmt: skip
         what.add_argument(f"--{name}", metavar=metavar, help=told)
     what.add_argument(
+        "--function",
+        metavar="TEXT",
+        action="append",
+        default=[],
+        help='a function of your own, such as "abs(x) + b*abs(y); b = 10"; repeatable',
+    )
+    what.add_argument(
         "--start",
         metavar="KEY=X,Y",
         action="append",
@@ -133,7 +140,7 @@ def spec_from(arguments: argparse.Namespace) -> Compare:
         ValueError: If they describe none, or the file of ``--spec`` cannot be read.
     """
     from sadam.lab.codec import from_text, nearest, schema, show
-    from sadam.lab.compare.grids import Axis, linear_grid, log_grid
+    from sadam.lab.compare.grids import Axis, linear_grid, log_grid, numbers_from_text
     from sadam.lab.compare.problems import problems_of
     from sadam.lab.compare.spec import Compare
     from sadam.lab.compare.suites import SUITES
@@ -157,19 +164,12 @@ def spec_from(arguments: argparse.Namespace) -> Compare:
     if base is not None:
         given = {field.name: getattr(base, field.name) for field in fields(base)}
 
-    def numbers(text: str, name: str, make: Any) -> tuple[float, ...]:
-        if ":" in text:
-            parts = text.split(":")
-            if len(parts) != 3:
-                raise ValueError(f"{name} must look like LOW:HIGH:N, but is {show(text)}")
-            low, high = (from_text(float, part, name) for part in parts[:2])
-            return make(low, high, from_text(int, parts[2], name))
-        return from_text(tuple[float, ...], text, name)
-
     starts = dict(_pair(text, "--start", "KEY=X,Y") for text in arguments.start)
     points = {key: from_text(tuple[float, float], text, "start") for key, text in starts.items()}
-    if arguments.landscapes is not None:
-        given["problems"] = problems_of(_names(arguments.landscapes), points)
+    if arguments.landscapes is not None or arguments.function:
+        names = [] if arguments.landscapes is None else _names(arguments.landscapes)
+        names += [f"= {text.strip()}" for text in arguments.function]
+        given["problems"] = problems_of(names, points)
     elif points:
         known = Compare(**given).problems
         given["problems"] = problems_of(
@@ -184,7 +184,7 @@ def spec_from(arguments: argparse.Namespace) -> Compare:
         if given.get("baseline") not in [label for label, _ in given["rules"]]:
             given["baseline"] = ""
     if arguments.lr is not None:
-        given["lrs"] = numbers(arguments.lr, "lr", log_grid)
+        given["lrs"] = numbers_from_text(arguments.lr, "lr", log_grid)
     if arguments.schedules is not None:
         given["schedules"] = tuple(_names(arguments.schedules))
     if arguments.starts is not None:
@@ -212,7 +212,7 @@ def spec_from(arguments: argparse.Namespace) -> Compare:
             name, values = _pair(text, "--grid", "NAME=VALUES")
             name = name.replace("-", "_")
             make = log_grid if name == "radius" else linear_grid
-            axes.append(Axis(name, numbers(values, name, make)))
+            axes.append(Axis(name, numbers_from_text(values, name, make)))
         given["axes"] = tuple(axes)
     return Compare(**given)
 
@@ -222,7 +222,7 @@ def _names(text: str) -> list[str]:
 
 
 def _pair(text: str, option: str, form: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
+    name, equals, value = text.rpartition("=")  # the last: a function's own text may hold some
     if not equals:
         raise ValueError(f"{option} {text}: it must look like {form}")
     return name.strip(), value

@@ -74,19 +74,20 @@ def problems_of(
     """Return the problems that keys and tags name, in the order of the catalogue for each.
 
     Args:
-        names: Keys such as ``"cb2"``, tags such as ``"convex"``, or several with ``+``:
-            ``"convex+kinked"``.
+        names: Keys such as ``"cb2"``, functions such as ``"= abs(x) + abs(y)"``, tags such as
+            ``"convex"``, or several with ``+``: ``"convex+kinked"``.
         starts: Other starts than the landscapes' own, by key.
 
     Raises:
         SpecError: If a name is neither, or nothing has all the tags.
     """
-    from landscapes import CATALOGUE  # late: it compiles the whole catalogue
+    from landscapes import CATALOGUE, is_own  # late: it compiles the whole catalogue
 
     found: dict[str, Point] = {}
     for name in names:
-        if name in CATALOGUE:
-            found[name] = CATALOGUE[name].start
+        if name in CATALOGUE or is_own(name):
+            landscape = known_landscape(name)
+            found[landscape.name] = landscape.start
             continue
         tags = name.split("+")
         for tag in tags:

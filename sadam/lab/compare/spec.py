@@ -181,8 +181,13 @@ class Compare(Spec):
         """Return the command line that runs this spec, quoted for a shell."""
         keys = [(label, key_of(rule)) for label, rule in self.rules]
         names = [key if label == key else f"{label}={key}" for label, key in keys]
-        words = [*shlex.split(program), "compare", "--landscapes"]
-        words += [",".join(p.landscape for p in self.problems), "--rules", ",".join(names)]
+        words = [*shlex.split(program), "compare"]
+        landscapes = [p.landscape for p in self.problems]
+        if known := [name for name in landscapes if not name.startswith("=")]:
+            words += ["--landscapes", ",".join(known)]
+        for own in (name for name in landscapes if name.startswith("=")):
+            words += ["--function", own.removeprefix("=").strip()]
+        words += ["--rules", ",".join(names)]
         for problem in self.problems:
             if problem.start != known_landscape(problem.landscape).start:
                 words.append(f"--start={problem.landscape}={number_text(problem.start)}")

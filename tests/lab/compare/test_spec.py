@@ -169,3 +169,13 @@ def test_an_empty_grid_in_json_is_refused():
     for name in ("lrs", "problems"):
         with pytest.raises(SpecError, match=f"{name} must not be empty"):
             Compare.from_dict(data | {name: []})
+
+
+def test_a_function_of_ones_own_is_compared_like_any_other():
+    own = problems_of(["l1", "= max(x**2, abs(y)); window = -2, 2, -2, 2"])
+    spec = Compare(problems=own, rules=make_rules(["adam"]), lrs=(0.01,), steps=20, seeds=1)
+    assert Compare.from_json(spec.to_json()) == spec
+    words = shlex.split(spec.to_command())[3:]
+    assert spec_from(cli.build_parser().parse_args(cli._joined(words))) == spec
+    with pytest.raises(SpecError, match="minimum"):
+        Compare(problems=problems_of(["= x + y"]))
