@@ -46,14 +46,14 @@ def header(spec: Training | None, data: Dataset | None) -> None:
     words.markdown(f"## {title_of(seen.result) if seen else 'Networks'}")
     with buttons.container(horizontal=True, horizontal_alignment="right", gap="small"):
         tabs.curve_controls()
-        if running:
-            st.button(
-                "Stop",
-                icon=":material/stop:",
-                on_click=session.stop,
-                key="stop_training",
-                help="What was computed is kept.",
-            )
+        st.button(
+            "Stop",
+            icon=":material/stop:",
+            on_click=session.stop,
+            disabled=not running,
+            key="stop_training",
+            help="What was computed is kept.",
+        )
         st.button(
             "Start",
             icon=":material/play_arrow:",
@@ -68,9 +68,10 @@ def header(spec: Training | None, data: Dataset | None) -> None:
 
 def watch() -> None:
     """Progress, tiles and curves; while a training runs, again and again."""
-    seen, running = session.shown(), session.running()
-    if not running and st.session_state.get("_net_watching"):
-        st.session_state["_net_watching"] = False
+    state, seen, running = st.session_state, session.shown(), session.running()
+    ended = not running and state["_net_watching"]
+    state["_net_watching"] = running
+    if ended or state.pop("_net_picked", False):  # the rest of the page has something new to show
         st.rerun()
     share, text = session.progress()
     st.progress(share, text)

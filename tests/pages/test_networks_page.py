@@ -244,8 +244,8 @@ def test_every_tab_draws(values):
 
 
 @pytest.mark.parametrize("kind", ["random", "line"])
-def test_the_other_planes(page, kind):
-    ended(page)
+def test_the_other_planes(kind):
+    page = opened()
     open_tab(page, "Loss plane")
     page.session_state["net_plane_kind"] = kind
     page.session_state["net_plane_probes"] = "Plane"
@@ -269,4 +269,4 @@ def test_stop_keeps_what_was_computed():
     assert job(app).state == "stopped"
     assert 64 <= result(app).run.steps < 5000
     assert "Stopped after" in texts(app)
-    assert not [b for b in app.button if b.label == "Stop"]
+    assert next(b for b in app.button if b.label == "Stop").disabled

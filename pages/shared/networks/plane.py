@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import plotly.graph_objects as go
 import streamlit as st
 
-from pages.shared.charts import chart
 from pages.shared.networks.pictures import Shown
+from pages.shared.networks.themed import draw
 from sadam.lab.figures.training_maps import loss_plane_lgi, loss_plane_map
 from sadam.lab.style import style_of
 from sadam.lab.training.plane import LossPlane, loss_plane
@@ -40,24 +41,18 @@ def show(seen: Shown) -> None:
     left, right = st.columns(2, gap="medium")
     key = view.about, view.seed, estimator, probes
     title = f"Training loss on {view.examples} examples"
-    _draw(loss_plane_map(seen.result, view), title, left, "networks_plane", legend=True)
+    draw(loss_plane_map(seen.result, view), left, 600, "networks_plane", title=title)
     figure = seen.once(
         ("lgi", *key),
         lambda: loss_plane_lgi(seen.result, view, estimator, PROBES[probes]).to_dict(),
     )
     title = f"{estimator.capitalize()} LGI, probes in the {probes.lower()}"
-    _draw(_figure(figure), title, right, "networks_plane_lgi", legend=False)
+    draw(go.Figure(figure), right, 480, "networks_plane_lgi", title=title, legend=False)
     st.caption(
         f"Loss on {view.examples} training examples with true labels. {view.note} LGI: 8 probes at "
         "each point, the same everywhere; in the whole space they leave the plane as an "
         "optimizer's do, in the plane they see what the picture shows."
     )
-
-
-def _figure(plain: dict[str, Any]) -> Any:
-    import plotly.graph_objects as go
-
-    return go.Figure(plain)
 
 
 def _chosen(seen: Shown) -> LossPlane:
@@ -151,20 +146,4 @@ def _lgi_controls() -> tuple[str, str]:
             required=True,
             label_visibility="collapsed",
         )
-    return estimator, probes
-
-
-def _draw(figure: Any, title: str, place: Any, key: str, *, legend: bool) -> None:
-    place.markdown(f"**{title}**")
-    dark = st.context.theme.type == "dark"
-    scales = (figure.layout.meta or {}).get("ground_colorscales")
-    for trace in figure.data:
-        role = (trace.meta or {}).get("role")
-        if role == "ground" and scales and trace.type == "contour":
-            trace.colorscale = scales["dark" if dark else "light"]
-            trace.line.color = "rgba(255,255,255,0.12)" if dark else "#B4BABD"
-        if role in ("kink", "start") and dark:
-            trace.line.color = "rgba(235,240,245,0.6)"
-            trace.marker.color = "#E4E8EE"
-    figure.update_layout(title=None, legend={"orientation": "h", "y": -0.14})
-    chart(figure, place, height=560 if legend else 480, legend=legend, key=key)
+    return str(estimator), str(probes)

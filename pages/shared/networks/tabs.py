@@ -6,13 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from pages.shared.charts import chart
 from pages.shared.exports import buttons
 from pages.shared.networks.pictures import Shown, is_control
+from pages.shared.networks.themed import draw
 from sadam.lab.codec import SpecError
 from sadam.lab.figures.training import (
     conflicts_along_training,
@@ -59,6 +58,7 @@ def as_sentence(problem: object) -> str:
 def pick_rule(label: str) -> None:
     """Look at this rule's network from the next run on."""
     st.session_state["_net_rule"] = label
+    st.session_state["_net_picked"] = True
 
 
 def chosen(seen: Shown) -> tuple[str, int]:
@@ -106,21 +106,13 @@ def show(seen: Shown) -> None:
     if not seen.result.run.steps:
         return
     places = st.tabs(list(parts), key="networks_tab", on_change="rerun")
-    for place, draw in zip(places, parts.values(), strict=True):
+    for place, part in zip(places, parts.values(), strict=True):
         with place:
             if place.open:
                 try:
-                    draw(seen)
+                    part(seen)
                 except SpecError as error:
                     st.info(as_sentence(error), icon=":material/info:")
-
-
-def _draw(figure: go.Figure, place: DeltaGenerator, height: int, key: str, **options: Any) -> None:
-    """A figure with its title above it as text, which wraps on narrow screens."""
-    title = str(figure.layout.title.text or "").split("<br>")[0]
-    place.markdown(f"**{title}**")
-    figure.update_layout(title=None, legend={"orientation": "h", "y": -0.16})
-    chart(figure, place, height=height, key=key, **options)
 
 
 def _results(seen: Shown) -> None:
@@ -205,8 +197,8 @@ def _results(seen: Shown) -> None:
     )
     if spec.lr_grid:
         left, right = st.columns(2, gap="medium")
-        _draw(lr_sensitivity(result), left, 380, "networks_lr")
-        _draw(loss_by_step(result, at="best"), right, 380, "networks_best")
+        draw(lr_sensitivity(result), left, 380, "networks_lr")
+        draw(loss_by_step(result, at="best"), right, 380, "networks_best")
 
 
 def _at_text(row: Any) -> str:
@@ -242,13 +234,13 @@ def _inside(seen: Shown) -> None:
     label, seed = _choice(seen, st.container())
     if is_planar(result):
         left, right = st.columns([5, 6], gap="medium")
-        _draw(decision_map(result, label, seed), left, 560, "networks_decision")
+        draw(decision_map(result, label, seed), left, 560, "networks_decision")
         try:
             figure = unit_pictures(result, label, seed)
         except ValueError as error:
             right.info(as_sentence(error), icon=":material/info:")
         else:
-            _draw(figure, right, 600, "networks_units", legend=False)
+            draw(figure, right, 600, "networks_units", legend=False)
         st.caption(
             "Left: what the network says everywhere, over the linear regions on which it is one "
             "affine function; computed exactly. Right: each unit's activation over the same plane, "
@@ -256,7 +248,7 @@ def _inside(seen: Shown) -> None:
             "quarter of each layer is left out."
         )
     elif result.data.input_shape == (1,):
-        _draw(fitted_curve(result, seed), st.container(), 460, "networks_fit")
+        draw(fitted_curve(result, seed), st.container(), 460, "networks_fit")
     else:
         st.info(
             "These data have more than two inputs, so that there is no map of decisions. The "
@@ -287,7 +279,7 @@ def _chattering(seen: Shown) -> None:
         for column, (place, figure) in enumerate(
             zip(st.columns(2, gap="medium"), pair, strict=True)
         ):
-            _draw(
+            draw(
                 figure,
                 place,
                 330,

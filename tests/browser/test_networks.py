@@ -1,0 +1,119 @@
+"""The Networks page as a visitor meets it: live, stopped, uploaded to, left."""
+
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+READY = ".sadam-board[data-ready=true]"
+STAMP = "() => document.querySelector('.sadam-board')?.dataset.stamp"
+PROGRESS = "[data-testid=stProgress]"
+
+
+@pytest.fixture
+def networks(look_at, app_url):
+    def visit(look="light", **options):
+        page = look_at(app_url + "/networks", look, **options)
+        page.wait_for_selector(READY)
+        return page
+
+    return visit
+
+
+def done(page, text="networks trained"):
+    page.locator(PROGRESS).filter(has_text=text).wait_for()
+    page.get_by_role("tab", name="Results").wait_for()
+
+
+def choose(page, name, option):
+    page.locator(f".st-key-net_{name} input").first.click()
+    page.get_by_role("option", name=option, exact=True).click()
+
+
+def start(page):
+    page.get_by_text("press Start").wait_for()
+    page.get_by_role("button", name="Start", exact=True).click()
+
+
+def long_training(page):
+    """A training that takes minutes."""
+    choose(page, "steps", "5000")
+    page.get_by_text("press Start").wait_for()
+    seeds = page.locator(".st-key-net_seeds input")
+    seeds.fill("16")
+    seeds.press("Enter")
+    start(page)
+    page.locator(PROGRESS).filter(has_text="of 5000").wait_for()
+
+
+@pytest.mark.parametrize("look", ["light", "dark", "phone"])
+def test_there_is_something_to_see_without_a_click(networks, look):
+    page = networks(look)
+    assert page.locator(".sadam-board .tile").count() == 5
+    done(page)
+    names = page.locator(".sadam-board .tile .name").all_inner_texts()
+    assert names[-1] == "S-Adam two-sided"
+    assert all("% on test" in t for t in page.locator(".tile .said").all_inner_texts())
+    assert page.locator("[data-testid=stException]").count() == 0
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+
+
+def test_curves_grow_while_it_trains_and_stop_keeps_them(networks):
+    page = networks()
+    done(page)
+    long_training(page)
+    page.wait_for_selector(READY)
+    seen = page.evaluate(STAMP)
+    node = page.evaluate_handle("document.querySelector('.sadam-board .panel-plot')")
+    for _ in range(2):  # new numbers come by themselves, into the same nodes
+        page.wait_for_function(
+            f"old => {{ const now = ({STAMP})(); return now && now !== old; }}", arg=seen
+        )
+        seen = page.evaluate(STAMP)
+    assert node.evaluate("e => e.isConnected")
+    stop = page.locator(".st-key-stop_training").get_by_role("button", name="Stop")
+    stop.click()
+    done(page, "Stopped: ")
+    page.get_by_text("Stopped after").wait_for()
+    assert stop.is_disabled()
+
+
+def test_a_closed_tab_leaves_no_work_behind(serve, look_at):
+    url = serve(HERE / "harness" / "jobs_app.py")
+    worker, other = look_at(f"{url}/?work=yes"), look_at(url)
+    worker.get_by_text("1 running").wait_for()
+    other.get_by_text("1 running").wait_for()
+    worker.close()
+    other.get_by_text("0 running").wait_for()
+
+
+def test_a_tile_opens_its_network(networks):
+    page = networks()
+    done(page)
+    page.get_by_role("tab", name="Inside a network").click()
+    page.get_by_text("What the units of S-Adam two-sided see").wait_for()
+    page.locator(".sadam-board .tile").filter(has_text="Prox-SGD").click()
+    page.get_by_text("What the units of Prox-SGD see").wait_for()
+    page.wait_for_selector(".tile[aria-pressed=true][data-rule=prox-sgd]")
+
+
+def test_ones_own_csv(networks):
+    page = networks()
+    done(page)
+    choose(page, "dataset", "Your own CSV")
+    page.get_by_text("Choose a CSV file").wait_for()
+    upload = page.locator(".st-key-csv_upload input[type=file]")
+    upload.set_input_files(
+        {"name": "bad.csv", "mimeType": "text/csv", "buffer": b"a,b\n1,x\nnan,y\n" + b"1,x\n" * 9}
+    )
+    page.get_by_text("Line 3 of the CSV, column 'a'").wait_for()
+    assert page.locator(".sadam-board .tile").count() == 5, "what was there stays"
+    rows = b"".join(b"%d,%d,%s\n" % (i % 7, i % 5, b"uvw"[i % 3 :][:1]) for i in range(90))
+    upload.set_input_files(
+        {"name": "mine.csv", "mimeType": "text/csv", "buffer": b"a,b,kind\n" + rows}
+    )
+    start(page)
+    page.get_by_role("heading", name="mine.csv: 2-16-16-3 ReLU net").wait_for()
+    done(page)
+    page.get_by_role("tab", name="Code").click()
+    page.get_by_text("--csv mine.csv").wait_for()
