@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from landscapes.made_data import SOURCES
 from pages.shared.networks.board import Dots, Tile
@@ -37,6 +38,11 @@ GROUND = {  # two classes, or below and above 0: apart from the rules' colours
     "light": [[0.0, "#A9C3E3"], [0.5, "#F7F6F2"], [1.0, "#EBBF9D"]],
     "dark": [[0.0, "#24466F"], [0.5, "#161C24"], [1.0, "#70401F"]],
 }
+WEIGHTS = {
+    "light": [[0.0, "#3B6FB6"], [0.5, "#F7F6F2"], [1.0, "#C4622D"]],
+    "dark": [[0.0, "#4F86CE"], [0.5, "#1B222C"], [1.0, "#D9773F"]],
+}
+MOST_SHARP = 120  # weights along a side of a picture
 
 
 @dataclass
@@ -94,7 +100,7 @@ def tiles_of(shown: Shown, seed: int) -> list[Tile]:
                 color=style.color,
                 color_dark=style.color_dark,
                 dash=style.dash,
-                values=None if view.values is None else view.values.astype(np.float32),
+                values=_pixels(view),
                 limits=view.limits,
                 scales=_scales(view, len(result.data.classes)),
                 window=view.window,
@@ -135,7 +141,18 @@ def _note(shown: Shown, label: str, model: int) -> str:
     return f"**{text}** {'' if result.metric == 'accuracy' else 'loss '}{where}"
 
 
+def _pixels(view: View) -> NDArray[np.float32] | None:
+    """The numbers of a picture; those of weights three times each way, to stay sharp when drawn."""
+    if view.values is None:
+        return None
+    values = view.values.astype(np.float32)
+    small = view.kind == "weights" and max(values.shape) <= MOST_SHARP
+    return values.repeat(3, 0).repeat(3, 1) if small else values
+
+
 def _scales(view: View, classes: int) -> dict[str, Any]:
+    if view.kind == "weights":
+        return WEIGHTS
     if view.kind != "class":
         return GROUND
     edges = np.linspace(0, 1, classes + 1)

@@ -73,7 +73,7 @@ def _digits(data: Dataset) -> Iterator[str]:
     """One of each class, pixel by pixel."""
     cell = 3.0
     for i, example in enumerate(_first_of_each(data)):
-        left, top = 4 + 26 * i, 18
+        left, top = 3 + 25.5 * i, 18
         for j, ink in enumerate(example.reshape(8, 8).ravel() / 16):
             if ink > 0.1:
                 x, y = left + cell * (j % 8), top + cell * (j // 8)

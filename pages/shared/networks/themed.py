@@ -46,7 +46,7 @@ def _darken(figure: go.Figure) -> None:
             trace.colorscale = UNITS_DARK
         elif role in ("kink", "region", "start"):
             trace.line.color = INK_DARK
-            trace.marker.line.color = INK_DARK
+            trace.marker.color = trace.marker.line.color = INK_DARK
 
 
 def _darken_ground(trace: Any, scales: Any) -> None:
