@@ -123,6 +123,14 @@ def open_spec(spec: Spec) -> None:
     state["loaded"] = "" if same else spec.to_json()
 
 
+def query_of(spec: Experiment, **more: Any) -> dict[str, str]:
+    """The query of an address at which this page opens a race, and more of its controls."""
+    values = _values_of(spec)
+    if len(spec.starts) > 1 or not set(dict(spec.rules)) <= set(RULES):
+        values = {"loaded": spec.to_json()}  # no control says it
+    return LINK.query({**values, **more})
+
+
 def _values_of(spec: Experiment) -> dict[str, Any]:
     """What the controls would say of a race, as far as they can."""
     values: dict[str, Any] = {

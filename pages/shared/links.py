@@ -22,6 +22,7 @@ VERSION = 1
 MAX_PACKED = 200_000  # characters of a text that a link brings compressed
 _SHOWN = "_link"  # the page and the query that the session's state agrees with
 _NOTES = "_link_notes"
+PRESENT = "present"  # the presenter mode, in the address of any page; app.py reads it
 
 Read = Callable[[str], Any]
 """Reads a field's text; ValueError says, after the field's name, what it must be."""
@@ -153,6 +154,7 @@ class Link:
             return set()  # nothing new, or a visit from another page, which brings no address
         notes = []
         version = query.pop("v", str(VERSION))
+        query.pop(PRESENT, None)
         if version != str(VERSION):
             notes.append(f"it is of version {version[:8]}, this app writes version {VERSION}")
         for name, default in self.defaults.items():
@@ -173,6 +175,8 @@ class Link:
         state, query = st.session_state, self.written()
         if all(state[name] == default for name, default in self.defaults.items()):
             query = {}
+        if state.get(PRESENT):
+            query[PRESENT] = "1"
         if query != st.query_params.to_dict():
             st.query_params.from_dict(query)
         state[_SHOWN] = (self.page, query)
@@ -180,10 +184,13 @@ class Link:
     def written(self) -> dict[str, str]:
         """All fields, with the version."""
         state = st.session_state
+        return self.query({name: state[name] for name in self.fields if not self.idle(name)})
+
+    def query(self, values: Mapping[str, Any]) -> dict[str, str]:
+        """Some fields as the query of an address, with the version; the others have defaults."""
         texts = {
-            name: pack(state[name]) if read is packed and state[name] else text_of(state[name])
-            for name, read in self.fields.items()
-            if not self.idle(name)
+            name: pack(value) if self.fields[name] is packed and value else text_of(value)
+            for name, value in values.items()
         }
         return {"v": str(VERSION), **{name: text for name, text in texts.items() if text}}
 

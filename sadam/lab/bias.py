@@ -42,6 +42,18 @@ PROOF = (
     "Hence E[LGI] = k/(k-1) (1 - 1/k) = 1.",
 )
 """The theorem's proof, line by line."""
+PROOF_LATEX = (
+    r"For a small radius the slopes are $D_i = g \cdot u_i$, and $\zeta$ is small beside them.",
+    r"The unbiased variance over the mean square of any $k$ numbers is "
+    r"$\frac{k}{k-1}\Bigl(1 - \frac{(\sum D_i)^2}{k \sum D_i^2}\Bigr)$.",
+    r"Turning one $u_j$ into $-u_j$ leaves the law of the probes and $\sum D_i^2$ as they are, but "
+    r"changes the sign of $D_i D_j$: so $\mathbb{E}\bigl[D_i D_j / \sum D_i^2\bigr] = 0$ for "
+    r"$i \neq j$.",
+    r"What is left of $\mathbb{E}\bigl[(\sum D_i)^2 / \sum D_i^2\bigr]$ is "
+    r"$\mathbb{E}\bigl[\sum D_i^2 / \sum D_i^2\bigr] = 1$.",
+    r"Hence $\mathbb{E}[\mathrm{LGI}] = \frac{k}{k-1}\bigl(1 - \frac1k\bigr) = 1$.  ∎",
+)
+"""The same in Markdown with LaTeX."""
 
 
 class Case(NamedTuple):

@@ -12,6 +12,7 @@ import streamlit as st
 from pages.shared.charts import chart
 from pages.shared.instability import controls
 from sadam.lab.bias import (
+    PROOF_LATEX,
     THEOREM,
     Check,
     bias_by_dimension,
@@ -31,17 +32,6 @@ from sadam.lab.figures import calibration as figures
 
 CATALOGUE_SPEC = CalibrationSpec(grid=101)
 DIMENSIONS = [2, 3, 10, 100, 1000, 10_000]
-PROOF = (  # sadam.lab.bias.PROOF in symbols
-    r"For a small radius the slopes are $D_i = g \cdot u_i$, and $\zeta$ is small beside them.",
-    r"The unbiased variance over the mean square of any $k$ numbers is "
-    r"$\frac{k}{k-1}\Bigl(1 - \frac{(\sum D_i)^2}{k \sum D_i^2}\Bigr)$.",
-    r"Turning one $u_j$ into $-u_j$ leaves the law of the probes and $\sum D_i^2$ as they are, but "
-    r"changes the sign of $D_i D_j$: so $\mathbb{E}\bigl[D_i D_j / \sum D_i^2\bigr] = 0$ for "
-    r"$i \neq j$.",
-    r"What is left of $\mathbb{E}\bigl[(\sum D_i)^2 / \sum D_i^2\bigr]$ is "
-    r"$\mathbb{E}\bigl[\sum D_i^2 / \sum D_i^2\bigr] = 1$.",
-    r"Hence $\mathbb{E}[\mathrm{LGI}] = \frac{k}{k-1}\bigl(1 - \frac1k\bigr) = 1$.  ∎",
-)
 BIAS: dict[str, tuple[Callable[[int], pd.DataFrame], Callable[[pd.DataFrame], go.Figure], str]] = {
     "Probes k": (
         bias_by_probes,
@@ -180,7 +170,7 @@ def _theorem() -> None:
     statement, trial = st.columns([3, 2], gap="large")
     with statement:
         st.markdown(f"**Theorem.** {THEOREM}")
-        st.markdown("\n".join(f"{i}. {line}" for i, line in enumerate(PROOF, 1)))
+        st.markdown("\n".join(f"{i}. {line}" for i, line in enumerate(PROOF_LATEX, 1)))
         st.caption(
             "A property of the published formula, whatever the landscape. The two-sided LGI tends "
             "to 0 at the same places, with the square of the radius."

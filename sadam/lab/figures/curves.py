@@ -69,7 +69,7 @@ def band(label: str, style: Style, x: Array, low: Array, high: Array) -> dict[st
     }
 
 
-def _moving_median(values: Array, window: int) -> Array:
+def moving_median(values: Array, window: int) -> Array:
     """Median over a centred window: ``(n,) -> (n,)``."""
     half = window // 2
     padded = np.pad(values, half, mode="edge")
@@ -96,7 +96,7 @@ def _gap(race: Race, by_evaluations: bool) -> Plain:
         gap = np.clip(track.values.numpy() - race.reference, FLOOR, CEILING)
         x = steps * track.evaluations if by_evaluations else steps
         if one_start:  # dense chattering overplots: a clear median in the haze of the exact values
-            middle = _moving_median(gap[:, 0], smoothing_window(race.experiment.steps))
+            middle = moving_median(gap[:, 0], smoothing_window(race.experiment.steps))
             traces.append(_faint(label, style, x, gap[:, 0]))
         else:
             low, middle, high = np.quantile(gap, [0.25, 0.5, 0.75], axis=1)
