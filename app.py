@@ -27,7 +27,7 @@ st.html(  # the picture first: less room above it and beside it
     ".stMainBlockContainer { padding-left: 2.5rem; padding-right: 2.5rem; } }</style>"
 )
 for name in list(st.session_state):  # Streamlit forgets what only another page's controls hold
-    if str(name).startswith(("lgi_", "net_")):
+    if str(name).startswith(("lgi_", "net_", "cmp_")):
         st.session_state[name] = st.session_state[name]
 page = st.navigation(
     [
@@ -45,6 +45,12 @@ page = st.navigation(
             title="Networks",
             icon=":material/hub:",
             url_path="networks",
+        ),
+        st.Page(
+            HERE / "pages/compare.py",
+            title="Compare",
+            icon=":material/balance:",
+            url_path="compare",
         ),
     ]
 )

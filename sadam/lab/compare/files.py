@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -12,12 +13,14 @@ from contextlib import suppress
 from pathlib import Path
 
 import plotly.graph_objects as go
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from sadam.lab import webpage
 from sadam.lab.compare import tables
 from sadam.lab.compare.report import compare_report
 from sadam.lab.compare.results import Results
-from sadam.lab.export import staged
+from sadam.lab.export import staged, with_metadata
 from sadam.lab.images import NO_BROWSER, find_browser
 
 MAX_MAPS = 6  # of each kind on one page; the others are in the data
@@ -69,6 +72,14 @@ def write_tables(results: Results, directory: str | os.PathLike[str]) -> None:
         (stage / "results.json").write_text(text + "\n", encoding="utf-8")
         tables.best(results).to_csv(stage / "best.csv", index=False)
         tables.ratios(results).to_csv(stage / "ratios.csv", index=False)
+
+
+def runs_file(results: Results) -> bytes:
+    """Return the rows of every run as a Parquet file that carries the spec."""
+    table = pa.Table.from_pandas(results.frame, preserve_index=False)
+    sink = io.BytesIO()
+    pq.write_table(with_metadata(table, results.spec), sink, compression="zstd")
+    return sink.getvalue()
 
 
 def report_page(results: Results) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from sadam.lab.codec import SpecError, from_plain, nearest, show, to_plain
+from sadam.lab.codec import SpecError, from_plain, from_text, nearest, show, to_plain
 from sadam.lab.rulebook import LabelledRules, build_rule, types_of, values_of
 from sadam.rules import MomentRule, key_of
 
@@ -47,6 +48,28 @@ def linear_grid(low: float, high: float, number: int) -> tuple[float, ...]:
         return (low,)
     step = (high - low) / (number - 1)
     return (low, *(float(f"{low + i * step:.6g}") for i in range(1, number - 1)), high)
+
+
+def numbers_from_text(
+    text: str, name: str, make: Callable[[float, float, int], tuple[float, ...]]
+) -> tuple[float, ...]:
+    """Return the numbers that ``"0.1,0.2"`` or ``"LOW:HIGH:N"`` says.
+
+    Args:
+        text: What was typed.
+        name: How a message calls it.
+        make: Makes a grid of its ends and number of values.
+
+    Raises:
+        SpecError: If it says none.
+    """
+    if ":" not in text:
+        return from_text(tuple[float, ...], text, name)
+    parts = text.split(":")
+    if len(parts) != 3:
+        raise SpecError(f"{name} must look like LOW:HIGH:N, but is {show(text)}")
+    low, high = (from_text(float, part, name) for part in parts[:2])
+    return make(low, high, from_text(int, parts[2], name))
 
 
 def increasing(name: str, values: Any, most: int) -> tuple[float, ...]:

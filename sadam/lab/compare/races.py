@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
+from sadam.lab.compare.grids import changed
 from sadam.lab.compare.results import Results
+from sadam.lab.compare.statistics import medians
+from sadam.lab.compare.tables import axes_of
 from sadam.lab.experiment import Experiment
 from sadam.lab.rulebook import MAX_RULES
 from sadam.rules import AdamW
@@ -61,5 +66,54 @@ def race_behind(
         rules=tuple(rules),
         steps=results.spec.steps,
         seed=int(at("seed")),
+        schedule=schedule,
+    )
+
+
+def typical_run(results: Results, landscape: str, schedule: str, label: str) -> int:
+    """Return the number of the run in the middle by final gap, at the rule's own best lr."""
+    return _middle(results.tuned(landscape, schedule, label).gaps)
+
+
+def _middle(gaps: np.ndarray) -> int:
+    return int(np.argsort(gaps, kind="stable")[(len(gaps) - 1) // 2])
+
+
+def race_of_cell(
+    results: Results, label: str, landscape: str, schedule: str, x: str, y: str, at: Sequence[float]
+) -> Experiment:
+    """Return the race behind a cell of a heatmap: its run in the middle by final gap.
+
+    The other hyperparameters are those that gave the cell its value.
+
+    Args:
+        results: Of a spec with axes.
+        label: The rule.
+        landscape: The problem.
+        schedule: The schedule.
+        x: ``"lr"`` or the name of an axis.
+        y: The same.
+        at: Their values.
+    """
+    frame = results.frame
+    rows = frame[
+        (frame["landscape"] == landscape)
+        & (frame["schedule"] == schedule)
+        & (frame["rule"] == label)
+        & (frame[x] == at[0])
+        & (frame[y] == at[1])
+    ]
+    names = ["lr", *axes_of(results, label)]
+    cells = rows.groupby(names, observed=True)["final_gap"]
+    chosen = cells.agg(lambda gaps: float(medians(gaps.to_numpy()))).idxmin()
+    found = rows.loc[cells.groups[chosen]]
+    run = found.iloc[_middle(found["final_gap"].to_numpy())]
+    values = {name: float(run[name]) for name in names}
+    return Experiment(
+        landscape=landscape,
+        starts=((float(run["x0"]), float(run["y0"])),),
+        rules=((label, changed(label, results.rule(label), **values)),),
+        steps=results.spec.steps,
+        seed=int(run["seed"]),
         schedule=schedule,
     )

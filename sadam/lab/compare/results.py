@@ -21,6 +21,7 @@ from sadam.rules import AdamW, MomentRule, key_of
 
 Array = NDArray[np.float64]
 
+_OF_ONE_PROBLEM = ("Results.tuned", "problem_ratio")  # what is remembered, and stays true of it
 DASHES = ("", "dash", "6px,2px", "10px,3px,2px,3px")  # of the first of a kind its own
 
 
@@ -80,6 +81,17 @@ class Results:
         """Return the results that some tables hold, given in the order of the plan."""
         frame = joined(tables).to_pandas() if tables else pd.DataFrame()
         return cls(spec, frame, tuple(notes))
+
+    def after(self, earlier: Results | None) -> Results:
+        """Take over what is known of problems that were complete already; returns the results.
+
+        Args:
+            earlier: Results of the same comparison, from a moment when less of it was done.
+        """
+        if earlier is not None and earlier.spec == self.spec:
+            kept = {k: v for k, v in earlier._memory.items() if k[0] in _OF_ONE_PROBLEM}
+            self._memory.update(kept)
+        return self
 
     @cached_property
     def labels(self) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ done, and speaks of the problems that are complete.
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -215,13 +215,22 @@ def rank_table(results: Results, schedule: str) -> Ranks | None:
     return ranks(np.array(gaps))
 
 
-def costs_to_target(results: Results, schedule: str, target: int = -1) -> Array:
-    """Evaluations to a target, ``(rules, problems x runs)``; infinite where it was not met."""
+Count = Literal["evaluations", "steps"]
+
+
+def costs_to_target(
+    results: Results, schedule: str, target: int = -1, count: Count = "evaluations"
+) -> Array:
+    """Cost to a target, ``(rules, problems x runs)``; infinite where it was not met.
+
+    The gradient at the point that meets it is counted, too.
+    """
+    each = {n: results.cost(n) if count == "evaluations" else 1 for n in results.labels}
     return np.array(
         [
             np.concatenate(
                 [
-                    (1 + hits(results, name, schedule, label, target)) * results.cost(label)
+                    (1 + hits(results, name, schedule, label, target)) * each[label]
                     for name in results.problems
                 ]
             )
@@ -230,9 +239,11 @@ def costs_to_target(results: Results, schedule: str, target: int = -1) -> Array:
     )
 
 
-def profiles(results: Results, schedule: str, target: int = -1) -> dict[str, tuple[Array, Array]]:
-    """Performance and data profiles over all runs of all problems, by function evaluations."""
-    costs = costs_to_target(results, schedule, target)
+def profiles(
+    results: Results, schedule: str, target: int = -1, count: Count = "evaluations"
+) -> dict[str, tuple[Array, Array]]:
+    """Performance and data profiles over all runs of all problems, by what is counted."""
+    costs = costs_to_target(results, schedule, target, count)
     return {"performance": performance_profile(costs), "data": data_profile(costs)}
 
 
@@ -261,21 +272,27 @@ def heatmap(
         & (frame["schedule"] == schedule)
         & (frame["rule"] == label)
     ]
-    names = ["lr", *(axis.name for axis in results.spec.axes if axis.name in rows)]
+    names = ["lr", *axes_of(results, label)]
     cells = rows.groupby(names, observed=True)["final_gap"].agg(
         lambda gaps: float(medians(gaps.to_numpy()))
     )
     return cells.groupby([y, x]).min().unstack(x)
 
 
+def axes_of(results: Results, label: str) -> list[str]:
+    """The names of the axes that vary a rule."""
+    rule = results.rule(label)
+    return [axis.name for axis in results.spec.axes if hasattr(rule, axis.name)]
+
+
 def heatmaps_of(results: Results) -> list[tuple[str, str, str]]:
     """The heatmaps there are to draw: ``(label, x, y)``."""
     found = []
-    for label, rule in results.spec.rules:
+    for label, _ in results.spec.rules:
         if len(results.spec.configurations[label]) == 1:
             continue
         names = ["lr"] if len(results.spec.lrs) > 1 else []
-        names += [axis.name for axis in results.spec.axes if hasattr(rule, axis.name)]
+        names += axes_of(results, label)
         found += [(label, x, y) for i, x in enumerate(names) for y in names[i + 1 :]]
     return found
 

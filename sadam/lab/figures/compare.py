@@ -244,18 +244,20 @@ def verdict_matrix(results: Results, schedule: str) -> go.Figure:
     )
 
 
-def performance_profile(results: Results, schedule: str) -> go.Figure:
+def performance_profile(
+    results: Results, schedule: str, count: tables.Count = "evaluations"
+) -> go.Figure:
     """Dolan-More profile: share of runs solved within a factor of the cheapest rule."""
-    return _profile(results, schedule, "performance")
+    return _profile(results, schedule, "performance", count)
 
 
-def data_profile(results: Results, schedule: str) -> go.Figure:
-    """More-Wild profile: share of runs solved within a number of function evaluations."""
-    return _profile(results, schedule, "data")
+def data_profile(results: Results, schedule: str, count: tables.Count = "evaluations") -> go.Figure:
+    """More-Wild profile: share of runs solved within a budget of evaluations or steps."""
+    return _profile(results, schedule, "data", count)
 
 
-def _profile(results: Results, schedule: str, kind: str) -> go.Figure:
-    at, shares = tables.profiles(results, schedule)[kind]
+def _profile(results: Results, schedule: str, kind: str, count: tables.Count) -> go.Figure:
+    at, shares = tables.profiles(results, schedule, count=count)[kind]
     target = results.spec.targets[-1]
     figure = go.Figure()
     for label, share in zip(results.labels, shares, strict=True):
@@ -271,11 +273,13 @@ def _profile(results: Results, schedule: str, kind: str) -> go.Figure:
             )
         )
     figure.update_yaxes(range=[-0.02, 1.02], tickformat=".0%", title="share of runs")
+    counted = "steps, whatever they cost"
+    if count == "evaluations":
+        counted = "function evaluations (a gradient 2, a probe 1)"
     first = (
         "A run is solved at its first gap within "
-        f"{target:g} of the gap at the landscape's start; cost counts function evaluations (a "
-        "gradient 2, a probe 1), each rule at the learning rate of its own least median final gap, "
-        "not of its fastest run. "
+        f"{target:g} of the gap at the landscape's start; cost counts {counted}, each rule at the "
+        "learning rate of its own least median final gap, not of its fastest run. "
     )
     if kind == "performance":
         figure.update_xaxes(
@@ -285,7 +289,8 @@ def _profile(results: Results, schedule: str, kind: str) -> go.Figure:
         words = "The left end is the share of runs on which a rule was cheapest, the right end the "
         words += "share that it solved at all (Dolan and Moré 2002)."
     else:
-        figure.update_xaxes(title="function evaluations", type="log", dtick=1)
+        named = "function evaluations" if count == "evaluations" else "steps, the start counted"
+        figure.update_xaxes(title=named, type="log", dtick=1)
         title = f"Data profile ({schedule})"
         words = "Share of the runs that are solved within a budget (Moré and Wild 2009)."
     return finish(

@@ -64,7 +64,7 @@ def hyperparameter_map(
     figure.update_xaxes(title=NAMES.get(x, x), type="category")
     figure.update_yaxes(title=NAMES.get(y, y), type="category")
     spec = results.spec
-    others = [axis.name for axis in spec.axes if axis.name not in (x, y) and axis.name in table]
+    others = [name for name in tables.axes_of(results, label) if name not in (x, y)]
     rest = [] if "lr" in (x, y) else ["lr"]
     rest += others
     kept = f" Of {', '.join(rest)} the best value is taken in each cell." if rest else ""

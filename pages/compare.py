@@ -1,0 +1,168 @@
+"""Compare: who ends closer, each rule tuned, over many starts and seeds, with intervals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from pages.shared.guard import ensure_router
+
+ensure_router()
+
+from pages.shared import links  # noqa: E402
+from pages.shared.compare import controls, files, races, session, tabs  # noqa: E402
+from pages.shared.compare.matrix import ratio_cells  # noqa: E402
+from pages.shared.compare.session import Shown  # noqa: E402
+from pages.shared.compare.views import cells  # noqa: E402
+from pages.shared.share import share  # noqa: E402
+from pages.shared.words import sentence  # noqa: E402
+from sadam.lab.codec import SpecError  # noqa: E402
+from sadam.lab.compare.report import about, headline, remarks, title_of  # noqa: E402
+from sadam.lab.compare.spec import Compare  # noqa: E402
+from sadam.lab.figures.compare import ratio_forest  # noqa: E402
+
+REFRESH = 0.5  # seconds between two looks at a running comparison
+BESIDE = 10  # landscapes at most for the ratios to stand beside the table
+
+
+def header(spec: Compare | None) -> None:
+    """Title and buttons."""
+    words, buttons = st.columns([4, 5], vertical_alignment="bottom", gap="small")
+    done, running = session.compared(), session.running()
+    words.markdown(f"## {title_of(done) if done else 'Compare'}")
+    with buttons.container(horizontal=True, horizontal_alignment="right", gap="small"):
+        if done is not None and len(done.schedules) > 1:
+            _schedule_control(done)
+        if running:
+            st.button(
+                "Stop",
+                icon=":material/stop:",
+                on_click=session.stop,
+                key="stop_comparison",
+                help="What was computed is kept.",
+            )
+        st.button(
+            "Start",
+            icon=":material/play_arrow:",
+            type="primary" if spec is not None and spec != done else "secondary",
+            disabled=spec is None or (running and spec == done),
+            key="start_comparison",
+            help=f"Compares what the controls on the left say: {session.cost_of(spec)}"
+            if spec is not None
+            else None,
+            on_click=session.start,
+            args=(spec,),
+        )
+        if spec is not None:
+            share(controls.LINK, spec, files.script(spec), controls.open_spec)
+
+
+def _schedule_control(spec: Compare) -> None:
+    if st.session_state.get("cmp_schedule") not in spec.schedules:
+        st.session_state["cmp_schedule"] = spec.schedules[0]
+    quiet: dict[str, Any] = {"label_visibility": "collapsed", "required": True}
+    st.segmented_control("Schedule", spec.schedules, key="cmp_schedule", **quiet)
+
+
+def schedule_of(seen: Shown) -> str:
+    """The schedule that figures are of."""
+    chosen = st.session_state.get("cmp_schedule")
+    known = seen.results.spec.schedules
+    return chosen if chosen in known else known[0]
+
+
+def watch() -> None:
+    """Progress and the answer; while a comparison runs, again and again."""
+    races.go_to_race()
+    seen, running = session.shown(), session.running()
+    if not running and st.session_state.get("_cmp_watching"):
+        st.session_state["_cmp_watching"] = False
+        st.rerun()
+    share_done, text = session.progress()
+    complete = seen is not None and bool(seen.results.problems)
+    if running or not complete:
+        st.progress(share_done, text)
+    if seen is None or not complete:
+        return
+    answer(seen)
+    if not running:
+        st.caption(f"{sentence(text)[:-1]}. {about(seen.results)}")
+
+
+def answer(seen: Shown) -> None:
+    """The sentence, the table of ratios, and their means in a picture."""
+    results, schedule = seen.results, schedule_of(seen)
+    st.markdown(seen.once("headline", lambda: headline(results)))
+    if len(results.spec.lrs) < 2 or results.spec.runs < 2:
+        for remark in remarks(results):
+            if remark.startswith("Warning: "):
+                st.warning(remark.removeprefix("Warning: "), icon=":material/warning:")
+    heads, rows, lead = seen.once(("cells", schedule), lambda: ratio_cells(results, schedule))
+    beside = len(results.labels) > 1 and len(results.problems) <= BESIDE
+    table, picture = st.columns([7, 5], gap="large") if beside else (st.container(),) * 2
+    with table:
+        st.markdown(f"**Final gap against {results.style(results.spec.baseline).title}'s**")
+        cells(
+            heads,
+            rows,
+            key="compare_ratios",
+            lead=lead,
+            label="Ratios of final gaps: landscapes by rules",
+            on_pick=lambda pick: races.open_ratio(pick, schedule),
+        )
+        st.caption(
+            "Blue: so many times closer to the minimum, brown: farther, pale: a tie, as the 95 % "
+            f"paired bootstrap interval over {results.spec.runs} runs holds 1. Each rule at its "
+            "own best learning rate. It does not show what a step costs. Press a cell to watch "
+            "the run in the middle, or a landscape's name for all rules."
+        )
+    if len(results.labels) > 1:
+        with picture:
+            figure = seen.once(("forest", schedule), lambda: ratio_forest(results, schedule))
+            tabs.picture(figure, "compare_forest")
+
+
+def below(seen: Shown) -> None:
+    """What has to be said beside the answer, and the evidence."""
+    said = [r for r in remarks(seen.results) if not r.startswith("Warning: ")]
+    if said:
+        with st.expander("What to keep in mind", icon=":material/info:"):
+            st.markdown("\n".join(f"- {remark}" for remark in said))
+    tabs.show(seen, schedule_of(seen))
+
+
+def page() -> None:
+    """The answer first; then the controls."""
+    races.go_to_race()
+    controls.LINK.take()
+    controls.keep()
+    links.show_notes()
+    spec, problem = None, ""
+    try:
+        spec = controls.wanted()
+    except SpecError as error:
+        problem = sentence(error)
+    if session.compared() is None and spec is not None and session.small(spec):
+        session.start(spec)  # something to see without a click
+    header(spec)
+    if problem:  # what is only missing yet is no error
+        (st.info if problem.startswith(("Choose", "Give")) else st.error)(problem)
+    if session.trouble():
+        st.error(session.trouble())
+    if spec is not None and spec != session.compared():
+        st.info(
+            "The controls say something else than what is shown: press Start to compare it. "
+            f"{session.cost_of(spec)}",
+            icon=":material/play_arrow:",
+        )
+    st.session_state["_cmp_watching"] = session.running()
+    st.fragment(watch, run_every=REFRESH if session.running() else None)()
+    seen = session.shown()
+    if seen is not None and seen.final and seen.results.problems:
+        below(seen)
+    controls.sidebar()
+    controls.LINK.give()
+
+
+page()

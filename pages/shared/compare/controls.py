@@ -1,0 +1,479 @@
+"""The Compare page's controls: what a visitor sets becomes the spec of a comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import streamlit as st
+
+from landscapes import CATALOGUE
+from pages.shared import links
+from pages.shared.controls import RADII
+from sadam.lab.codec import SpecError
+from sadam.lab.compare.grids import Axis, linear_grid, log_grid, numbers_from_text
+from sadam.lab.compare.problems import (
+    MAX_RANDOM_STARTS,
+    MAX_SIDE,
+    TAGS,
+    Starts,
+    problems_of,
+)
+from sadam.lab.compare.spec import MAX_SEEDS, Compare
+from sadam.lab.compare.suites import SUITES
+from sadam.lab.experiment import MAX_STEPS
+from sadam.lab.rulebook import make_rules
+from sadam.lab.spec import MAX_SEED, Spec
+from sadam.lab.style import STYLES
+from sadam.rules import RULES, MomentRule
+from sadam.schedules import SCHEDULES
+
+PREFIX = "cmp_"  # of this page's keys; app.py holds their values while other pages are shown
+SIX = ("nonsmooth-rosenbrock", "l1", "cb2", "mifflin1", "wolfe", "chebyshev-n2")
+STARTS = {
+    "grid": "Grid",
+    "random": "Random",
+    "own": "Own",
+}
+COSTS = {"steps": "Steps", "evaluations": "Evaluations"}
+GRIDS: dict[str, Callable[[float, float, int], tuple[float, ...]]] = {
+    "damping": linear_grid,
+    "radius": log_grid,
+    "num_probes": linear_grid,
+}
+LABELS = {"damping": "Damping λ", "radius": "Probe radius σ", "num_probes": "Probes k"}
+
+DEFAULTS: dict[str, Any] = {
+    "landscapes": list(SIX),
+    "rules": ["adam", "adamw", "s-adam", "s-adam-two-sided"],
+    "baseline": "adam",
+    "controls": True,
+    "lrs": "0.003:1:8",
+    "schedules": ["constant"],
+    "starts": "grid",
+    "number": 8,
+    "scale": 0.3,
+    "seeds": 1,
+    "seed": 0,
+    "steps": 200,
+    "cost": "steps",
+    "damping_one": 2.0,
+    "damping_two": 4.0,
+    "num_probes": 2,
+    "radius": 0.01,
+    "weight_decay": 0.01,
+    "grid_damping": "",
+    "grid_radius": "",
+    "grid_num_probes": "",
+    "loaded": "",
+}
+
+PRESETS: dict[str, tuple[str, dict[str, Any]]] = {
+    "First look": ("Six landscapes with kinks, 64 starts each: a second or two.", {}),
+    "Convex with kinks": (
+        "Every convex landscape with kinks from random starts, 16 seeds.",
+        {
+            "landscapes": ["convex+kinked"],
+            "starts": "random",
+            "number": 1,
+            "seeds": 16,
+            "lrs": "0.001:1:16",
+            "steps": 500,
+        },
+    ),
+    "Traps and basins": (
+        "Landscapes with traps from 64 × 64 starts: who is caught where?",
+        {"landscapes": ["trap"], "number": 64, "steps": 300, "lrs": "0.01,0.03,0.1"},
+    ),
+    "lr × damping": (
+        "Two-sided S-Adam on one landscape over 24 learning rates × 24 dampings, 16 seeds.",
+        {
+            "landscapes": ["cb2"],
+            "rules": ["adam", "s-adam-two-sided"],
+            "starts": "random",
+            "number": 1,
+            "seeds": 16,
+            "lrs": "0.001:1:24",
+            "steps": 300,
+            "grid_damping": "0:11.5:24",
+        },
+    ),
+    **{f"Suite: {name}": (suite.about, {"loaded": name}) for name, suite in SUITES.items()},
+}
+
+
+def landscape_names(text: str) -> list[str]:
+    """Read keys, tags and functions of a link, with commas between them."""
+    found, depth = [""], 0
+    for letter in text:
+        depth += {"(": 1, ")": -1}.get(letter, 0)
+        if letter == "," and depth == 0:  # not those of max(x, y)
+            found.append("")
+        else:
+            found[-1] += letter
+    found = [part.strip() for part in found if part.strip()]
+    try:
+        problems_of(found)
+    except SpecError as error:
+        raise ValueError(f"cannot be read ({error})") from None
+    return list(dict.fromkeys(found))
+
+
+FIELDS: dict[str, links.Read] = {
+    PREFIX + name: read
+    for name, read in {
+        "landscapes": landscape_names,
+        "rules": links.many(list(RULES)),
+        "baseline": links.choice(list(RULES)),
+        "controls": links.flag,
+        "lrs": links.words,
+        "schedules": links.many(list(SCHEDULES)),
+        "starts": links.choice(list(STARTS)),
+        "number": links.number(1, MAX_RANDOM_STARTS, whole=True),
+        "scale": links.number(0, 1e6),
+        "seeds": links.number(1, MAX_SEEDS, whole=True),
+        "seed": links.number(0, MAX_SEED, whole=True),
+        "steps": links.number(1, MAX_STEPS, whole=True),
+        "cost": links.choice(list(COSTS)),
+        "damping_one": links.number(0, 100),
+        "damping_two": links.number(0, 100),
+        "num_probes": links.number(1, 32, whole=True),
+        "radius": links.number(1e-8, 1e3),
+        "weight_decay": links.number(0, 10),
+        "grid_damping": links.words,
+        "grid_radius": links.words,
+        "grid_num_probes": links.words,
+        "loaded": links.packed,
+    }.items()
+}
+
+
+def value(name: str) -> Any:
+    """What a control says, drawn or not."""
+    return st.session_state[PREFIX + name]
+
+
+def _idle(name: str) -> bool:
+    """Whether a control means nothing as things are."""
+    name = name.removeprefix(PREFIX)
+    if value("loaded"):
+        return name != "loaded"
+    return {"number": value("starts") == "own", "scale": value("starts") != "random"}.get(
+        name, False
+    )
+
+
+LINK = links.Link("compare", FIELDS, {PREFIX + k: v for k, v in DEFAULTS.items()}, _idle)
+
+
+def keep() -> None:
+    """Give every control its value."""
+    for name, default in DEFAULTS.items():
+        st.session_state.setdefault(PREFIX + name, default)
+
+
+def put(**values: Any) -> None:
+    """Set controls; those not named go back to what they were as the page opened."""
+    for name, default in DEFAULTS.items():
+        st.session_state[PREFIX + name] = values.get(name, default)
+
+
+def wanted() -> Compare:
+    """Build the comparison that the controls describe, drawn or not.
+
+    Raises:
+        SpecError: If they describe none; one sentence says why.
+    """
+    if loaded := value("loaded"):
+        return Compare.from_json(loaded)
+    if not value("landscapes"):
+        raise SpecError("choose at least one landscape, or a kind of landscapes, on the left")
+    if not value("rules"):
+        raise SpecError("choose at least one optimizer on the left")
+    if not value("schedules"):
+        raise SpecError("choose at least one schedule on the left")
+    if not value("lrs").strip():
+        raise SpecError("give at least one learning rate, such as 0.01, or LOW:HIGH:N for a grid")
+    rules = [key for key in RULES if key in value("rules")]
+    kind = value("starts")
+    axes = [
+        Axis(name, numbers_from_text(text, name, make))
+        for name, make in GRIDS.items()
+        if (text := value(f"grid_{name}").strip())
+    ]
+    return Compare(
+        problems=problems_of(value("landscapes")),
+        rules=tuple((key, _rule(key, rule)) for key, rule in make_rules(rules)),
+        lrs=numbers_from_text(value("lrs").strip(), "lr", log_grid),
+        schedules=tuple(key for key in SCHEDULES if key in value("schedules")),
+        axes=tuple(axes),
+        starts=Starts(kind, 1 if kind == "own" else value("number"), value("scale")),
+        seeds=value("seeds"),
+        seed=value("seed"),
+        steps=value("steps"),
+        cost=value("cost"),
+        controls=value("controls"),
+        baseline=value("baseline") if value("baseline") in rules else "",
+    )
+
+
+def _rule(key: str, rule: MomentRule) -> MomentRule:
+    changes: dict[str, Any] = {}
+    if hasattr(rule, "weight_decay"):
+        changes["weight_decay"] = value("weight_decay")
+    if key.startswith("s-adam"):
+        changes["damping"] = value("damping_two" if key.endswith("two-sided") else "damping_one")
+        changes["num_probes"] = value("num_probes")
+        changes["radius"] = value("radius")
+    return replace(rule, **changes)  # type: ignore[type-var]
+
+
+def open_spec(spec: Spec) -> None:
+    """Show what a spec says, in the controls as far as they can say it.
+
+    Raises:
+        SpecError: If it is not the spec of a comparison.
+    """
+    if not isinstance(spec, Compare):
+        raise SpecError(f"this is a spec of kind {spec.kind!r}; this page opens comparisons")
+    put(**_values_of(spec))
+    try:
+        same = wanted() == spec
+    except SpecError:
+        same = False
+    if not same:
+        st.session_state[PREFIX + "loaded"] = spec.to_json()
+
+
+def _values_of(spec: Compare) -> dict[str, Any]:
+    """What the controls would say of a comparison, as far as they can."""
+    found: dict[str, Any] = {
+        "landscapes": [problem.landscape for problem in spec.problems],
+        "rules": [label for label, _ in spec.rules if label in RULES],
+        "baseline": spec.baseline if spec.baseline in RULES else DEFAULTS["baseline"],
+        "controls": spec.controls,
+        "lrs": ",".join(f"{lr!r}" for lr in spec.lrs),
+        "schedules": list(spec.schedules),
+        "starts": spec.starts.kind,
+        "number": spec.starts.number,
+        "scale": spec.starts.scale,
+        "seeds": spec.seeds,
+        "seed": spec.seed,
+        "steps": spec.steps,
+        "cost": spec.cost,
+    }
+    for axis in spec.axes:
+        found[f"grid_{axis.name}"] = ",".join(f"{v:g}" for v in axis.values)
+    for label, rule in spec.rules:
+        for name in ("weight_decay", "num_probes", "radius"):
+            if hasattr(rule, name):
+                found[name] = getattr(rule, name)
+        if hasattr(rule, "damping"):
+            found["damping_two" if label.endswith("two-sided") else "damping_one"] = rule.damping
+    return {name: v for name, v in found.items() if name in DEFAULTS}
+
+
+def choose(preset: str) -> None:
+    """Put a preset's values into the controls."""
+    values = PRESETS[preset][1]
+    if name := values.get("loaded"):
+        open_spec(SUITES[name].spec())
+    else:
+        put(**values)
+
+
+# ---- drawing them
+
+
+def sidebar() -> None:
+    """Draw the controls."""
+    with st.sidebar:
+        with st.popover("Ready-made comparisons", icon=":material/bolt:", width="stretch"):
+            for name, (about, _) in PRESETS.items():
+                st.button(name, help=about, on_click=choose, args=(name,), width="stretch")
+        if value("loaded"):
+            _loaded_note()
+            return
+        _problem_controls()
+        _rule_controls()
+        _run_controls()
+        _sadam_controls()
+        st.button("Reset everything", on_click=put, width="stretch", icon=":material/restart_alt:")
+
+
+def _loaded_note() -> None:
+    spec = wanted()
+    st.info(
+        "This comparison differs in ways that the controls cannot say, so it is shown as it came: "
+        f"{len(spec.problems)} landscapes, {len(spec.rules)} rules, {len(spec.lrs)} learning "
+        f"rates, {spec.seeds} seeds, {spec.steps} steps. Its spec is under Share.",
+        icon=":material/description:",
+    )
+    st.button(
+        "Use the controls",
+        on_click=lambda: put(**_values_of(spec)),
+        width="stretch",
+        help="What the controls can say of it is kept; the rest goes back to the defaults.",
+    )
+
+
+def _describe(name: str) -> str:
+    if name in CATALOGUE:
+        return CATALOGUE[name].title
+    if not set(name.split("+")) <= TAGS.keys():
+        return name
+    chosen = [f for f in CATALOGUE.values() if all(TAGS[tag](f) for tag in name.split("+"))]
+    words = " and ".join(name.split("+")).replace("-minima", " minima")
+    return f"All {words} ({len(chosen)})" if name != "all" else f"All ({len(chosen)})"
+
+
+def _problem_controls() -> None:
+    offered = [*TAGS, "convex+kinked", "non-convex+kinked"]
+    known = {*offered, *CATALOGUE}
+    offered += [name for name in value("landscapes") if name not in known]
+    st.multiselect(
+        "Landscapes",
+        [*offered, *CATALOGUE],
+        format_func=_describe,
+        key=PREFIX + "landscapes",
+        accept_new_options=True,
+        help="Kinds of landscapes, single ones, or both. Smooth ones are controls. Type "
+        "“convex+trap” for those that are both, or a function of your own behind “=”, such as "
+        "“= abs(x) + 2*abs(y)”.",
+    )
+    kind, number = st.columns([3, 2])
+    kind.selectbox(
+        "Starts",
+        list(STARTS),
+        format_func=STARTS.__getitem__,
+        key=PREFIX + "starts",
+        help="The same for every rule. A grid over the window gives basin maps; random ones are "
+        "drawn anew for each seed, normal around the landscape's start; own: that start itself.",
+    )
+    if value("starts") == "grid":
+        st.session_state[PREFIX + "number"] = min(value("number"), MAX_SIDE)
+    if value("starts") != "own":
+        number.number_input(
+            "Per side" if value("starts") == "grid" else "Per seed",
+            min_value=1,
+            max_value=MAX_SIDE if value("starts") == "grid" else MAX_RANDOM_STARTS,
+            key=PREFIX + "number",
+            help="Points along each side of the grid, or random starts of each seed.",
+        )
+    if value("starts") == "random":
+        st.number_input(
+            "Deviation",
+            min_value=0.0,
+            max_value=1e6,
+            step=0.1,
+            key=PREFIX + "scale",
+            help="Standard deviation of random starts, in units of x.",
+        )
+
+
+def _rule_controls() -> None:
+    st.pills(
+        "Optimizers",
+        list(RULES),
+        selection_mode="multi",
+        format_func=lambda key: STYLES[key].title,
+        key=PREFIX + "rules",
+        help="Each is taken at its own best learning rate of the grid below.",
+    )
+    rules = [key for key in RULES if key in value("rules")]
+    if rules:
+        if value("baseline") not in rules:
+            st.session_state[PREFIX + "baseline"] = "adam" if "adam" in rules else rules[0]
+        st.selectbox(
+            "Measured against",
+            rules,
+            format_func=lambda key: STYLES[key].title,
+            key=PREFIX + "baseline",
+            help="Ratios of final gaps are taken to this rule's.",
+        )
+    st.toggle(
+        "Matched control",
+        key=PREFIX + "controls",
+        help="Runs AdamW at lr times the mean brake beside each S-Adam run: the same average step "
+        "without looking. Where it does as well, the smaller step was what mattered.",
+    )
+
+
+def _run_controls() -> None:
+    st.text_input(
+        "Learning rates",
+        key=PREFIX + "lrs",
+        help="LOW:HIGH:N, evenly spaced by factors, or numbers with commas. All rules are tried at "
+        "all of them. With one only, nobody is at its own best.",
+    )
+    steps, cost = st.columns(2)
+    steps.number_input(
+        "Steps", min_value=1, max_value=MAX_STEPS, step=100, key=PREFIX + "steps",
+        help=f"At most {MAX_STEPS:,}.",
+    )  # fmt: skip
+    cost.selectbox(
+        "Equal",
+        list(COSTS),
+        format_func=COSTS.__getitem__,
+        key=PREFIX + "cost",
+        help="What every rule gets the same of. A gradient counts 2 evaluations, a probe 1: of "
+        "equal evaluations a rule that probes takes fewer steps.",
+    )
+    seeds, seed = st.columns(2)
+    seeds.number_input(
+        "Seeds", min_value=1, max_value=MAX_SEEDS, step=1, key=PREFIX + "seeds",
+        help="Of the probe directions and of random starts; the same for every rule.",
+    )  # fmt: skip
+    seed.number_input(
+        "First seed", min_value=0, max_value=MAX_SEED, step=1, key=PREFIX + "seed",
+        help="The same seed gives the same numbers everywhere.",
+    )  # fmt: skip
+    st.pills(
+        "Schedules",
+        list(SCHEDULES),
+        selection_mode="multi",
+        key=PREFIX + "schedules",
+        help="What multiplies lr at step t of T: 1, 1/sqrt(t), or (1 + cos(pi t/T))/2. Each is "
+        "compared by itself, and against the baseline under the first.",
+    )
+
+
+def _sadam_controls() -> None:
+    with st.expander("S-Adam, weight decay, heatmaps"):
+        one, two = st.columns(2)
+        one.number_input(
+            "λ published", min_value=0.0, max_value=100.0, step=0.5, key=PREFIX + "damping_one",
+            help="The step is multiplied by exp(-λ·LGI). Authors' default: 2.",
+        )  # fmt: skip
+        two.number_input(
+            "λ two-sided", min_value=0.0, max_value=100.0, step=0.5, key=PREFIX + "damping_two",
+            help="The same with two-sided probes. Default: 4.",
+        )  # fmt: skip
+        one.number_input(
+            "Probes k", min_value=1, max_value=32, key=PREFIX + "num_probes",
+            help="Random directions at each step. Authors' default: 2.",
+        )  # fmt: skip
+        options = sorted({*RADII, value("radius")})
+        two.selectbox(
+            "Radius σ",
+            options,
+            format_func=lambda radius: f"{radius:g}",
+            key=PREFIX + "radius",
+            help="How far from the point the loss is probed. Authors' default: 0.01.",
+        )
+        st.number_input(
+            "Weight decay", min_value=0.0, max_value=10.0, step=0.01, format="%.4g",
+            key=PREFIX + "weight_decay",
+            help="Of AdamW and S-Adam; it pulls x towards 0. Authors' default: 0.01. With 0 AdamW "
+            "is Adam, and every rule seeks the same point.",
+        )  # fmt: skip
+        st.caption("Heatmaps: also vary, as LOW:HIGH:N or numbers with commas.")
+        for name in GRIDS:
+            st.text_input(
+                LABELS[name],
+                key=f"{PREFIX}grid_{name}",
+                placeholder={"damping": "0:8:9", "radius": "0.001:0.1:5"}.get(name, "1,2,4,8"),
+                help="Tables and verdicts stay with the rule as it is above, so that nobody is "
+                "tuned more than the others.",
+            )

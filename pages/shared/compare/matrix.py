@@ -1,0 +1,158 @@
+"""Who ends closer, as tables of coloured cells: rules by landscapes, and rules by rules."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from landscapes import get
+from pages.shared.compare.races import PARTED
+from pages.shared.compare.views import Cell, Head
+from sadam.lab.compare import tables
+from sadam.lab.compare.results import Results
+from sadam.lab.compare.statistics import Estimate
+from sadam.lab.compare.tables import Side
+
+FAINTEST, STRONGEST = 0.16, 0.62  # of a colour, so that text stays readable on it
+FULL = 1.5  # decades of a ratio that get the strongest
+Row = tuple[Head, Sequence[Cell]]
+
+
+def tone_of(ratio: float, verdict: str) -> float:
+    """The colour of a ratio: positive is closer; none where it is a tie."""
+    if verdict == "tie":
+        return 0.0
+    decades = abs(math.log10(ratio)) if 0 < ratio < math.inf else FULL
+    strength = FAINTEST + (STRONGEST - FAINTEST) * min(decades / FULL, 1.0)
+    return strength if verdict == "win" else -strength
+
+
+def factor(ratio: float) -> str:
+    """A ratio as how many times: 0.25 and 4 are both 4×."""
+    times = max(ratio, 1 / ratio if ratio else math.inf)
+    if not math.isfinite(times):
+        return "∞×"
+    if times >= 9995:
+        power = math.floor(math.log10(times))
+        return "10" + "".join("⁰¹²³⁴⁵⁶⁷⁸⁹"[int(d)] for d in str(power)) + "×"
+    return f"{times:.3g}×" if times >= 100 else f"{times:.2g}×"
+
+
+def word_of(verdict: str) -> str:
+    """What a verdict means for distances."""
+    return {"win": "closer", "loss": "farther", "tie": "tie"}[verdict]
+
+
+def head_of(results: Results, label: str, note: str = "", pick: str = "") -> Head:
+    """The head of a rule's column or row."""
+    style = results.style(label)
+    return Head(style.title, note, style.color, style.color_dark, style.dash, pick)
+
+
+def order_of(results: Results) -> list[str]:
+    """The rules, and after them their matched controls: a narrow screen cuts off the last ones."""
+    return sorted(results.labels, key=lambda label: results.control_of(label) is not None)
+
+
+def ratio_cells(results: Results, schedule: str) -> tuple[list[Head], list[Row], int]:
+    """Ratios of final gaps to the baseline's: landscapes by rules, their means first.
+
+    Returns:
+        Heads of the columns, the rows, and how many of them sum up the others.
+    """
+    spec, labels = results.spec, order_of(results)
+    base = Side(spec.baseline, schedule)
+    title = results.style(spec.baseline).title
+    best = tables.best(results)
+    best = best[best["schedule"] == schedule].set_index(["landscape", "rule"])
+    rows: list[Row] = []
+    several = len(results.problems) > 1
+    if several:
+        line = []
+        for label in labels:
+            if label == spec.baseline:
+                line.append(Cell("1", "baseline", told=f"{title}: what the others are measured by"))
+                continue
+            mean = tables.mean_ratio(results, Side(label, schedule), base)
+            assert mean is not None
+            told = f"{results.style(label).title} against {title}: geometric mean of the ratio"
+            line.append(_cell(mean.over_runs, told, several))
+        rows.append((Head("All", f"{len(results.problems)} landscapes"), line))
+    for name in results.problems:
+        line = []
+        for label in labels:
+            row: Any = best.loc[(name, label)]
+            edge = ", at an end of the grid" if row["edge"] else ""
+            where = f"{results.style(label).title} on {name} at lr {row['lr']:.3g}{edge}"
+            pick = PARTED.join((name, label))
+            gap = f"final gap {row['final_gap']:.3g} [{row['low']:.3g}, {row['high']:.3g}]"
+            if label == spec.baseline:
+                told = f"{where}: {gap}. Opens the race."
+                line.append(Cell(f"{row['final_gap']:.2g}", "gap", told=told, pick=pick))
+                continue
+            found, _ = tables.problem_ratio(results, name, Side(label, schedule), base)
+            told = f"{where}: {gap}; ratio to {title}'s"
+            line.append(_cell(found, told, not several, pick))
+        landscape = get(name)
+        rows.append((Head(landscape.title, _kind(name), pick=name + PARTED), line))
+    return [head_of(results, label) for label in labels], rows, int(several)
+
+
+def _kind(name: str) -> str:
+    landscape = get(name)
+    words = ["convex" if landscape.convex else "non-convex"]
+    words += ["trap"] if landscape.traps else []
+    return ", ".join(words)
+
+
+def _cell(found: Estimate, told: str, interval: bool, pick: str = "") -> Cell:
+    """A ratio with its verdict, and its interval if there is room."""
+    opens = " Opens the race." if pick else ""
+    told = f"{told} {found.value:.3g} [{found.low:.3g}, {found.high:.3g}].{opens}"
+    note = word_of(found.verdict)
+    if interval:
+        low, high = sorted((found.low, found.high))
+        if found.verdict == "win" or (found.verdict == "tie" and found.value < 1):
+            low, high = (1 / high if high else math.inf), (1 / low if low else math.inf)
+        note += f"\n[{low:.2g}, {high:.2g}]"
+    tone = tone_of(found.value, found.verdict)
+    return Cell(factor(found.value), note, tone, told, pick)
+
+
+def verdict_cells(results: Results, schedule: str) -> tuple[list[Head], list[Row]]:
+    """Wins, ties and losses of every rule (row) against every other (column)."""
+    counts = tables.verdicts(results, schedule)
+    problems = len(results.problems)
+    rows: list[Row] = []
+    for i, a in enumerate(results.labels):
+        line = []
+        for j, b in enumerate(results.labels):
+            won, tied, lost = (int(n) for n in counts[i, j])
+            told = (
+                f"{results.style(a).title} against {results.style(b).title}: {won} won, "
+                f"{tied} tied, {lost} lost of {problems}. Lists the landscapes."
+            )
+            if i == j:
+                line.append(Cell("–", told="A rule against itself is a tie everywhere."))
+                continue
+            share = (won - lost) / problems
+            tone = share and math.copysign(FAINTEST + (STRONGEST - FAINTEST) * abs(share), share)
+            line.append(Cell(f"{won}/{tied}/{lost}", "", tone, told, PARTED.join((a, b))))
+        rows.append((head_of(results, a), line))
+    return [head_of(results, label) for label in results.labels], rows
+
+
+def pair_cells(results: Results, schedule: str, a: str, b: str) -> tuple[list[Head], list[Row]]:
+    """One rule against another, landscape by landscape."""
+    rows: list[Row] = []
+    order = {"win": 0, "tie": 1, "loss": 2}
+    found = [
+        (name, tables.problem_ratio(results, name, Side(a, schedule), Side(b, schedule))[0])
+        for name in results.problems
+    ]
+    for name, ratio in sorted(found, key=lambda item: (order[item[1].verdict], item[1].value)):
+        told = f"{results.style(a).title} against {results.style(b).title} on {name}: ratio"
+        cell = _cell(ratio, told, True, PARTED.join((name, a, b)))
+        rows.append((Head(get(name).title, _kind(name)), [cell]))
+    return [Head(f"{results.style(a).title} is …", f"than {results.style(b).title}")], rows
