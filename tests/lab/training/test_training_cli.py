@@ -1,10 +1,12 @@
 """``python -m sadam train`` in a process of its own."""
 
 import json
+import os
+import re
 import signal
 import subprocess
 import sys
-import time
+from contextlib import suppress
 
 import pandas as pd
 import pytest
@@ -93,16 +95,21 @@ def test_divergence_is_a_result_not_an_error(capsys):
 def test_ctrl_c_keeps_what_was_computed(tmp_path):
     words = ["--steps", "20000", "--seeds", "8", "--rules", "adam,s-adam", "--out",
              str(tmp_path / "out"), "--formats", "parquet"]  # fmt: skip
+    terminal, side = os.openpty()  # there it tells of its steps
     process = subprocess.Popen(
         [sys.executable, "-m", "sadam", "train", *words],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        stdout=subprocess.PIPE, stderr=side, text=True,
     )  # fmt: skip
-    deadline = time.monotonic() + 60
-    while not list(tmp_path.glob("out/.sadam-*")) and time.monotonic() < deadline:
-        time.sleep(0.05)  # until what can be refused has been
-    time.sleep(3)
+    os.close(side)
+    err = ""
+    while not re.search(r"step [1-9]\d* of", err):
+        err += os.read(terminal, 1000).decode()
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=100)
+    with suppress(OSError):  # the terminal is gone when the process is
+        while more := os.read(terminal, 1000):
+            err += more.decode()
+    os.close(terminal)
+    out, _ = process.communicate(timeout=100)
     assert process.returncode == 130
     assert "of 20000 steps; what was computed is kept" in err
     taken = int(err.split("interrupted after ")[1].split()[0])
