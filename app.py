@@ -4,6 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from pages.shared.gallery import presenter, read_address
 from pages.shared.stage import serve_assets
 
 HERE = Path(__file__).parent
@@ -27,12 +28,22 @@ st.html(  # the picture first: less room above it and beside it
     ".stMainBlockContainer { padding-left: 2.5rem; padding-right: 2.5rem; } }</style>"
 )
 for name in list(st.session_state):  # Streamlit forgets what only another page's controls hold
-    if str(name).startswith(("lgi_", "net_", "cmp_")):
+    if str(name).startswith(("lgi_", "net_", "cmp_", "les")):
         st.session_state[name] = st.session_state[name]
+read_address()
 page = st.navigation(
     [
         st.Page(
-            HERE / "pages/race.py", title="Race", icon=":material/conversion_path:", default=True
+            HERE / "pages/gallery.py",
+            title="Gallery",
+            icon=":material/gallery_thumbnail:",
+            default=True,
+        ),
+        st.Page(
+            HERE / "pages/race.py",
+            title="Race",
+            icon=":material/conversion_path:",
+            url_path="race",
         ),
         st.Page(
             HERE / "pages/instability.py",
@@ -52,6 +63,13 @@ page = st.navigation(
             icon=":material/balance:",
             url_path="compare",
         ),
+        st.Page(
+            HERE / "pages/lessons.py",
+            title="Lessons",
+            icon=":material/school:",
+            url_path="lessons",
+        ),
     ]
 )
+presenter(f"pages/{page.url_path}.py")
 page.run()

@@ -88,7 +88,7 @@ def main() -> None:
             )
             page = browser.new_page(viewport={"width": 1440, "height": 960})
             began = time.perf_counter()
-            page.goto(url)
+            page.goto(url + "/race")
             page.wait_for_selector(READY, timeout=120_000)
             print(f"first picture    {time.perf_counter() - began:.1f} s after opening the address")
             slider = page.locator(".st-key-lr input[type=range]")

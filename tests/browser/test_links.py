@@ -25,7 +25,7 @@ def press(page, key, old):
 
 
 def test_back_forward_reload_and_elsewhere(look_at, app_url, wait_idle):
-    page = look_at(app_url + "/")
+    page = look_at(app_url + "/race")
     page.wait_for_selector(READY)
     wait_idle(page)
     assert "?" not in page.url
@@ -60,7 +60,7 @@ def test_back_forward_reload_and_elsewhere(look_at, app_url, wait_idle):
 
 
 def test_a_function_is_typed_corrected_and_drawn(look_at, app_url, wait_idle):
-    page = look_at(app_url + "/?v=1&landscape=own&own_text=abs(x)%2Babs(y)")
+    page = look_at(app_url + "/race?v=1&landscape=own&own_text=abs(x)%2Babs(y)")
     page.wait_for_selector(READY)
     wait_idle(page)
     box = page.get_by_role("textbox", name="f(x, y) =")

@@ -16,7 +16,7 @@ PLACE = """([x, y]) => {
 
 @pytest.fixture
 def race(look_at, app_url, wait_idle):
-    def visit(look="light", path="/", **options):
+    def visit(look="light", path="/race", **options):
         page = look_at(app_url + path, look, **options)
         page.wait_for_selector(READY)
         wait_idle(page)

@@ -18,7 +18,7 @@ APP = str(Path(__file__).parents[2] / "app.py")
 def opened(**query):
     app = AppTest.from_file(APP, default_timeout=90)
     app.query_params.update(query)
-    app.run()
+    app.switch_page("pages/race.py").run()
     assert not app.exception
     return app
 

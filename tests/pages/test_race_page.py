@@ -13,7 +13,7 @@ APP = str(Path(__file__).parents[2] / "app.py")
 
 @pytest.fixture
 def app():
-    test = AppTest.from_file(APP, default_timeout=60).run()
+    test = AppTest.from_file(APP, default_timeout=60).switch_page("pages/race.py").run()
     assert not test.exception
     return test
 

@@ -174,9 +174,9 @@ def traps() -> None:
 
     st.segmented_control(
         "Function",
-        TRAPS,
+        list(TRAPS),
         key=key("trap"),
-        format_func=lambda name: CATALOGUE[name].title,
+        format_func=lambda name: TRAPS[name],
         on_change=moved,
         required=True,
     )

@@ -23,7 +23,7 @@ KEYS = (
 
 VALLEYS = ("l1", "crescent", "cb2", "mifflin1", "nonsmooth-rosenbrock", "rosenbrock")
 CORNERS = ("dem", "l1", "crescent", "cb2", "jbkm10", "chebyshev-n2", "rosenbrock")
-TRAPS = ("wolfe", "hul-fan", "chebyshev-n2")
+TRAPS = {"wolfe": "Wolfe", "hul-fan": "Fan", "chebyshev-n2": "Chebyshev-Rosenbrock"}
 STEPPED = ("quantized-bowl", "relu-fit")
 PLACES = ("slope", "bend", "kink-and-slope", "kink", "vertex")
 RATES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4)

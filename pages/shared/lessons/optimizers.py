@@ -105,7 +105,7 @@ def _controlled(spec: Experiment) -> Experiment:
 
 def control() -> None:
     """AdamW, an S-Adam and AdamW at lr times that S-Adam's mean brake."""
-    where, which, strength = st.columns([2, 2, 2], gap="medium")
+    where, which, strength = st.columns([3, 4, 3], gap="small")
     with where:
         choose("Function", "valley", VALLEYS)
     which.segmented_control("Probes", list(S_ADAM), key=key("estimator"), required=True)
