@@ -14,6 +14,7 @@ from pages.shared import links  # noqa: E402
 from pages.shared.compare import controls, files, races, session, tabs  # noqa: E402
 from pages.shared.compare.matrix import ratio_cells  # noqa: E402
 from pages.shared.compare.session import Shown  # noqa: E402
+from pages.shared.compare.sidebar import sidebar  # noqa: E402
 from pages.shared.compare.views import cells  # noqa: E402
 from pages.shared.share import share  # noqa: E402
 from pages.shared.words import sentence  # noqa: E402
@@ -161,7 +162,7 @@ def page() -> None:
     seen = session.shown()
     if seen is not None and seen.final and seen.results.problems:
         below(seen)
-    controls.sidebar()
+    sidebar()
     controls.LINK.give()
 
 

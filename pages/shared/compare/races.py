@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from pages.shared.compare import session
-from pages.shared.controls import open_spec
+from pages.shared.controls import LINK, open_spec
 from sadam.lab.compare.races import race_behind, race_of_cell, typical_run
 from sadam.lab.compare.results import Results
 from sadam.lab.compare.tables import heatmap
@@ -24,7 +24,8 @@ def go_to_race() -> None:
     spec = st.session_state.pop(_NEXT, None)
     if spec is not None:
         open_spec(spec)
-        st.switch_page("pages/race.py")
+        # With its address at once, so that one step back leads here.
+        st.switch_page("pages/race.py", query_params=LINK.written())
 
 
 def _results() -> Results | None:
