@@ -171,15 +171,34 @@ class Link:
         return query.keys() & self.fields.keys()
 
     def give(self) -> None:
-        """Write the page's state into the address; a page as it opens has a bare one."""
-        state, query = st.session_state, self.written()
-        if all(state[name] == default for name, default in self.defaults.items()):
+        """Write the page's state into the address; a page as it opens has a bare one.
+
+        An address that says the same in fewer words stays: every new one is a step of the
+        browser's history, and a visitor who goes back could not get past it.
+        """
+        state, query, current = st.session_state, self.written(), st.query_params.to_dict()
+        if self._says(current):
+            query = {name: text for name, text in current.items() if name != PRESENT}
+        elif all(state[name] == default for name, default in self.defaults.items()):
             query = {}
         if state.get(PRESENT):
             query[PRESENT] = "1"
-        if query != st.query_params.to_dict():
+        if query != current:
             st.query_params.from_dict(query)
         state[_SHOWN] = (self.page, query)
+
+    def _says(self, query: Mapping[str, str]) -> bool:
+        """Whether an address, read from the defaults on, is the state as it is."""
+        said = dict(self.defaults)
+        for name, text in query.items():
+            if name in self.fields:
+                try:
+                    said[name] = self.fields[name](text)
+                except ValueError:
+                    return False
+            elif name != PRESENT and (name, text) != ("v", str(VERSION)):
+                return False
+        return all(st.session_state[name] == value for name, value in said.items())
 
     def written(self) -> dict[str, str]:
         """All fields, with the version."""

@@ -81,6 +81,13 @@ def test_a_link_cannot_bring_a_picture_of_another_host():
     assert "\\!\\[" in told(app)
 
 
+def test_an_address_that_says_it_in_fewer_words_stays():
+    app = opened(v="1", lr="0.05", landscape="l1", start_x="1")
+    assert address(app) == {"v": "1", "lr": "0.05", "landscape": "l1", "start_x": "1"}
+    app.select_slider(key="lr").set_value(0.1).run()
+    assert address(app)["steps"] == "500"  # once it says something else, all fields are written
+
+
 def test_other_pages_have_links_too():
     app = AppTest.from_file(APP, default_timeout=90)
     app.query_params.update(
