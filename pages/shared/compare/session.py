@@ -120,13 +120,14 @@ def start(spec: Compare) -> None:
 def _steps(spec: Compare, clock: _Clock) -> Iterator[_Step]:
     """The comparison as a job; what is known of complete landscapes is computed only once."""
     earlier: Results | None = None
-
     for progress in iter_compare(spec):
 
         def results(progress=progress) -> Results:
             nonlocal earlier
-            found = progress.results().after(earlier)
-            tables.ratios(found)
+            found = progress.results()
+            if earlier is not None and found.problems == earlier.problems and not spec.axes:
+                return earlier  # nothing new to see, nothing to draw again
+            tables.ratios(found.after(earlier))
             earlier = found
             return found
 

@@ -198,7 +198,7 @@ def _ends(seen: Shown, schedule: str) -> None:
         picture(
             figure,
             "compare_basins",
-            least_width=640,
+            least_width=900,
             on_click=lambda click: races.open_basin(click, name, schedule),
             more="Press a start to watch the race from there.",
         )
