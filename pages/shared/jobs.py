@@ -172,8 +172,8 @@ def start(work: Callable[[], Iterator[Step[R]]]) -> Job[R]:
     with _lock:
         if len(_alive) >= MAX_JOBS:
             raise Busy(
-                f"{MAX_JOBS} trainings are running on this server, which is as many as it takes: "
-                "try again when one has ended"
+                f"{MAX_JOBS} computations are running on this server, as many as it takes: try "
+                "again when one has ended"
             )
         _alive.add(job)
     job.thread.start()
