@@ -59,6 +59,11 @@ def test_a_click_on_the_map_is_the_new_start(race):
     x, y = page.evaluate(PLACE, [1.25, 0.5])
     page.mouse.click(x, y)
     changed(page, old)
+    page.wait_for_function(  # the sidebar is drawn after the picture
+        "([x, y]) => ['x', 'y'].every((axis, i) => Math.abs(document.querySelector("
+        "`.st-key-start_${axis} input`).value - [x, y][i]) < 0.01)",
+        arg=[1.25, 0.5],
+    )
     assert start_of(page) == pytest.approx((1.25, 0.5), abs=0.01)
 
 

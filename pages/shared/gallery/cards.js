@@ -33,7 +33,7 @@ class Gallery {
   #card(card, assets) {
     const picture = tag("div", { class: "picture" });
     const best = tag("span", { class: "best", style: `--light:${card.color};--dark:${card.color_dark}` },
-      `${card.what}: `, tag("b", {}, card.best), ` ${card.number}`);
+      `${card.what}: `, tag("b", {}, card.best), ` ${card.number}${card.lesson}`);
     const link = tag("a", {
       class: "card", href: `${ownUrl(card.path)}?${new URLSearchParams(card.query)}`, "data-preset": card.name,
     }, picture, tag("span", { class: "title" }, card.title), tag("span", { class: "told" }, card.told), best);

@@ -12,7 +12,7 @@ import streamlit as st
 from streamlit.components.v1 import declare_component
 
 from pages.shared import controls
-from pages.shared.lessons.links import query_of_lesson
+from pages.shared.lessons.links import KEYS, query_of_lesson
 from sadam.lab.gallery import BY_NAME, MANIFEST, PRESETS, Preset
 from sadam.lab.online import Online
 from sadam.lab.style import STYLES
@@ -75,6 +75,7 @@ def _card(preset: Preset) -> dict[str, Any]:
         "color_dark": style.color_dark,
         "what": "Least regret" if online else "Smallest final gap",
         "number": f"{number:.2g}",
+        "lesson": f" · Lesson {KEYS.index(preset.lesson) + 1}" if preset.lesson else "",
         "stamp": manifest()[preset.name]["stamp"],
     }
 

@@ -159,13 +159,13 @@ def online_figure(run: OnlineRun) -> go.Figure:
         figure.add_hline(y=y, line={"width": 1, "dash": "dot", "color": "#7A7F87"})
         figure.add_annotation(
             x=0.01, xref="paper", y=y, text=text, showarrow=False, xanchor="left",
-            yanchor="bottom" if y < 0 else "top", font={"size": 12, "color": "#7A7F87"},
+            yanchor="top" if y < 0 else "bottom", font={"size": 12, "color": "#7A7F87"},
         )  # fmt: skip
     ends = ", ".join(f"{STYLES[r].title} {p[-1]:+.3f}" for r, p in run.points.items())
     figure.update_layout(
         title="x, round by round",
         xaxis={"title": "round t", "type": "log"},
-        yaxis={"title": "x", "range": [-1.15, 1.15]},
+        yaxis={"title": "x", "range": [-1.25, 1.25]},
         meta={"summary": f"After {run.spec.rounds} rounds: {ends}."},
     )
     return figure
