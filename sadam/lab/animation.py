@@ -79,7 +79,7 @@ def _frames(race: Race) -> Iterator[NDArray[np.uint8]]:
     board, chart = figure.subplots(1, 2, width_ratios=(3, 2))
     _still(race, board, chart)
     moving = list(_moving(race, board, chart))
-    chart.legend(handles=[m.path for m in moving if m.path.get_label()[0] != "_"],
+    chart.legend(handles=[m.path for m in moving if not str(m.path.get_label()).startswith("_")],
                  loc="upper right", fontsize=7, framealpha=0.85)  # fmt: skip
     steps = race.experiment.steps
     counter = board.text(
