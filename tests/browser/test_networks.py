@@ -27,7 +27,9 @@ def done(page, text="networks trained"):
 
 def choose(page, name, option):
     page.locator(f".st-key-net_{name} input").first.click()
-    page.get_by_role("option", name=option, exact=True).click()
+    page.keyboard.type(option)  # the list shows only what fits it
+    page.get_by_role("option", name=option, exact=True).wait_for()
+    page.keyboard.press("Enter")
 
 
 def start(page):
