@@ -53,7 +53,9 @@ def test_it_rests_for_who_prefers_reduced_motion(look_at, app_url):
 def test_through_the_lessons_by_keys(look_at, app_url, wait_idle):
     page = look_at(app_url + "/lessons")
     expect(page.get_by_role("heading", name="What a kink does to a gradient")).to_be_visible()
+    expect(page.get_by_role("button", name="Next").first).to_be_enabled()  # its key is heard now
     wait_idle(page)
+    page.wait_for_load_state("networkidle")
     page.locator("body").press("n")
     expect(page.get_by_role("heading", name="Subgradients, and Clarke's set")).to_be_visible()
     wait_idle(page)
