@@ -13,13 +13,14 @@ ensure_router()
 from pages.shared import links  # noqa: E402
 from pages.shared.compare import controls, files, races, session, tabs  # noqa: E402
 from pages.shared.compare.matrix import ratio_cells  # noqa: E402
-from pages.shared.compare.session import Shown  # noqa: E402
 from pages.shared.compare.sidebar import sidebar  # noqa: E402
 from pages.shared.compare.views import cells  # noqa: E402
+from pages.shared.desk import Shown  # noqa: E402
 from pages.shared.share import share  # noqa: E402
 from pages.shared.words import sentence  # noqa: E402
 from sadam.lab.codec import SpecError  # noqa: E402
 from sadam.lab.compare.report import about, headline, remarks, title_of  # noqa: E402
+from sadam.lab.compare.results import Results  # noqa: E402
 from sadam.lab.compare.spec import Compare  # noqa: E402
 from sadam.lab.figures.compare import ratio_forest  # noqa: E402
 
@@ -30,7 +31,7 @@ BESIDE = 10  # landscapes at most for the ratios to stand beside the table
 def header(spec: Compare | None) -> None:
     """Title and buttons."""
     words, buttons = st.columns([4, 5], vertical_alignment="bottom", gap="small")
-    done, running = session.compared(), session.running()
+    done, running = session.desk.spec, session.desk.running
     words.markdown(f"## {title_of(done) if done else 'Compare'}")
     with buttons.container(horizontal=True, horizontal_alignment="right", gap="small"):
         if done is not None and len(done.schedules) > 1:
@@ -39,7 +40,7 @@ def header(spec: Compare | None) -> None:
             st.button(
                 "Stop",
                 icon=":material/stop:",
-                on_click=session.stop,
+                on_click=session.desk.stop,
                 key="stop_comparison",
                 help="What was computed is kept.",
             )
@@ -66,34 +67,34 @@ def _schedule_control(spec: Compare) -> None:
     st.segmented_control("Schedule", spec.schedules, key="cmp_schedule", **quiet)
 
 
-def schedule_of(seen: Shown) -> str:
+def schedule_of(seen: Shown[Results]) -> str:
     """The schedule that figures are of."""
     chosen = st.session_state.get("cmp_schedule")
-    known = seen.results.spec.schedules
+    known = seen.result.spec.schedules
     return chosen if chosen in known else known[0]
 
 
 def watch() -> None:
     """Progress and the answer; while a comparison runs, again and again."""
     races.go_to_race()
-    seen, running = session.shown(), session.running()
+    seen, running = session.shown(), session.desk.running
     if not running and st.session_state.get("_cmp_watching"):
         st.session_state["_cmp_watching"] = False
         st.rerun()
     share_done, text = session.progress()
-    complete = seen is not None and bool(seen.results.problems)
+    complete = seen is not None and bool(seen.result.problems)
     if running or not complete:
         st.progress(share_done, text)
     if seen is None or not complete:
         return
     answer(seen)
     if not running:
-        st.caption(f"{sentence(text)[:-1]}. {about(seen.results)}")
+        st.caption(f"{sentence(text)[:-1]}. {about(seen.result)}")
 
 
-def answer(seen: Shown) -> None:
+def answer(seen: Shown[Results]) -> None:
     """The sentence, the table of ratios, and their means in a picture."""
-    results, schedule = seen.results, schedule_of(seen)
+    results, schedule = seen.result, schedule_of(seen)
     st.markdown(seen.once("headline", lambda: headline(results)))
     if len(results.spec.lrs) < 2 or results.spec.runs < 2:
         for remark in remarks(results):
@@ -124,9 +125,9 @@ def answer(seen: Shown) -> None:
             tabs.picture(figure, "compare_forest")
 
 
-def below(seen: Shown) -> None:
+def below(seen: Shown[Results]) -> None:
     """What has to be said beside the answer, and the evidence."""
-    said = [r for r in remarks(seen.results) if not r.startswith("Warning: ")]
+    said = [r for r in remarks(seen.result) if not r.startswith("Warning: ")]
     if said:
         with st.expander("What to keep in mind", icon=":material/info:"):
             st.markdown("\n".join(f"- {remark}" for remark in said))
@@ -144,23 +145,23 @@ def page() -> None:
         spec = controls.wanted()
     except SpecError as error:
         problem = sentence(error)
-    if session.compared() is None and spec is not None and session.small(spec):
+    if session.desk.spec is None and spec is not None and session.small(spec):
         session.start(spec)  # something to see without a click
     header(spec)
     if problem:  # what is only missing yet is no error
         (st.info if problem.startswith(("Choose", "Give")) else st.error)(problem)
-    if session.trouble():
-        st.error(session.trouble())
-    if spec is not None and spec != session.compared():
+    if session.desk.trouble:
+        st.error(session.desk.trouble)
+    if spec is not None and spec != session.desk.spec:
         st.info(
             "The controls say something else than what is shown: press Start to compare it. "
             f"{session.cost_of(spec)}",
             icon=":material/play_arrow:",
         )
-    st.session_state["_cmp_watching"] = session.running()
-    st.fragment(watch, run_every=REFRESH if session.running() else None)()
+    st.session_state["_cmp_watching"] = session.desk.running
+    st.fragment(watch, run_every=REFRESH if session.desk.running else None)()
     seen = session.shown()
-    if seen is not None and seen.final and seen.results.problems:
+    if seen is not None and seen.final and seen.result.problems:
         below(seen)
     sidebar()
     controls.LINK.give()

@@ -18,6 +18,7 @@ from pages.shared.networks.pictures import (  # noqa: E402
     tiles_of,
     title_of,
 )
+from pages.shared.words import sentence  # noqa: E402
 from sadam.lab.codec import SpecError  # noqa: E402
 from sadam.lab.training import Training  # noqa: E402
 from sadam.lab.training.report import about  # noqa: E402
@@ -35,21 +36,21 @@ def wanted() -> tuple[Training | None, Dataset | None, str]:
         spec = controls.training(chosen)
         problem_of(spec, data)
     except SpecError as error:
-        return None, data, tabs.as_sentence(error)
+        return None, data, sentence(error)
     return spec, data, ""
 
 
 def header(spec: Training | None, data: Dataset | None) -> None:
     """Title, switches and buttons."""
     words, buttons = st.columns([4, 5], vertical_alignment="bottom", gap="small")
-    seen, trained, running = session.shown(), session.trained(), session.running()
+    seen, trained, running = session.desk.shown(), session.desk.spec, session.desk.running
     words.markdown(f"## {title_of(seen.result) if seen else 'Networks'}")
     with buttons.container(horizontal=True, horizontal_alignment="right", gap="small"):
         tabs.curve_controls()
         st.button(
             "Stop",
             icon=":material/stop:",
-            on_click=session.stop,
+            on_click=session.desk.stop,
             disabled=not running,
             key="stop_training",
             help="What was computed is kept.",
@@ -68,7 +69,7 @@ def header(spec: Training | None, data: Dataset | None) -> None:
 
 def watch() -> None:
     """Progress, tiles and curves; while a training runs, again and again."""
-    state, seen, running = st.session_state, session.shown(), session.running()
+    state, seen, running = st.session_state, session.desk.shown(), session.desk.running
     ended = not running and state["_net_watching"]
     state["_net_watching"] = running
     if ended or state.pop("_net_picked", False):  # the rest of the page has something new to show
@@ -100,18 +101,18 @@ def page() -> None:
     """The picture first; then the controls."""
     controls.keep()
     spec, data, problem = wanted()
-    if session.trained() is None and spec is not None and data is not None:
+    if session.desk.spec is None and spec is not None and data is not None:
         session.start(spec, data)  # something to see without a click
     header(spec, data)
     if problem:  # what is only missing yet is no error
         (st.info if problem.startswith("Choose") else st.error)(problem)
-    if session.trouble():
-        st.error(session.trouble())
-    if spec is not None and spec != session.trained():
+    if session.desk.trouble:
+        st.error(session.desk.trouble)
+    if spec is not None and spec != session.desk.spec:
         st.info("The controls say something else than what is shown: press Start to train it.")
-    st.session_state["_net_watching"] = session.running()
-    st.fragment(watch, run_every=REFRESH if session.running() else None)()
-    seen = session.shown()
+    st.session_state["_net_watching"] = session.desk.running
+    st.fragment(watch, run_every=REFRESH if session.desk.running else None)()
+    seen = session.desk.shown()
     if seen is not None and seen.final:
         show(seen)
     controls.sidebar(data)

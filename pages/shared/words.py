@@ -13,4 +13,4 @@ def sentence(problem: object) -> str:
     """
     text = str(problem)
     text = f"{text[:1].upper()}{text[1:]}"
-    return re.sub(r"([\\`*_{}\[\]()#+!<>|$:~^])", r"\\\1", text) + "."
+    return re.sub(r"([\\`*_{}\[\]()#+!<>|$~^]|:(?=\w))", r"\\\1", text) + "."

@@ -64,7 +64,7 @@ def spec(app):
 def results(app):
     shown = app.session_state["_cmp_shown"]
     assert shown.final
-    return shown.results
+    return shown.result
 
 
 def texts(app):

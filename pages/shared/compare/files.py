@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from pages.shared.compare.session import Shown
+from pages.shared.desk import Shown
 from sadam.lab.compare import tables
 from sadam.lab.compare.files import report_page, runs_file
 from sadam.lab.compare.report import document
@@ -60,9 +60,9 @@ FILES: dict[str, tuple[str, str, str, Made]] = {
 }
 
 
-def show(seen: Shown, schedule: str) -> None:
+def show(seen: Shown[Results], schedule: str) -> None:
     """Downloads, the command and the script."""
-    results = seen.results
+    results = seen.result
     st.caption("Every file is of all schedules and of what is complete, and carries the spec.")
     with st.container(horizontal=True):
         for name, (label, mime, told, make) in FILES.items():

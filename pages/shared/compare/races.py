@@ -30,7 +30,7 @@ def go_to_race() -> None:
 
 def _results() -> Results | None:
     seen = session.shown()
-    return None if seen is None else seen.results
+    return None if seen is None else seen.result
 
 
 def _show(spec: Experiment) -> None:

@@ -2,50 +2,21 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from threading import Lock
-from typing import Any, TypeVar
+from dataclasses import dataclass
 
 import streamlit as st
 
-from pages.shared import jobs
+from pages.shared.desk import Desk, Shown
 from pages.shared.jobs import Job
-from pages.shared.words import sentence
 from sadam.lab.compare import tables
 from sadam.lab.compare.blocks import plan
 from sadam.lab.compare.results import Results
 from sadam.lab.compare.run import iter_compare, weight
 from sadam.lab.compare.spec import Compare, estimate
 
-T = TypeVar("T")
-
 SMALL = 60_000_000  # evaluations of a comparison that starts by itself, and is kept for others
-_KEPT = 4
-_finished: OrderedDict[Compare, Results] = OrderedDict()
-_lock = Lock()
 _pace = [8e6]  # weight of blocks computed in a second, as the last comparison had it
-
-
-@dataclass
-class Shown:
-    """A comparison on screen, and what has been made of it.
-
-    Attributes:
-        results: What there is.
-        final: Whether no more will come.
-    """
-
-    results: Results
-    final: bool
-    _made: dict[Any, Any] = field(default_factory=dict)
-
-    def once(self, key: Any, make: Callable[[], T]) -> T:
-        """Return what ``make`` returned the first time."""
-        if key not in self._made:
-            self._made[key] = make()
-        return self._made[key]
 
 
 @dataclass(frozen=True)
@@ -62,59 +33,30 @@ class _Clock:
     left: float | None = None
 
 
-def job() -> Job[Results] | None:
-    """The session's job, running or ended."""
-    return st.session_state.get("_cmp_job")
+def small(spec: Compare) -> bool:
+    """Whether a comparison takes so little that it starts by itself."""
+    return estimate(spec).evaluations <= SMALL
 
 
-def compared() -> Compare | None:
-    """The spec of what is on screen."""
-    return st.session_state.get("_cmp_spec")
+desk: Desk[Results] = Desk("_cmp_", "comparison", small)
 
 
-def running() -> bool:
-    """Whether the session's comparison is on its way."""
-    current = job()
-    return current is not None and current.running
-
-
-def shown() -> Shown | None:
+def shown() -> Shown[Results] | None:
     """What there is to see; None until the first result."""
-    state, current = st.session_state, job()
-    held: Shown | None = state.get("_cmp_shown")
-    if current is None:
-        return held
-    final = not current.running  # asked first: what is the latest after the end is the last
-    if current.latest is None:
-        return held
-    results = current.latest.result
-    if held is None or held.results is not results or held.final != final:
-        held = state["_cmp_shown"] = Shown(results, final)
-        if current.state == "done":
-            _remember(results)
-            _pace[0] = _work(results.spec) / max(current.computing, 1e-3)
-    return held
+    return desk.shown(_learn_pace)
+
+
+def _learn_pace(results: Results, job: Job[Results]) -> None:
+    _pace[0] = _work(results.spec) / max(job.computing, 1e-3)
 
 
 def start(spec: Compare) -> None:
-    """Compare; what was running is stopped. What somebody has just compared is there at once.
-
-    If too much is running on this server, :func:`trouble` says so.
-    """
-    stop()
-    state, clock = st.session_state, _Clock()
-    state.pop("_cmp_trouble", None)
-    known = _recall(spec)
-    if known is not None:
-        state["_cmp_job"], state["_cmp_shown"] = None, Shown(known, True)
-    else:
-        try:
-            state["_cmp_job"] = jobs.start(lambda: _steps(spec, clock))
-        except jobs.Busy as error:
-            state["_cmp_trouble"] = str(error)
-            return
-        state.pop("_cmp_shown", None)
-    state["_cmp_clock"], state["_cmp_spec"] = clock, spec
+    """Compare; see :meth:`pages.shared.desk.Desk.start`."""
+    clock = _Clock()
+    if desk.start(spec, lambda: _steps(spec, clock)):
+        if desk.job is not None:
+            desk.forget()
+        st.session_state["_cmp_clock"] = clock
 
 
 def _steps(spec: Compare, clock: _Clock) -> Iterator[_Step]:
@@ -135,24 +77,9 @@ def _steps(spec: Compare, clock: _Clock) -> Iterator[_Step]:
         yield _Step(progress.done, progress.total, results)
 
 
-def stop() -> None:
-    """Stop the comparison; what was computed is kept."""
-    current = job()
-    if current is not None:
-        current.stop()
-
-
-def trouble() -> str:
-    """What is wrong with the comparison, as a sentence; empty if nothing is."""
-    current, text = job(), st.session_state.get("_cmp_trouble")
-    if current is not None and current.state == "failed":
-        text = f"the comparison failed: {current.error}"
-    return sentence(text) if text else ""
-
-
 def progress() -> tuple[float, str]:
     """How far the comparison is, as a share and in words."""
-    current, seen, spec = job(), shown(), compared()
+    current, seen, spec = desk.job, shown(), desk.spec
     if spec is None:
         return 0.0, "Nothing has been compared yet."
     whole = estimate(spec)
@@ -165,13 +92,13 @@ def progress() -> tuple[float, str]:
             return 0.0, "Waiting for its turn …"
         left = st.session_state["_cmp_clock"].left
         told = "" if left is None else f", about {duration(left)} left"
-        complete = len(seen.results.problems) if seen else 0
+        complete = len(seen.result.problems) if seen else 0
         return share, (
             f"Block {current.step} of {current.steps}{told}; "
             f"{complete} of {len(spec.problems)} landscapes complete"
         )
     if current.state == "stopped":
-        complete = len(seen.results.problems) if seen else 0
+        complete = len(seen.result.problems) if seen else 0
         return share, (
             f"Stopped at block {current.step} of {current.steps}: {complete} of "
             f"{len(spec.problems)} landscapes are complete and kept"
@@ -195,25 +122,6 @@ def cost_of(spec: Compare) -> str:
     )
 
 
-def small(spec: Compare) -> bool:
-    """Whether a comparison takes so little that it starts by itself."""
-    return estimate(spec).evaluations <= SMALL
-
-
 @st.cache_data(max_entries=64, show_spinner=False, hash_funcs={Compare: lambda s: s.to_json()})
 def _work(spec: Compare) -> float:
     return sum(weight(spec, block) for block in plan(spec))
-
-
-def _remember(results: Results) -> None:
-    if not small(results.spec):
-        return
-    with _lock:
-        _finished[results.spec] = results
-        while len(_finished) > _KEPT:
-            _finished.popitem(last=False)
-
-
-def _recall(spec: Compare) -> Results | None:
-    with _lock:
-        return _finished.get(spec)

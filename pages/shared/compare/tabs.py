@@ -13,10 +13,11 @@ from landscapes import get
 from pages.shared.compare import files, races
 from pages.shared.compare.matrix import pair_cells, verdict_cells
 from pages.shared.compare.races import PARTED
-from pages.shared.compare.session import Shown
 from pages.shared.compare.views import cells, plot
+from pages.shared.desk import Shown
 from sadam.lab.compare import tables
 from sadam.lab.compare.report import readable_table
+from sadam.lab.compare.results import Results
 from sadam.lab.compare.tables import Count
 from sadam.lab.figures import compare as figures
 from sadam.lab.figures import compare_maps
@@ -46,7 +47,7 @@ def picture(
     st.caption(f"{figure.layout.meta['words']} {more}".strip())
 
 
-def show(seen: Shown, schedule: str) -> None:
+def show(seen: Shown[Results], schedule: str) -> None:
     """Draw the tabs."""
     parts: dict[str, Callable[[Shown, str], None]] = {
         "Learning rates": _rates,
@@ -64,8 +65,8 @@ def show(seen: Shown, schedule: str) -> None:
                 draw(seen, schedule)
 
 
-def _rates(seen: Shown, schedule: str) -> None:
-    results = seen.results
+def _rates(seen: Shown[Results], schedule: str) -> None:
+    results = seen.result
     if len(results.spec.lrs) < 2:
         st.info(
             "Only one learning rate was tried: there is nothing to draw against it, and no rule is "
@@ -78,8 +79,8 @@ def _rates(seen: Shown, schedule: str) -> None:
     picture(figure, "compare_rates", least_width=230 * columns if columns > 1 else 0)
 
 
-def _verdicts(seen: Shown, schedule: str) -> None:
-    results = seen.results
+def _verdicts(seen: Shown[Results], schedule: str) -> None:
+    results = seen.result
     if len(results.labels) < 2:
         st.info("There is one rule, and nobody to compare it with.", icon=":material/info:")
         return
@@ -121,8 +122,8 @@ def _verdicts(seen: Shown, schedule: str) -> None:
         picture(figures.rank_diagram(results, schedule), "compare_ranks")
 
 
-def _cost(seen: Shown, schedule: str) -> None:
-    results = seen.results
+def _cost(seen: Shown[Results], schedule: str) -> None:
+    results = seen.result
     st.session_state.setdefault("cmp_count", "Evaluations")
     st.segmented_control(
         "Counted in",
@@ -186,8 +187,8 @@ def _choice(label: str, names: tuple[str, ...], key: str) -> str:
     return st.session_state[key]
 
 
-def _ends(seen: Shown, schedule: str) -> None:
-    results = seen.results
+def _ends(seen: Shown[Results], schedule: str) -> None:
+    results = seen.result
     starts = results.spec.starts
     if starts.kind == "grid" and starts.number > 1:
         names = sorted(results.problems, key=lambda n: not get(n).traps)
@@ -210,8 +211,8 @@ def _ends(seen: Shown, schedule: str) -> None:
     picture(figures.run_ends(results, schedule), "compare_ends")
 
 
-def _heatmaps(seen: Shown, schedule: str) -> None:
-    results = seen.results
+def _heatmaps(seen: Shown[Results], schedule: str) -> None:
+    results = seen.result
     found = tables.heatmaps_of(results)
     if not found:
         st.info(
@@ -241,8 +242,8 @@ def _heatmaps(seen: Shown, schedule: str) -> None:
     )
 
 
-def _table(seen: Shown, schedule: str) -> None:
-    results = seen.results
+def _table(seen: Shown[Results], schedule: str) -> None:
+    results = seen.result
     header, rows = readable_table(results)
     st.dataframe([dict(zip(header, row, strict=True)) for row in rows], hide_index=True)
     st.caption("As `python -m sadam compare` prints it. Below: each rule on each landscape.")

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -13,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from landscapes.made_data import SOURCES
+from pages.shared import desk
 from pages.shared.networks.board import Dots, Tile
 from sadam.lab.compare.statistics import medians
 from sadam.lab.figures.maker import Plain
@@ -46,23 +46,8 @@ MOST_SHARP = 120  # weights along a side of a picture
 
 
 @dataclass
-class Shown:
-    """A training on screen, and what has been computed about it.
-
-    Attributes:
-        result: What there is.
-        final: Whether no more will come.
-    """
-
-    result: TrainingResult
-    final: bool
-    _made: dict[Any, Any] = field(default_factory=dict)
-
-    def once(self, key: Any, make: Callable[[], T]) -> T:
-        """Return what ``make`` returned the first time."""
-        if key not in self._made:
-            self._made[key] = make()
-        return self._made[key]
+class Shown(desk.Shown[TrainingResult]):
+    """A training on screen, and what has been computed about it."""
 
     @cached_property
     def table(self) -> pd.DataFrame:

@@ -12,6 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 from pages.shared.exports import buttons
 from pages.shared.networks.pictures import Shown, is_control
 from pages.shared.networks.themed import draw
+from pages.shared.words import sentence as said
 from sadam.lab.codec import SpecError
 from sadam.lab.figures.training import (
     conflicts_along_training,
@@ -47,12 +48,6 @@ FILES = {
     "results.json": ("", "Results", "application/json", "The table, the sentence, the spec."),
     "spec.json": ("", "Spec", "application/json", "For python -m sadam train --spec."),
 }
-
-
-def as_sentence(problem: object) -> str:
-    """The text of an error as a sentence."""
-    text = str(problem)
-    return f"{text[0].upper()}{text[1:]}."
 
 
 def pick_rule(label: str) -> None:
@@ -112,7 +107,7 @@ def show(seen: Shown) -> None:
                 try:
                     part(seen)
                 except SpecError as error:
-                    st.info(as_sentence(error), icon=":material/info:")
+                    st.info(said(error), icon=":material/info:")
 
 
 def _results(seen: Shown) -> None:
@@ -238,7 +233,7 @@ def _inside(seen: Shown) -> None:
         try:
             figure = unit_pictures(result, label, seed)
         except ValueError as error:
-            right.info(as_sentence(error), icon=":material/info:")
+            right.info(said(error), icon=":material/info:")
         else:
             draw(figure, right, 600, "networks_units", legend=False)
         st.caption(
