@@ -16,17 +16,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sadam.family import Coefficients, Moments, StepCoefficients, advance, at_step
 from sadam.objectives import Function, value_and_grad_of
 from sadam.probes import ProbePairs, Probing, directions, lgi_from_slopes
-from sadam.rules import (
-    Coefficients,
-    MomentRule,
-    Moments,
-    StepCoefficients,
-    UpdateRule,
-    advance,
-    at_step,
-)
+from sadam.rules import MomentRule, UpdateRule
 from sadam.trajectories import Trajectories
 
 LIMIT = 1e150  # beyond it squares overflow: there a lane has left the finite numbers
@@ -162,7 +155,7 @@ class Batch:
         return groups
 
     def _brake_calls(self, name: str) -> list[Callable[[], Any]]:
-        """Calls that put ``-damping * min(LGI, cap)`` where the brake goes; see rules.brake_of."""
+        """Calls that put ``-damping * min(LGI, cap)`` where the brake goes; see family.brake_of."""
         rule, at = self.rules[name], self.lanes[name]
         seen, brake = self._seen(name), self.brake[at]
         damping = -self._flat(getattr(rule, "damping", 0.0))

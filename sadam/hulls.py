@@ -11,7 +11,7 @@ from torch import Tensor
 def planar_distance_to_hull(gradients: Tensor) -> Tensor:
     """Distance of 0 to the hull of gradients, ``(n, ..., 2) -> (...)``.
 
-    The same as :func:`sadam.probes.distance_to_hull`, fast for many points.
+    The same as :func:`sadam.goldstein.distance_to_hull`, fast for many points.
     """
     return torch.linalg.vector_norm(planar_nearest_in_hull(gradients), dim=-1)
 
@@ -19,7 +19,7 @@ def planar_distance_to_hull(gradients: Tensor) -> Tensor:
 def planar_nearest_in_hull(gradients: Tensor) -> Tensor:
     """The point of the gradients' hull nearest to 0, ``(n, ..., 2) -> (..., 2)``.
 
-    The same as :func:`sadam.probes.nearest_in_hull`, fast for many points, by the method of
+    The same as :func:`sadam.goldstein.nearest_in_hull`, fast for many points, by the method of
     Gilbert, Johnson and Keerthi 1988: keep the edge within the hull that is nearest to 0, look for
     the gradient farthest beyond it, and take the nearer of the two edges to that one; 0 inside
     their triangle is the nearest itself. Exact up to rounding, 1e-7 of the largest gradient at

@@ -29,9 +29,9 @@ from torch import Tensor, nn
 
 from sadam import rules
 from sadam.closures import Closure, as_numbers, calls_of, checked_loss, takes_backward
+from sadam.family import Coefficients, brake_of
 from sadam.probes import Kind, Probing, Sphere, lgi_from_slopes
 from sadam.replay import Replay
-from sadam.rules import Coefficients
 from sadam.shell import RuleOptimizer, as_real
 
 Directions = Callable[[int, int, int], Tensor]
@@ -381,4 +381,4 @@ def _brake(lgi: float, row: Coefficients) -> float:
     """A group's brake; an LGI that is not a number brakes as the cap does."""
     with torch.device("cpu"):
         seen = torch.tensor(row.cap if math.isnan(lgi) else lgi, dtype=torch.float64)
-        return float(rules.brake_of(seen, row.damping, row.cap))
+        return float(brake_of(seen, row.damping, row.cap))

@@ -1,19 +1,7 @@
 """Update rules: pure, elementwise, one equation with many names.
 
-Every rule here is a row of coefficients of one update (MATH.md section 2), with the step ``t``
-counting from 1, ``bias1 = 1 - b1^t`` and ``bias2 = 1 - b2^t`` (both 1 where nothing is averaged)::
-
-    m <- b1 m + c g
-    v <- b2 v + (1 - b2) g^2             (v = 1 throughout where there is no second moment)
-    w <- max(w, v) for AMSGrad, else v
-    x <- (1 - lr wd) x - lr brake (m / bias1) / (sqrt(w / bias2) + eps)
-    x <- sign(x) max(|x| - lr l1, 0)     (the proximal map of l1 |x|_1)
-
-    brake = exp(-damping min(LGI, cap))
-
-The equation is elementwise, so the same code steps a batch of points in the plane and a parameter
-tensor of a network. The LGI is the only whole-vector quantity; it is measured elsewhere
-(:mod:`sadam.probes`) and handed in.
+Each is a row of coefficients of the family's equation (:mod:`sadam.family`): it says them, and
+nothing else.
 """
 
 from __future__ import annotations
@@ -23,15 +11,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
+from sadam.family import Coefficients, Hyper, Moments, StepCoefficients, advance, at_step, brake_of
 from sadam.probes import Kind, Probing, Sphere
-
-Hyper = float | Tensor
-"""A hyperparameter: a number, or a tensor with one value per trajectory (shape ``(...)``)."""
 
 
 class UpdateRule(Protocol):
@@ -60,127 +46,6 @@ class UpdateRule(Protocol):
             lr_factor: What a schedule multiplies the learning rate by at this step.
         """
         ...
-
-
-class Moments(NamedTuple):
-    """State of the family: momentum ``m``, second moment ``v`` and the largest ``v`` so far."""
-
-    m: Tensor
-    v: Tensor
-    peak: Tensor
-
-
-@dataclass(frozen=True)
-class Coefficients:
-    """One row of the family's coefficients: what is constant over a run."""
-
-    lr: Hyper
-    momentum: Hyper
-    second: Hyper | None = None  # beta2; None: no second moment
-    eps: Hyper = 0.0
-    weight_decay: Hyper = 0.0
-    l1: Hyper = 0.0
-    damping: Hyper = 0.0
-    cap: Hyper = 10.0
-    peak: bool = False  # AMSGrad: divide by the largest second moment so far
-    averaged: bool = True  # m is an average (c = 1 - b1, bias-corrected) rather than a sum (c = 1)
-
-
-class StepCoefficients(NamedTuple):
-    """The coefficients of one step; numbers or tensors that broadcast against ``x``."""
-
-    b1: Hyper
-    c: Tensor
-    b2: Hyper
-    one_minus_b2: Hyper
-    eps: Hyper
-    peak: Hyper
-    root_bias2: Hyper  # sqrt(1 - b2^t)
-    scale: Hyper  # -lr / (1 - b1^t)
-    keep: Hyper  # 1 - lr wd
-    soft: Hyper  # lr l1
-    minus_soft: Hyper
-
-
-def at_step(row: Coefficients, t: int | Tensor, lr_factor: Hyper = 1.0) -> StepCoefficients:
-    """Return the coefficients of step ``t`` (from 1); with a column of steps, of all of them."""
-    lr = row.lr * lr_factor
-    b2: Hyper = 1.0 if row.second is None else row.second
-    bias1 = 1.0 - _power(row.momentum, t) if row.averaged else 1.0
-    bias2: Hyper = 1.0 if row.second is None else 1.0 - _power(b2, t)
-    c = 1.0 - row.momentum if row.averaged else 1.0
-    return StepCoefficients(
-        b1=row.momentum,
-        c=torch.as_tensor(c, dtype=torch.float64),
-        b2=b2,
-        one_minus_b2=1.0 - b2,
-        eps=row.eps,
-        peak=float(row.peak),
-        root_bias2=bias2**0.5,
-        scale=-lr / bias1,
-        keep=1.0 - lr * row.weight_decay,
-        soft=lr * row.l1,
-        minus_soft=-lr * row.l1,
-    )
-
-
-def _power(base: Hyper, t: int | Tensor) -> Hyper:
-    """``base^t``, element by element: ``torch.pow`` rounds differently by place in the batch."""
-    if isinstance(base, Tensor):
-        return torch.exp(torch.log(base) * t)
-    if isinstance(t, Tensor):
-        return torch.tensor([base**s for s in t.flatten().tolist()], dtype=t.dtype).view_as(t)
-    return base**t
-
-
-def brake_of(lgi: Tensor, damping: Hyper, cap: Hyper = 10.0) -> Tensor:
-    """Return the brake ``exp(-damping * min(LGI, cap))``, in (0, 1], shape of ``lgi``."""
-    return torch.exp(torch.minimum(lgi, torch.as_tensor(cap, dtype=lgi.dtype)) * -damping)
-
-
-def advance(
-    x: Tensor,
-    grad: Tensor,
-    brake: Tensor | None,
-    state: Moments,
-    k: StepCoefficients,
-    *,
-    adaptive: bool = True,
-    peak: bool = True,
-    soft: bool = True,
-    out: Tensor | None = None,
-    scratch: tuple[Tensor, Tensor] | tuple[None, None] = (None, None),
-) -> Tensor:
-    """One step of the family's equation: the only place where it is written.
-
-    The operations and their order are those of ``torch.optim``, so that results agree to rounding.
-
-    Args:
-        x: Where to step from; left as it is.
-        grad: The gradient, like ``x``.
-        brake: Factor on the step that broadcasts against ``x``; None means 1.
-        state: Advanced in place.
-        k: Coefficients that broadcast against ``x``.
-        adaptive: False if no lane has a second moment (then ``v`` is not touched).
-        peak: False if no lane is AMSGrad.
-        soft: False if no lane has an l1 term.
-        out: Where to write the next ``x``.
-        scratch: Two tensors like ``x`` for what lies between, so that no memory is asked for.
-    """
-    one, two = scratch
-    step = torch.mul(state.m.mul_(k.b1).addcmul_(grad, k.c), k.scale, out=one)  # type: ignore[arg-type]
-    if brake is not None:
-        step.mul_(brake)
-    if adaptive:
-        state.v.mul_(k.b2).addcmul_(grad, torch.mul(grad, k.one_minus_b2, out=two))  # type: ignore[arg-type]
-        second = state.v
-        if peak:  # peak = 0 forgets the past, so that the maximum is v itself
-            second = torch.maximum(state.peak.mul_(k.peak), state.v, out=state.peak)
-        step.div_(torch.sqrt(second, out=two).div_(k.root_bias2).add_(k.eps))
-    new = torch.mul(x, k.keep, out=out).add_(step)  # type: ignore[arg-type]
-    if soft:  # the proximal map of soft |x|_1: towards 0 by soft, and exactly to 0
-        new.sub_(torch.clamp(new, k.minus_soft, k.soft, out=two))  # type: ignore[no-matching-overload]
-    return new
 
 
 def _lift(value: Hyper) -> Hyper:

@@ -2,7 +2,7 @@
 
 Every group holds its rule's hyperparameters by name, and the rule is rebuilt when one of them
 changes, so schedulers may change any of them. The state of a parameter is its step's number and
-those fields of :class:`sadam.rules.Moments` that the rule uses, in the parameter's own dtype
+those fields of :class:`sadam.family.Moments` that the rule uses, in the parameter's own dtype
 (complex parameters as pairs of real numbers).
 """
 
@@ -17,8 +17,9 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from sadam.family import Coefficients, Moments, StepCoefficients, advance, at_step
 from sadam.probes import Probing
-from sadam.rules import Coefficients, MomentRule, Moments, StepCoefficients, advance, at_step
+from sadam.rules import MomentRule
 
 PRECISE = (torch.float32, torch.float64, torch.complex64, torch.complex128)
 REFUSED_OPTIONS = ("foreach", "fused", "capturable", "differentiable")

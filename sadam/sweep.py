@@ -17,9 +17,10 @@ import torch
 from torch import Tensor
 
 from sadam.engine import LIMIT, Function, value_and_grad_of
+from sadam.family import Coefficients, Moments, StepCoefficients, advance, at_step
+from sadam.family import brake_of as brake_from
 from sadam.probes import Probing, directions, lgi_power_ratio, power_terms, round_to_float32
-from sadam.rules import Coefficients, MomentRule, Moments, StepCoefficients, advance, at_step
-from sadam.rules import brake_of as brake_from
+from sadam.rules import MomentRule
 from sadam.schedules import SCHEDULES
 
 BLOCK = 4096  # lanes at a time: their positions, moments and probes fit the cache

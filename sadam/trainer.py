@@ -3,7 +3,7 @@
 Parameters are ``(S, M, P)``: S seeds, each with its own start, order of data and probe directions,
 M models of each seed, one for each rule, P parameters. The models of a seed share minibatches and
 directions (common random numbers), so that a model's numbers do not depend on which others are
-trained beside it. The update is :func:`sadam.rules.advance`, the LGI that of :mod:`sadam.probes`,
+trained beside it. The update is :func:`sadam.family.advance`, the LGI that of :mod:`sadam.probes`,
 and the probes of a step see the same minibatch as its gradient.
 
 What no figure needs is not kept: paths pass through buffers of a few steps, from which the

@@ -13,16 +13,9 @@ import torch
 from torch import Tensor
 
 from sadam import metrics
+from sadam.family import Coefficients, Moments, StepCoefficients, advance, at_step, brake_of
 from sadam.probes import Probing, lgi_power_ratio, round_to_float32
-from sadam.rules import (
-    Coefficients,
-    MomentRule,
-    Moments,
-    StepCoefficients,
-    advance,
-    at_step,
-    brake_of,
-)
+from sadam.rules import MomentRule
 from sadam.training_probes import Offsets, Probes
 from sadam.training_run import Problem, Progress, TrainingRun
 

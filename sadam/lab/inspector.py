@@ -17,6 +17,7 @@ from torch import Tensor
 
 from landscapes import Landscape
 from sadam.engine import value_and_grad_of
+from sadam.family import brake_of
 from sadam.lab.codec import from_plain
 from sadam.lab.lgi_map import (
     ESTIMATORS,
@@ -30,7 +31,6 @@ from sadam.lab.spec import MAX_SEED, Point, known_landscape, whole
 from sadam.lab.subdifferential import Subdifferential, sampled_subdifferential
 from sadam.lab.truth import near_kink
 from sadam.probes import Kind, directions, lgi_from_slopes
-from sadam.rules import brake_of
 
 Array = NDArray[np.float64]
 

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from landscapes import Landscape
 from sadam.engine import value_and_grad_of
+from sadam.goldstein import diameter, goldstein_gradients
 from sadam.hulls import planar_nearest_in_hull
-from sadam.probes import diameter, goldstein_gradients
 
 Array = NDArray[np.float64]
 

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from scipy.spatial import ConvexHull
 
 from landscapes import CATALOGUE, landscape_from_formula
+from sadam.goldstein import nearest_in_hull
 from sadam.lab.codec import SpecError
 from sadam.lab.inspector import ANGLES, SCALES, inspect
 from sadam.lab.subdifferential import convex_hull
-from sadam.probes import nearest_in_hull
 
 ONE_NORM = landscape_from_formula("abs(x) + abs(y)")
 

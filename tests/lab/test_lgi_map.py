@@ -10,6 +10,7 @@ import torch
 
 from landscapes import CATALOGUE
 from sadam.engine import value_and_grad_of
+from sadam.goldstein import diameter, distance_to_hull, goldstein_gradients
 from sadam.hulls import planar_distance_to_hull
 from sadam.lab.cli_lgi import map_from
 from sadam.lab.codec import SpecError
@@ -17,15 +18,7 @@ from sadam.lab.experiment import load
 from sadam.lab.lgi_map import ESTIMATORS, QUANTITIES, LgiMap, MapResult, run_map
 from sadam.lab.radius import grid_of, radius_warnings, sensible_radii
 from sadam.lab.truth import near_kink
-from sadam.probes import (
-    diameter,
-    directions,
-    distance_to_hull,
-    goldstein_gradients,
-    one_sided_lgi,
-    streamed_lgi,
-    two_sided_lgi,
-)
+from sadam.probes import directions, one_sided_lgi, streamed_lgi, two_sided_lgi
 
 ALL = ("one-sided", "two-sided", "goldstein", "stationarity", "spread")
 F64 = torch.float64

@@ -7,14 +7,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sadam.goldstein import diameter, distance_to_hull, goldstein_gradients, nearest_in_hull
 from sadam.probes import (
     Probing,
-    diameter,
     directions,
-    distance_to_hull,
-    goldstein_gradients,
     lgi_from_slopes,
-    nearest_in_hull,
     one_sided_lgi,
     ordered_sum,
     two_sided_lgi,

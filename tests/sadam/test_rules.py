@@ -7,7 +7,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sadam.rules import RULES, SGD, Adam, AdamW, AMSGrad, ProxSGD, SAdam, brake_of, key_of
+from sadam.family import brake_of
+from sadam.rules import RULES, SGD, Adam, AdamW, AMSGrad, ProxSGD, SAdam, key_of
 
 F64 = torch.float64
 
