@@ -3,7 +3,9 @@
     python -m benchmarks.latency [--changes 25]
 
 Starts the app, moves the learning-rate slider and clicks new starts, and prints the median and the
-95th percentile of the time from the input event to the first frame that shows the new race.
+95th percentile of the time from the input event to the first frame that shows the new race with
+all its panels. Beside them stands Streamlit's own share, measured in the same browser: a page of
+nothing but a slider and a word, from the key to the word. It tells a slow machine from a slow app.
 """
 
 import argparse
@@ -12,11 +14,12 @@ import socket
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 APP = Path(__file__).parents[1] / "app.py"
 READY = ".sadam-stage[data-ready=true]"
@@ -32,20 +35,35 @@ WATCH = """() => new Promise(done => {
     ? requestAnimationFrame(() => done(performance.now() - began)) : requestAnimationFrame(look);
   look();
 })"""
+FLOOR = """import streamlit as st
+st.markdown(f"now {st.slider('lr', 0.0, 1.0, 0.5, 0.01, key='lr')}")
+"""
+WATCH_FLOOR = """() => new Promise(done => {
+  const said = () => [...document.querySelectorAll('p')].find(p => /^now /.test(p.textContent));
+  const old = said().textContent;
+  let began = 0;
+  addEventListener('keydown', () => { began = performance.now(); }, {capture: true, once: true});
+  const look = () => said()?.textContent !== old
+    ? requestAnimationFrame(() => done(performance.now() - began)) : requestAnimationFrame(look);
+  look();
+})"""
 PLACE = """([u, v]) => {
   const r = document.querySelector('.sadam-stage .plot .nsewdrag').getBoundingClientRect();
   return [r.left + u * r.width, r.top + v * r.height];
 }"""
 
 
-def serve() -> tuple[subprocess.Popen, str]:
-    """Start the app on a free port."""
+def serve(script: Path = APP) -> tuple[subprocess.Popen, str]:
+    """Start an app on a free port, with the settings of this one."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", str(APP), "--server.headless=true"]
+    command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.headless=true"]
     process = subprocess.Popen(
-        [*command, f"--server.port={port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [*command, f"--server.port={port}"],
+        cwd=APP.parent,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     url = f"http://localhost:{port}"
     for _ in range(600):
@@ -58,9 +76,9 @@ def serve() -> tuple[subprocess.Popen, str]:
     sys.exit("the app did not come up")
 
 
-def measure(page: Page, act) -> float:
+def measure(page: Page, act, watch: str = WATCH) -> float:
     """Milliseconds from an action to the frame that shows its effect."""
-    page.evaluate(f"() => {{ window.__latency = ({WATCH})(); }}")
+    page.evaluate(f"() => {{ window.__latency = ({watch})(); }}")
     act()
     taken = page.evaluate("() => window.__latency")
     page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
@@ -75,6 +93,26 @@ def report(name: str, times: list[float]) -> None:
     print(f"{name:16s} median {middle:4.0f} ms   95 % {worst:4.0f} ms   n {len(times)}")
 
 
+def floor(browser: Browser, n: int) -> list[float]:
+    """What Streamlit takes for a page of a slider and a word."""
+    with tempfile.TemporaryDirectory() as folder:
+        script = Path(folder) / "floor.py"
+        script.write_text(FLOOR, encoding="utf-8")
+        process, url = serve(script)
+        try:
+            page = browser.new_page(viewport={"width": 1440, "height": 960})
+            page.goto(url)
+            page.wait_for_selector("text=/^now /")
+            page.locator(".st-key-lr input[type=range]").focus()
+            press = page.keyboard.press
+            times = [measure(page, lambda: press("ArrowLeft"), WATCH_FLOOR) for _ in range(n + 1)]
+            page.close()
+        finally:
+            process.terminate()
+            process.wait(10)
+    return times[1:]
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -86,6 +124,7 @@ def main() -> None:
             browser = playwright.chromium.launch(
                 executable_path=shutil.which("chromium"), args=FLAGS
             )
+            report("Streamlit's own", floor(browser, args.changes))
             page = browser.new_page(viewport={"width": 1440, "height": 960})
             began = time.perf_counter()
             page.goto(url + "/race")

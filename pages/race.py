@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pandas as pd
@@ -22,9 +23,10 @@ from pages.shared.controls import (  # noqa: E402
     keep,
     open_spec,
     set_start,
-    sidebar,
 )
+from pages.shared.redraw import PICTURE, START, redraw  # noqa: E402
 from pages.shared.share import share  # noqa: E402
+from pages.shared.sidebar import sidebar  # noqa: E402
 from pages.shared.stage import stage  # noqa: E402
 from pages.shared.words import sentence as said  # noqa: E402
 from sadam.lab.codec import SpecError  # noqa: E402
@@ -57,6 +59,9 @@ FRAME_HELP = (
     "Window: the landscape's own. Paths: wherever they go. Tail: the last 10 % of steps, on the "
     "map and in the curves."
 )
+
+BY_TEXT: Any = {Experiment: Experiment.to_json}  # ten times as fast as hashing field by field
+SENT = 0.05  # seconds in which the picture reaches the browser, before the rest keeps it busy
 
 COLUMNS = {
     "title": st.column_config.TextColumn("Optimizer", pinned=True),
@@ -91,13 +96,13 @@ COLUMNS = {
 }
 
 
-@st.cache_resource(max_entries=32, show_spinner=False)
+@st.cache_resource(max_entries=32, show_spinner=False, hash_funcs=BY_TEXT)
 def race_of(spec: Experiment) -> Race:
     """Run an experiment once for all visitors."""
     return run_race(spec)
 
 
-@st.cache_resource(max_entries=32, show_spinner=False)
+@st.cache_resource(max_entries=32, show_spinner=False, hash_funcs=BY_TEXT)
 def controlled(spec: Experiment) -> Experiment:
     """The experiment with its matched controls."""
     return with_matched_controls(spec)
@@ -118,8 +123,8 @@ def header(race: Race) -> None:
 
 
 def show(race: Race) -> None:
-    """Draw a race: the stage, and below it numbers, chattering, files and code."""
-    header(race)
+    """Draw a race: the stage, and around it names, numbers, chattering, files and code."""
+    top = st.container()
     table = results_table(race)
     state = st.session_state
     frame: Frame = state["frame"].lower()
@@ -148,8 +153,11 @@ def show(race: Race) -> None:
         caption=sentence(race, table, markdown=True),
         label=drawn["layout"]["meta"]["summary"],
         filename=f"race-{race.landscape.stem}",
-        on_click=set_start,
+        on_click=clicked,
     )
+    time.sleep(SENT)
+    with top:
+        header(race)
     results, turns, data, code = st.tabs(
         ["Results", "Chattering", "Data and figures", "Code"], key="below", on_change="rerun"
     )
@@ -159,9 +167,11 @@ def show(race: Race) -> None:
         if turns.open:
             show_chattering(race)
     with data:
-        exports.downloads(race)
+        if data.open:
+            exports.downloads(race)
     with code:
-        exports.code(race)
+        if code.open:
+            exports.code(race)
 
 
 def show_results(race: Race, table: pd.DataFrame) -> None:
@@ -196,11 +206,15 @@ def show_chattering(race: Race) -> None:
             chart(figure, place, height=520 if tall else 320, legend=False)
 
 
-def page() -> None:
-    """The picture first; then the controls, which did not change."""
-    LINK.take()
-    keep()
-    links.show_notes()
+def clicked(x: float, y: float) -> None:
+    """Start every rule here, and say so in the sidebar."""
+    set_start(x, y)
+    redraw(START)
+
+
+@st.fragment(key=PICTURE)
+def picture() -> None:
+    """What the controls say, drawn."""
     try:
         spec = experiment()
     except SpecError as error:
@@ -210,8 +224,11 @@ def page() -> None:
             st.info("Choose at least one optimizer on the left.")
     else:
         show(race_of(controlled(spec) if st.session_state["matched"] else spec))
-    sidebar()
     LINK.give()
 
 
-page()
+LINK.take()
+keep()
+links.show_notes()
+picture()
+sidebar()

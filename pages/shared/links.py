@@ -123,6 +123,12 @@ def text_of(value: Any) -> str:
     return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
 
 
+def with_value(name: str, options: list) -> list:
+    """The options of a control, and its value if a link or a file has brought another."""
+    value = st.session_state[name]
+    return options if value in options else sorted([*options, value])
+
+
 @dataclass(frozen=True)
 class Link:
     """How a page and its address agree.

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from landscapes import FormulaError, Landscape, free_names, get, parse_own
+from pages.shared.redraw import redraw
 from pages.shared.words import sentence
 
 OWN = "own"  # what the list of landscapes calls it
@@ -85,6 +86,7 @@ def box(set_start: Callable[[float, float], None]) -> None:
 
     def moved(name: str) -> None:
         state["own_values"] = {**state["own_values"], name: state[f"own_value_{name}"]}
+        redraw()
 
     st.text_input(
         "f(x, y) =",

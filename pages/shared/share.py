@@ -38,6 +38,8 @@ def share(link: Link, spec: Spec, python: str, opened: Callable[[Spec], None]) -
             opened(load(file.getvalue()))
         except SpecError as error:
             st.session_state[f"{key}_problem"] = sentence(f"{file.name[:60]}: {error}")
+        else:
+            st.rerun()  # the whole page: its controls say something else now
 
     popover = st.popover("Share", icon=":material/share:", key=key, on_change="rerun")
     if not popover.open:

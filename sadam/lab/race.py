@@ -149,6 +149,8 @@ def _numbers(race: Race) -> dict[str, torch.Tensor]:
 
 
 def _median(over_starts: torch.Tensor) -> float:
+    if over_starts.numel() == 1:
+        return over_starts.item()
     return float(np.median(over_starts.numpy()))  # unlike torch's, defined at infinity
 
 

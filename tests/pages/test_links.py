@@ -18,6 +18,7 @@ APP = str(Path(__file__).parents[2] / "app.py")
 def opened(**query):
     app = AppTest.from_file(APP, default_timeout=90)
     app.query_params.update(query)
+    app.session_state["below"] = "Code"  # where the Race page shows its spec
     app.switch_page("pages/race.py").run()
     assert not app.exception
     return app

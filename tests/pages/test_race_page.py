@@ -13,7 +13,9 @@ APP = str(Path(__file__).parents[2] / "app.py")
 
 @pytest.fixture
 def app():
-    test = AppTest.from_file(APP, default_timeout=60).switch_page("pages/race.py").run()
+    test = AppTest.from_file(APP, default_timeout=60).switch_page("pages/race.py")
+    test.session_state["below"] = "Code"  # where the page shows its spec
+    test.run()
     assert not test.exception
     return test
 

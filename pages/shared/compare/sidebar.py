@@ -18,7 +18,7 @@ from pages.shared.compare.controls import (
     value,
     wanted,
 )
-from pages.shared.controls import RADII
+from pages.shared.sidebar import RADII
 from sadam.lab.compare.problems import MAX_RANDOM_STARTS, MAX_SIDE, TAGS
 from sadam.lab.compare.spec import MAX_SEEDS
 from sadam.lab.experiment import MAX_STEPS

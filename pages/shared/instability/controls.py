@@ -9,6 +9,7 @@ import streamlit as st
 from landscapes import Landscape, get, is_own
 from pages.shared import controls as race_controls
 from pages.shared import links, own
+from pages.shared.sidebar import landscape_choice
 from sadam.lab.codec import SpecError
 from sadam.lab.inspector import SCALES
 from sadam.lab.lgi_map import MIN_GRID, QUANTITIES, LgiMap, Probes, check_enough_probes
@@ -181,18 +182,18 @@ def first_point(landscape: Landscape) -> tuple[float, float]:
 def sidebar() -> None:
     """Draw the controls beside the page."""
     with st.sidebar:
-        race_controls.landscape_choice()
+        landscape_choice()
         st.markdown("**Maps**")
         st.select_slider(
             "Probes per point",
-            race_controls.with_value(f"{PREFIX}num_probes", PROBES),
+            links.with_value(f"{PREFIX}num_probes", PROBES),
             key=f"{PREFIX}num_probes",
             help="Random directions at each point of a map, the same at all points. Many show the "
             "estimator's expectation; the optimizer itself draws few, see Spread.",
         )
         st.segmented_control(
             "Grid",
-            race_controls.with_value(f"{PREFIX}grid", GRIDS),
+            links.with_value(f"{PREFIX}grid", GRIDS),
             key=f"{PREFIX}grid",
             required=True,
             help="Points along each side.",
@@ -242,7 +243,7 @@ def map_controls() -> None:
     radius, left, right, view = st.columns([4, 3, 3, 3], vertical_alignment="bottom", gap="medium")
     radius.select_slider(
         "Probe radius σ",
-        race_controls.with_value(f"{PREFIX}radius", RADII),
+        links.with_value(f"{PREFIX}radius", RADII),
         key=f"{PREFIX}radius",
         format_func=lambda r: f"{r:g}",
         help="How far from the point the loss is probed, in units of x. Authors' default: 0.01.",

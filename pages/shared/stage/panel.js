@@ -72,6 +72,7 @@ class Panel {
       uirevision: JSON.stringify([layout.xaxis?.range, layout.yaxis?.range]),
     });
     const data = this.own ? this.empty : this.figure.data.map((t) => this.#dress(t));
+    let redrawn = false;
     const state = JSON.stringify(this.own ? dressed : [dressed, this.stamp, [...this.stage.hidden]]);
     if (state !== this.state) {
       this.state = state;
@@ -79,13 +80,14 @@ class Panel {
         displayModeBar: false, scrollZoom: true, doubleClick: "reset", displaylogo: false,
       });
       this.reacts = (this.reacts ?? 0) + 1;
+      redrawn = this.wired; // by the event that follows every plot
     }
     if (!this.wired) {
       this.wired = true;
       for (const event of ["plotly_relayout", "plotly_relayouting", "plotly_afterplot"])
         this.plot.on(event, () => this.#redraw());
     }
-    this.#redraw();
+    if (!redrawn) this.#redraw();
   }
 
   #redraw() {
@@ -253,7 +255,7 @@ class Panel {
     if (low > high) [low, high] = [0, 1];
     if (letter === "y" && !parts.some((p) => p instanceof Grid)) {
       const pad = 0.04 * (high - low) || 0.5;
-      const unit = axis.type === "log" ? 0.25 : 10 ** Math.floor(Math.log10(high - low || 1)) / 4;
+      const unit = axis.type === "log" ? (high - low > 6 ? 2 : high - low > 3 ? 1 : 0.5) : 10 ** Math.floor(Math.log10(high - low || 1)) / 2;
       low = axis.type !== "log" && (low === 0 || axis.rangemode === "tozero") ? Math.min(0, low) : Math.floor((low - pad) / unit) * unit;
       high = Math.ceil((high + pad) / unit) * unit;
     }

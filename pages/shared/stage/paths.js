@@ -68,7 +68,7 @@ class PathLayer {
   }
 
   /** Draw everything at a play head (a fractional step); Infinity is the finished race. */
-  draw({ head, theme, hidden, lit, pulse }) {
+  draw({ head, theme, hidden, lit, asked }) {
     if (!this.box) return;
     const [left, top, width, height] = this.box;
     const ctx = sharpContext(this.canvas, ...this.size);
@@ -100,7 +100,7 @@ class PathLayer {
       this.#symbol(ctx, p.symbol, x, y, lit === p.rule ? 7.5 : 6, colorFor(p.trace, theme), theme);
     }
     ctx.globalAlpha = 1;
-    if (pulse) this.#pulse(ctx, pulse, theme);
+    if (asked) this.#asked(ctx, asked, theme);
     ctx.restore();
   }
 
@@ -190,9 +190,7 @@ class PathLayer {
     ctx.globalAlpha = 1;
   }
 
-  #pulse(ctx, { x, y, age }, theme) {
-    const [px, py] = [onAxis(this.axes.xaxis, x), onAxis(this.axes.yaxis, y)];
-    this.#ring(ctx, px, py, 7, theme, 1);
-    if (age < 1 && !CALM.matches) this.#ring(ctx, px, py, 7 + 16 * age, theme, 0.6 * (1 - age));
+  #asked(ctx, { x, y }, theme) {
+    this.#ring(ctx, onAxis(this.axes.xaxis, x), onAxis(this.axes.yaxis, y), 9, theme, 1);
   }
 }

@@ -32,7 +32,7 @@ class Stage {
     this.send = send;
     const data = bytes === this.bytes ? this.data : JSON.parse(new TextDecoder().decode(bytes));
     this.bytes = bytes;
-    this.pulse = null; // the server has answered
+    this.asked = null; // the server has answered
     this.invalidate();
     const theme = readTheme(this.root);
     const look = JSON.stringify(theme);
@@ -252,9 +252,8 @@ class Stage {
         if (this.solid) this.#renderMap();
       }
     }
-    if (this.pulse) this.pulse.age = (now - this.pulse.born) / 650;
     this.paint();
-    if (this.playing || (this.pulse && this.pulse.age < 1)) this.frame = requestAnimationFrame((t) => this.#tick(t));
+    if (this.playing) this.frame = requestAnimationFrame((t) => this.#tick(t));
   }
 
   invalidate() { this.frame ??= requestAnimationFrame((t) => this.#tick(t)); }
@@ -268,7 +267,7 @@ class Stage {
     else
       this.layer.draw({
         head: head >= steps ? Infinity : head, theme: this.theme, hidden: this.hidden,
-        lit: this.lit, pulse: this.pulse,
+        lit: this.lit, asked: this.asked,
       });
     for (const panel of this.panels) panel.cursor(head);
     const shown = Math.round(head);
@@ -349,7 +348,7 @@ class Stage {
     const { xaxis, yaxis } = this.plot._fullLayout;
     const [px, py] = this.#point(e);
     const point = { x: fromAxis(xaxis, px), y: fromAxis(yaxis, py) };
-    this.pulse = { ...point, born: performance.now(), age: 0 };
+    this.asked = point; // a ring that stands still: an animation would compete with the answer
     this.tell(null);
     this.invalidate();
     this.send("click", point);

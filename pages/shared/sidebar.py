@@ -1,0 +1,276 @@
+"""The Race page's sidebar: the controls as a visitor meets them."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from landscapes import CATALOGUE
+from pages.shared import links, own
+from pages.shared.controls import DEFAULTS, UNIT, chosen, set_start
+from pages.shared.redraw import START, redraw
+from sadam.lab.experiment import MAX_STEPS
+from sadam.lab.spec import MAX_SEED
+from sadam.lab.style import STYLES
+from sadam.rules import RULES
+from sadam.schedules import SCHEDULES
+
+RATES = [float(f"{m}e{e}") for e in range(-4, 1) for m in (1, 2, 3, 5, 7)] + [10.0]
+RADII = [float(f"{m}e{e}") for e in range(-5, 0) for m in (1, 2, 5)] + [1.0]
+STEPS = [50, 100, 200, 300, 500, 1000, 2000, 5000, 10_000, MAX_STEPS]
+
+
+def sidebar() -> None:
+    """Draw the controls.
+
+    A page draws its picture first: the session's state holds what the controls say before they are
+    drawn, and the browser then has the picture before the sixty messages of a sidebar.
+    """
+    with st.sidebar:
+        if st.session_state["loaded"]:
+            _loaded_note()
+            return
+        landscape_choice()
+        _start()
+        _rule_controls()
+        _sadam_controls()
+        _run_controls()
+        _advanced_controls()
+        st.button(
+            "Reset everything", on_click=_reset, width="stretch", icon=":material/restart_alt:"
+        )
+
+
+def _loaded_note() -> None:
+    st.info(
+        "This race comes from a file or a link. Its rules differ in ways that the controls here "
+        "cannot say, so they are shown as they came.",
+        icon=":material/description:",
+    )
+    st.button(
+        "Use the controls",
+        on_click=lambda: st.session_state.update(loaded=""),
+        width="stretch",
+        help="What the controls can say of this race is kept; the rest goes back to the defaults.",
+    )
+
+
+def _reset() -> None:
+    st.session_state.update(DEFAULTS)
+
+
+def _landscape_chosen() -> None:
+    set_start(*chosen().start)
+
+
+def landscape_choice() -> None:
+    """Draw the list of landscapes, which the pages share, and a box for one's own."""
+    st.selectbox(
+        "Landscape",
+        [own.OWN, *CATALOGUE],
+        format_func=_describe,
+        key="landscape",
+        on_change=_landscape_chosen,
+        help="Kinked: not differentiable somewhere. Smooth: controls on which an estimator of "
+        "non-smoothness must stay silent. Stepped: as quantization makes them.",
+    )
+    if st.session_state["landscape"] == own.OWN:
+        own.box(set_start)
+    else:
+        st.caption(CATALOGUE[st.session_state["landscape"]].note)
+
+
+@st.fragment(key=START)
+def _start() -> None:
+    x, y = st.columns(2)
+    for column, name, axis in ((x, "start_x", "x"), (y, "start_y", "y")):
+        st.session_state[name] = st.session_state[name]  # so that the browser hears of a click
+        column.number_input(
+            f"Start {axis}",
+            key=name,
+            on_change=redraw,
+            step=0.1,
+            format="%.4g",
+            help="Or click on the map.",
+            min_value=-1e6,
+            max_value=1e6,
+        )
+
+
+def _describe(key: str) -> str:
+    if key == own.OWN:
+        return "Your own function"
+    landscape = CATALOGUE[key]
+    shape = "convex" if landscape.convex else "non-convex"
+    words = [shape if landscape.group == "kinked" else landscape.group]
+    words += ["trap"] if landscape.traps else []
+    return f"{landscape.title}: {', '.join(words)}"
+
+
+def _rule_controls() -> None:
+    st.pills(
+        "Optimizers",
+        list(RULES),
+        selection_mode="multi",
+        format_func=lambda key: STYLES[key].title,
+        key="rules",
+        on_change=redraw,
+        help="Any number, side by side, from the same start.",
+    )
+    st.select_slider(
+        "Learning rate",
+        links.with_value("lr", RATES),
+        key="lr",
+        on_change=redraw,
+        help="lr of Adam, AMSGrad, AdamW and both S-Adams. The authors' default: 0.001. One value "
+        "for all shows behaviour; it does not settle who is better.",
+    )
+    st.select_slider(
+        "Learning rate of SGD and Prox-SGD",
+        links.with_value("lr_sgd", RATES),
+        key="lr_sgd",
+        on_change=redraw,
+        help="Their steps are lr times the gradient itself, so on steep landscapes they need a "
+        "smaller lr than Adam's, whose steps are about lr long.",
+    )
+
+
+def _sadam_controls() -> None:
+    st.markdown("**S-Adam's brake**")
+    st.select_slider(
+        "Probe radius σ",
+        links.with_value("radius", RADII),
+        key="radius",
+        on_change=redraw,
+        help="How far from the point the loss is probed, in units of x. Authors' default: 0.01.",
+    )
+    st.slider(
+        "Probes k",
+        1,
+        32,
+        key="num_probes",
+        on_change=redraw,
+        help="Random directions at each step. One-sided probes cost k extra evaluations, two-sided "
+        "2k. Authors' default: 2. With k = 1 the published LGI is 0: there is no variance.",
+    )
+    one, two = st.columns(2)
+    one.number_input(
+        "λ published",
+        min_value=0.0,
+        max_value=100.0,
+        step=0.5,
+        key="damping_one",
+        on_change=redraw,
+        help="Damping of S-Adam with one-sided probes, as published: the step is multiplied by "
+        "exp(-λ·LGI). Authors' default: 2. With 0 it is AdamW.",
+    )
+    two.number_input(
+        "λ two-sided",
+        min_value=0.0,
+        max_value=100.0,
+        step=0.5,
+        key="damping_two",
+        on_change=redraw,
+        help="Damping of S-Adam with two-sided probes. Default: 4.",
+    )
+    st.segmented_control(
+        "LGI shown along the paths",
+        ["two-sided", "one-sided"],
+        key="probes",
+        on_change=redraw,
+        help="Both estimators are measured along every path, also along Adam's, which does not "
+        "look. One-sided is the published one: about 1 on every smooth slope.",
+    )
+
+    st.toggle(
+        "Matched control",
+        key="matched",
+        on_change=redraw,
+        help="Adds AdamW at lr times each S-Adam's mean brake: the same average step without "
+        "looking. Where the control does as well, the smaller step was what mattered.",
+    )
+    st.toggle(
+        "Mark kink crossings",
+        key="crossings",
+        on_change=redraw,
+        help="A tick on every step across a kink.",
+    )
+
+
+def _run_controls() -> None:
+    steps, seed = st.columns([3, 2])
+    steps.selectbox(
+        "Steps",
+        links.with_value("steps", STEPS),
+        key="steps",
+        on_change=redraw,
+        help=f"At most {MAX_STEPS:,}.",
+    )
+    seed.number_input(
+        "Seed",
+        min_value=0,
+        max_value=MAX_SEED,
+        step=1,
+        key="seed",
+        on_change=redraw,
+        help="Of the probe directions. The same seed gives the same numbers everywhere.",
+    )
+    st.selectbox(
+        "Schedule",
+        list(SCHEDULES),
+        key="schedule",
+        on_change=redraw,
+        help="What multiplies lr at step t of T: 1, 1/sqrt(t), or (1 + cos(pi t/T))/2. "
+        "Decay cures much of the chattering by itself. Authors' default: constant.",
+    )
+
+
+def _advanced_controls() -> None:
+    with st.expander("Advanced"):
+        one, two = st.columns(2)
+        unit = {"min_value": 0.0, "max_value": UNIT, "format": "%.5g"}
+        one.number_input(
+            "β₁",
+            key="beta1",
+            on_change=redraw,
+            step=0.05,
+            help="Memory of the gradient's mean. Default: 0.9.",
+            **unit,
+        )
+        two.number_input(
+            "β₂",
+            key="beta2",
+            on_change=redraw,
+            step=0.01,
+            help="Memory of its square. Default: 0.999.",
+            **unit,
+        )
+        one.number_input(
+            "Weight decay",
+            key="weight_decay",
+            on_change=redraw,
+            min_value=0.0,
+            max_value=10.0,
+            step=0.01,
+            format="%.4g",
+            help="AdamW and S-Adam pull x towards 0 by lr times this at each step; the brake does "
+            "not act on it. Authors' default: 0.01.",
+        )
+        two.number_input(
+            "Momentum",
+            key="momentum",
+            on_change=redraw,
+            step=0.05,
+            help="Of SGD and Prox-SGD. Default: 0.9.",
+            **unit,
+        )
+        one.number_input(
+            "l1",
+            key="l1",
+            on_change=redraw,
+            min_value=0.0,
+            max_value=10.0,
+            step=1e-4,
+            format="%.4g",
+            help="Prox-SGD's l1 term. Default: 0.0001. Where the landscape knows its own proximal "
+            "map, that is used instead.",
+        )
