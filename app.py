@@ -6,6 +6,7 @@ import streamlit as st
 
 from pages.shared.gallery import presenter, read_address
 from pages.shared.stage import serve_assets
+from pages.shared.warm import WAIT, warm_up
 
 HERE = Path(__file__).parent
 
@@ -21,7 +22,6 @@ st.set_page_config(
     },
 )
 st.logo(str(HERE / "pages/shared/icon.svg"), size="large")
-serve_assets()
 st.html(  # the picture first: less room above it and beside it
     "<style>.stMainBlockContainer { padding-top: 3.75rem; padding-bottom: 3rem; }"
     "@media (min-width: 820px) {"
@@ -71,5 +71,7 @@ page = st.navigation(
         ),
     ]
 )
+serve_assets(wait=0 if page.url_path else WAIT)  # the gallery draws without plotly.js
 presenter(f"pages/{page.url_path}.py")
 page.run()
+warm_up()

@@ -1,6 +1,8 @@
 """Every lesson draws and answers, and its link opens the state that it promises."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from urllib.parse import parse_qsl
 
@@ -8,7 +10,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages.shared import controls as race_controls
-from pages.shared.gallery.cards import LESSONS, RACE, target
+from pages.shared.gallery.book import book, target
+from pages.shared.gallery.cards import LESSONS, RACE
+from pages.shared.gallery.cards import PRESETS as CARDS
 from pages.shared.lessons import links
 from pages.shared.lessons.links import CONTROLS, KEYS, PREFIX, query_of_lesson
 from sadam.lab.experiment import Experiment
@@ -176,3 +180,14 @@ def test_presenter_mode_from_the_address_and_back():
     app.toggle(key="present").set_value(False).run()
     assert app.session_state["present"] is False
     assert "present" not in app.query_params
+
+
+def test_the_cards_say_what_the_presets_say():
+    assert list(CARDS.values()) == book(), "run: python -m pages.shared.gallery.book"
+
+
+def test_the_gallery_does_not_wait_for_torch():
+    """The landing page is drawn before the import of torch, which takes seconds."""
+    code = "import pages.shared.gallery, sys; sys.exit('torch' in sys.modules)"
+    root = Path(__file__).parents[2]
+    assert subprocess.run([sys.executable, "-c", code], cwd=root, timeout=120).returncode == 0

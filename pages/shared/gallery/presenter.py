@@ -6,9 +6,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.shared.gallery.cards import CHOSEN, LESSONS, open_preset
+from pages.shared.gallery.cards import CHOSEN, LESSONS, PRESETS, open_preset
 from pages.shared.links import PRESENT
-from sadam.lab.gallery import PRESETS
 
 _HERE = Path(__file__).parent
 _ASKED = "_present_asked"  # what the address said of it when it was last read
@@ -50,11 +49,11 @@ def presenter(path: str) -> None:
     if not on:
         return
     state[_ASKED] = "1"  # the page is about to write it into the address
-    names = [preset.name for preset in PRESETS]
+    names = list(PRESETS)
     chosen = state.get(CHOSEN)
     at = names.index(chosen) if chosen in names else -1
     lesson = path == LESSONS  # its own buttons listen to n and p
-    told = "" if lesson or at < 0 else f"{at + 1} of {len(names)}: {PRESETS[at].title}"
+    told = "" if lesson or at < 0 else f"{at + 1} of {len(names)}: {PRESETS[chosen]['title']}"
     result = _component(
         key="presenter",
         data={"walks": not lesson, "told": told},

@@ -75,7 +75,7 @@ def _declare() -> None:
         st.session_state["_stage_assets"] = True
 
 
-def serve_assets(*, preload: bool = True) -> None:
+def serve_assets(*, wait: float = 0) -> None:
     """Hand out plotly.js and the fonts of the theme from this app's own server.
 
     Call it in app.py on every run. Two folders are served read-only, `plotly/package_data` and
@@ -84,13 +84,12 @@ def serve_assets(*, preload: bool = True) -> None:
     where they are.
 
     Args:
-        preload: Let the browser load plotly.js now, while the script imports and computes; for
-            runs that will show a stage.
+        wait: Seconds before the browser loads plotly.js. 0 is for pages that draw with it: the
+            browser then reads it while the script imports and computes.
     """
     _declare()
     st.html(_FONT_STYLE)
-    if preload:
-        _preload(key="sadam_preload", data=_ASSETS)
+    _preload(key="sadam_preload", data={"assets": _ASSETS, "wait": 1000 * wait})
 
 
 def stage(

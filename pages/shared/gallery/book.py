@@ -1,0 +1,57 @@
+"""What the gallery's cards say, worked out from the presets and written down beside the page.
+
+    python -m pages.shared.gallery.book
+
+The page reads what was written: it opens before torch has been imported, which takes seconds. A
+test tells when what is written is no longer what the presets say.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pages.shared import controls
+from pages.shared.gallery.cards import CARDS, LESSONS, PICTURES, RACE
+from pages.shared.lessons.links import KEYS, query_of_lesson
+from sadam.lab.gallery import MANIFEST, PRESETS, Preset
+from sadam.lab.online import Online
+from sadam.lab.style import STYLES
+
+
+def target(preset: Preset) -> tuple[str, dict[str, str]]:
+    """The page that a preset opens, and the query that opens it there."""
+    if isinstance(preset.spec, Online):
+        return LESSONS, query_of_lesson(preset.lesson)
+    return RACE, controls.query_of(preset.spec, frame=preset.frame.title())
+
+
+def book() -> list[dict[str, Any]]:
+    """What each card says, in the order of the presets."""
+    manifest = json.loads((PICTURES / MANIFEST).read_text(encoding="utf-8"))
+    return [_card(preset, manifest[preset.name]) for preset in PRESETS]
+
+
+def _card(preset: Preset, drawn: dict[str, Any]) -> dict[str, Any]:
+    page, query = target(preset)
+    rule, number = drawn["ranking"][0]
+    style = STYLES[rule]
+    online = isinstance(preset.spec, Online)
+    return {
+        "name": preset.name,
+        "title": preset.title,
+        "told": preset.told,
+        "page": page,
+        "query": query,
+        "best": style.title,
+        "color": style.color,
+        "color_dark": style.color_dark,
+        "what": "Least regret" if online else "Smallest final gap",
+        "number": f"{number:.2g}",
+        "lesson": f" · Lesson {KEYS.index(preset.lesson) + 1}" if preset.lesson else "",
+        "stamp": drawn["stamp"],
+    }
+
+
+if __name__ == "__main__":
+    CARDS.write_text(json.dumps(book(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
