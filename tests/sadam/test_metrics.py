@@ -2,10 +2,12 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.signal import welch
 
 from sadam import metrics
 from sadam.engine import Trajectories
@@ -184,3 +186,13 @@ def test_a_tally_of_stretches_is_the_measure_of_the_whole(steps, stretch, seed):
     seen = torch.cat(conflicts)[1:]
     assert torch.equal(torch.nan_to_num(seen) == 1, turns)
     assert torch.equal(~torch.isnan(seen), judged)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 64, 65, 255, 256, 257, 1000])
+def test_the_spectrum_is_scipys(n):
+    grads = torch.randn(n, 3, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(n))
+    segment = min(metrics.WELCH_SEGMENT, n)
+    frequency, power = welch(grads.numpy(), nperseg=segment, axis=0, detrend="constant")
+    f, p = metrics.gradient_spectrum(grads)
+    np.testing.assert_allclose(f, frequency, rtol=1e-12)
+    np.testing.assert_allclose(p, power.sum(-1), rtol=1e-9, atol=1e-12)
