@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 ANIMATIONS = ("gif", "mp4")
 FRAMES, PER_SECOND, HOLD = 100, 20, 20  # steps that are shown; a second; frames at the end
 SIZE, DPI = (8.0, 4.5), 100  # inches and dots per inch: 800 x 450
+COLORS = 127  # of a GIF; one of its 128 is left for what did not change
 MOST_PATHS = 64  # of all rules together; more would hide each other
 _DASHES = {
     "dot": (0, (1, 1.6)),
@@ -163,17 +164,20 @@ def _line(axes: Axes, style: Style, title: str, thin: bool = False) -> Line2D:
 
 
 def _gif(frames: list[NDArray[np.uint8]], spec: str) -> bytes:
-    """All frames in the colours of the last, which has them all."""
+    """All frames in the colours of the last, which has them all.
+
+    What a frame leaves as it was is stored as transparent, in long runs: a tenth of the bytes.
+    """
     from PIL import Image
 
     pictures = [Image.fromarray(frame) for frame in frames]
-    palette = pictures[-1].quantize(64, dither=Image.Dither.NONE)
+    palette = pictures[-1].quantize(COLORS, dither=Image.Dither.NONE)
     first, *rest = [p.quantize(palette=palette, dither=Image.Dither.NONE) for p in pictures]
     pace = 1000 // PER_SECOND
     file = io.BytesIO()
     first.save(
         file, "GIF", save_all=True, append_images=rest, loop=0, comment=spec.encode(),
-        duration=[pace] * len(rest) + [pace * HOLD], optimize=False,
+        duration=[pace] * len(rest) + [pace * HOLD], optimize=True,
     )  # fmt: skip
     return file.getvalue()
 

@@ -99,9 +99,18 @@ def test_the_gif_moves_and_carries_its_spec(race):
     assert picture.n_frames == SPEC.steps + 1
     assert load(picture.info["comment"]) == SPEC
     first = np.asarray(picture.convert("RGB"), dtype=int)
+    for at, drawn in enumerate(animation._frames(race)):  # in few colours, but the same pictures
+        picture.seek(at)
+        shown = np.asarray(picture.convert("RGB"), dtype=int)
+        assert np.abs(shown - drawn).mean() < 1.5
     picture.seek(picture.n_frames - 1)
     last = np.asarray(picture.convert("RGB"), dtype=int)
     assert (np.abs(first - last).sum(-1) > 30).mean() > 0.002
+
+
+def test_a_gif_is_small_enough_for_a_page():
+    race = run_race(Experiment(landscape="crescent", steps=300))
+    assert 30_000 < len(animation.animate(race, "gif")) < 300_000
 
 
 def test_the_film_moves_and_carries_its_spec(race):
