@@ -178,7 +178,7 @@ def _add_race_options(parser: argparse.ArgumentParser) -> None:
         "--formats",
         metavar="F,F,...",
         help="which of html,parquet,csv,png,svg,pdf to write (default: all; png, svg and pdf need "
-        "a Chromium), or gif,mp4; spec.json and results.json are always written",
+        "a Chromium), or gif,mp4,html-small; spec.json and results.json are always written",
     )
 
 

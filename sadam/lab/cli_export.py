@@ -26,6 +26,7 @@ examples:
   python -m sadam export spec.json --out column --formats pdf --width 480 --no-caption
   python -m sadam export spec.json --out slide --figures map --formats png --transparent
   python -m sadam export spec.json --out moving --formats gif,mp4
+  python -m sadam export spec.json --out site --figures map --formats html-small
 """
 
 
@@ -44,8 +45,9 @@ def add_export(commands: argparse._SubParsersAction) -> None:
     add.add_argument(
         "--formats",
         metavar="F,F,...",
-        help="which of html,parquet,csv,npz,gif,mp4,png,svg,pdf (default: all there are for it; "
-        "png, svg and pdf need a Chromium)",
+        help="which of html,html-small,parquet,csv,npz,gif,mp4,png,svg,pdf (default: all there are "
+        "for it but html-small, the interactive page that reads plotly.min.js from beside it; png, "
+        "svg and pdf need a Chromium)",
     )
     add.add_argument("--figures", metavar="NAME,...", help="which figures (default: all)")
     look = add.add_argument_group("png, svg and pdf")
@@ -91,17 +93,22 @@ def bundle_of(spec: Spec) -> Bundle:
 
 
 def _export(arguments: argparse.Namespace) -> int:
-    from sadam.lab.animation import ANIMATIONS
     from sadam.lab.codec import from_text
     from sadam.lab.experiment import load
-    from sadam.lab.export import FORMATS, check_formats, staged, write_bundle, zipped
+    from sadam.lab.export import (
+        ALL_FORMATS,
+        SMALL,
+        check_formats,
+        staged,
+        write_bundle,
+        zipped,
+    )
     from sadam.lab.webpage import Look
 
     if arguments.out is None:
         raise ValueError("say where to: --out DIR, or --out FILE.zip")
-    known = (*FORMATS, "npz", *ANIMATIONS)
-    formats = _names(arguments.formats) or known
-    check_formats(formats, known)
+    formats = _names(arguments.formats) or tuple(f for f in ALL_FORMATS if f != SMALL)
+    check_formats(formats, ALL_FORMATS)
     look = Look(
         width=None if arguments.width is None else from_text(int, arguments.width, "width"),
         scale=2.0 if arguments.scale is None else from_text(float, arguments.scale, "scale"),

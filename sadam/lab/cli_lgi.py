@@ -129,8 +129,8 @@ def add_common(parser: argparse.ArgumentParser, formats: str) -> None:
     out.add_argument(
         "--formats",
         metavar="F,F,...",
-        help=f"which of {formats} to write (default: all; png, svg and pdf need a Chromium); "
-        "spec.json and results.json are always written",
+        help=f"which of {formats} to write (default: all; png, svg and pdf need a Chromium), or "
+        "html-small; spec.json and results.json are always written",
     )
 
 

@@ -38,6 +38,7 @@ import pyarrow.csv
 import pyarrow.parquet
 import torch
 from numpy.typing import NDArray
+from plotly.offline import get_plotlyjs
 
 from sadam.lab import images, webpage
 from sadam.lab.animation import ANIMATIONS, animate
@@ -48,6 +49,12 @@ from sadam.lab.spec import Spec
 
 FORMATS = ("html", "parquet", "csv", *images.IMAGE_FORMATS)
 """What can be written besides ``spec.json`` and ``results.json``, which always are."""
+
+SMALL = "html-small"
+"""The interactive page without plotly.js, which it reads from a file written beside it."""
+
+ALL_FORMATS = (*FORMATS, SMALL, "npz", *ANIMATIONS)
+"""With what is written only where it is asked for, or where there is such a thing."""
 
 
 class ExportError(ValueError):
@@ -77,13 +84,12 @@ def export_race(
     Args:
         race: What :func:`sadam.lab.race.run_race` returned.
         directory: Where to; files of the same names are replaced.
-        formats: Any of :data:`FORMATS`.
+        formats: Any of :data:`ALL_FORMATS`.
 
     Raises:
         ExportError: If a format is not known or the directory cannot be written to; then nothing
             in it has changed.
     """
-    check_formats(formats)
     return export_bundle(race_bundle(race), directory, formats)
 
 
@@ -91,7 +97,7 @@ def export_bundle(
     bundle: Bundle, directory: str | os.PathLike[str], formats: Collection[str]
 ) -> Exported:
     """Write any result into a directory, as :func:`export_race` does."""
-    check_formats(formats, (*FORMATS, "npz", *ANIMATIONS))
+    check_formats(formats, ALL_FORMATS)
     with staged(directory) as stage:
         notes = write_bundle(bundle, stage, formats)
         files = tuple(sorted(os.listdir(stage)))
@@ -246,7 +252,9 @@ def write_bundle(
             for name, data in bundle.animations(form).items():
                 (directory / f"{name}.{form}").write_bytes(data)
     drawn = [form for form in images.IMAGE_FORMATS if form in formats]
-    if "html" not in formats and not drawn:
+    pages = {"html": "figures.html", SMALL: "figures-small.html"}
+    pages = {form: name for form, name in pages.items() if form in formats}
+    if not pages and not drawn:
         return []
     command = spec.to_command()
     figures = bundle.figures()
@@ -255,7 +263,7 @@ def write_bundle(
             raise ExportError(f"there is no figure {name!r}: {nearest(name, figures)}")
     figures = {name: figure for name, figure in figures.items() if not only or name in only}
     dress = partial(webpage.dressed, figures, spec.to_dict(), command, title=report.title)
-    if "html" in formats:
+    for form, name in pages.items():
         page = webpage.page(
             dress(caption=False),
             spec.to_dict(),
@@ -266,8 +274,11 @@ def write_bundle(
             said=report.said,
             header=report.header,
             rows=report.rows,
+            small=form == SMALL,
         )
-        (directory / "figures.html").write_text(page, encoding="utf-8")
+        (directory / name).write_text(page, encoding="utf-8")
+    if SMALL in pages:
+        (directory / webpage.LIBRARY).write_text(get_plotlyjs(), encoding="utf-8")
     if not drawn:
         return []
     look = look or webpage.Look()
@@ -297,6 +308,7 @@ def zipped(bundle: Bundle, files: Mapping[str, bytes]) -> bytes:
 _ABOUT = {
     ".json": "the spec that makes everything again, or the results as numbers",
     ".html": "all figures, interactive, offline",
+    ".js": "plotly.js, which figures-small.html reads; keep it beside that page",
     ".csv": "a table; the spec is in its first line",
     ".parquet": "a table; the spec is in its metadata",
     ".npz": "NumPy arrays",

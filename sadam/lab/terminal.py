@@ -76,12 +76,12 @@ def _output(
             raise ValueError("--formats needs --out DIR")
         yield None
         return
-    from sadam.lab.export import FORMATS, check_formats, staged, write_bundle
+    from sadam.lab.export import FORMATS, SMALL, check_formats, staged, write_bundle
 
     formats = (*FORMATS, *extra_formats)
     if arguments.formats is not None:
         chosen = tuple(name.strip() for name in arguments.formats.split(","))
-        check_formats(chosen, (*formats, *on_demand))
+        check_formats(chosen, (*formats, SMALL, *on_demand))
         formats = chosen
     with staged(arguments.out) as stage:
 

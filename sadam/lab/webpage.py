@@ -1,4 +1,8 @@
-"""Figures dressed for paper, and one web page that holds them all and opens offline."""
+"""Figures dressed for paper, and one web page that holds them all and opens offline.
+
+The page brings plotly.js with it (5 MB) or, in its small form, reads it from a file beside it,
+which any number of pages share. Neither asks anything of another host.
+"""
 
 from __future__ import annotations
 
@@ -22,9 +26,12 @@ FONT = "Helvetica Neue, Helvetica, Arial, Liberation Sans, DejaVu Sans, sans-ser
 INK, QUIET, RULE = "#1F2933", "#5B6570", "#E3E7EA"
 CAPTION_LINES = 5
 
+LIBRARY = "plotly.min.js"
+"""The file that a small page expects beside it; :func:`plotly.offline.get_plotlyjs` is its text."""
+
 POLICY = (
-    "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; "
-    "img-src data: blob:; font-src data:"
+    "default-src 'none'; script-src {own}'unsafe-inline' 'unsafe-eval'; "
+    "style-src 'unsafe-inline'; img-src data: blob:; font-src data:"
 )
 
 STYLE = """
@@ -52,10 +59,13 @@ for (const place of document.querySelectorAll(".plot")) {
   const figure = JSON.parse(document.getElementById(place.id + "-data").textContent);
   if (window.innerWidth < 700) figure.layout.legend = {orientation: "h", y: -0.15};
   Promise.resolve()
+    .then(() => {
+      if (!window.Plotly) throw "put LIBRARY beside this page";
+    })
     .then(() => Plotly.newPlot(place, figure.data, figure.layout, CONFIG))
     .catch((error) => { place.textContent = "This figure could not be drawn: " + error; });
 }
-"""
+""".replace("LIBRARY", LIBRARY)
 
 
 @dataclass(frozen=True)
@@ -183,6 +193,7 @@ def page(
     said: str,
     header: Sequence[str],
     rows: Sequence[Sequence[str]],
+    small: bool = False,
 ) -> str:
     """Return one HTML page with everything in it: plotly.js once, figures, table, spec, command.
 
@@ -196,7 +207,12 @@ def page(
         said: What happened, in words; ``**`` around a phrase makes it bold.
         header: Names of the table's columns.
         rows: Cells of its rows.
+        small: Leave plotly.js out: the page reads it from :data:`LIBRARY` beside it.
     """
+    policy = POLICY.format(own="'self' file: " if small else "")
+    library = (
+        f'<script src="{LIBRARY}"></script>' if small else f"<script>{get_plotlyjs()}</script>"
+    )
     head = "".join(f"<th>{html.escape(cell)}</th>" for cell in header)
     body = "\n".join(
         "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
@@ -208,10 +224,10 @@ def page(
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="{POLICY}">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
 <title>{html.escape(title)}</title>
 <style>{STYLE}</style>
-<script>{get_plotlyjs()}</script>
+{library}
 </head>
 <body>
 <h1>{html.escape(title)}</h1>

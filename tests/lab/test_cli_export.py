@@ -47,6 +47,17 @@ def test_everything_in_one_zip(spec, tmp_path, capsys):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["all.zip", "spec.json"]
 
 
+def test_a_small_page_of_one_figure(spec, tmp_path):
+    words = ["--formats", "html-small", "--figures", "map"]
+    assert main(["export", spec, "--out", str(tmp_path / "out"), *words]) == 0
+    page = (tmp_path / "out" / "figures-small.html").read_text()
+    assert 'id="figure-map"' in page
+    assert 'id="figure-surface"' not in page
+    assert len(page) < 500_000
+    assert main(["race", "--spec", spec, "--out", str(tmp_path / "race"), *words[:2]]) == 0
+    assert (tmp_path / "race" / "plotly.min.js").exists()
+
+
 @needs_browser
 def test_a_picture_for_a_column(spec, tmp_path):
     words = ["--formats", "png,svg,pdf", "--figures", "map", "--width", "480", "--scale", "3"]

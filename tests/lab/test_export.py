@@ -222,12 +222,30 @@ def test_whatever_is_put_into_the_page_is_escaped(race):
     assert "".join(page.text).count(evil) >= 5
 
 
+def test_the_small_page_reads_plotly_from_beside_it(race, light, tmp_path):
+    done = export_race(race, tmp_path, ("html-small",))
+    assert set(done.files) == {
+        "figures-small.html", "plotly.min.js", "spec.json", "results.json",
+    }  # fmt: skip
+    path = tmp_path / "figures-small.html"
+    page = _Page(path.read_text(encoding="utf-8"))
+    assert page.addresses == ["plotly.min.js"]
+    assert load(page.scripts["spec"]) == race.experiment
+    whole = light.directory / "figures.html"
+    assert "plotly.js v" in (tmp_path / "plotly.min.js").read_text()[:300]
+    saved = whole.stat().st_size - path.stat().st_size
+    assert abs(saved - (tmp_path / "plotly.min.js").stat().st_size) < 1000
+    assert path.stat().st_size < whole.stat().st_size / 5
+
+
 @pytest.mark.browser
-def test_the_page_opens_offline_and_draws_every_figure(light):
+@pytest.mark.parametrize("form", ["html", "html-small"])
+def test_the_page_opens_offline_and_draws_every_figure(race, tmp_path, form):
     need_browser()
     from playwright.sync_api import sync_playwright
 
-    address = (light.directory / "figures.html").as_uri()
+    export_race(race, tmp_path, (form,))
+    (path,) = tmp_path.glob("figures*.html")
     asked, wrong = [], []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
@@ -238,19 +256,22 @@ def test_the_page_opens_offline_and_draws_every_figure(light):
             page.on("request", lambda request: asked.append(request.url))
             page.on("pageerror", lambda error: wrong.append(str(error)))
             page.on("console", lambda line: wrong.append(line.text) if line.type == "error" else 0)
-            page.goto(address)
+            page.goto(path.as_uri())
             page.wait_for_function(
-                "document.querySelectorAll('.plot .main-svg').length >= arguments_()".replace(
-                    "arguments_()", str(len(RACE_FIGURES))
-                ),
+                "n => document.querySelectorAll('.plot .main-svg').length >= n",
+                arg=len(RACE_FIGURES),
                 timeout=60_000,
             )
             drawn = page.evaluate(
                 "[...document.querySelectorAll('.plot')].map(d => d._fullData.length)"
             )
+            assert wrong == []
+            if form == "html-small":  # moved without its library, it says what is missing
+                (tmp_path / "plotly.min.js").unlink()
+                page.reload()
+                page.wait_for_function("document.body.innerText.includes('put plotly.min.js')")
         finally:
             browser.close()
-    assert wrong == []
     assert {url.partition(":")[0] for url in asked} <= {"file", "data", "blob"}
     assert len(drawn) == len(RACE_FIGURES)
     assert min(drawn) >= 2
