@@ -1,0 +1,49 @@
+"""What `pip install .` brings: every folder of the library, typed, with its command and no page."""
+
+import re
+import tomllib
+from importlib import import_module
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+LIBRARY = ("landscapes", "sadam")
+
+
+def test_every_package_of_the_library_is_listed_and_nothing_else():
+    folders = {
+        ".".join(file.relative_to(ROOT).parent.parts)
+        for name in LIBRARY
+        for file in (ROOT / name).rglob("*.py")
+    }
+    listed = PROJECT["tool"]["setuptools"]["packages"]
+    assert sorted(listed) == sorted(folders)
+    assert all((ROOT / name.replace(".", "/") / "__init__.py").is_file() for name in listed)
+
+
+def test_all_that_the_library_needs_beside_code_is_packaged():
+    packaged = PROJECT["tool"]["setuptools"]["package-data"]
+    files = {
+        name: sorted(
+            str(file.relative_to(ROOT / name))
+            for file in (ROOT / name).rglob("*")
+            if file.is_file() and file.suffix not in (".py", ".pyc")
+        )
+        for name in LIBRARY
+    }
+    assert files == packaged == {name: ["py.typed"] for name in LIBRARY}
+
+
+def test_the_command_is_there():
+    module, function = PROJECT["project"]["scripts"]["sadam"].split(":")
+    assert callable(getattr(import_module(module), function))
+
+
+def test_version_and_licence_are_the_same_everywhere():
+    project = PROJECT["project"]
+    cited = dict(re.findall(r"^(\w+): (\S+)$", (ROOT / "CITATION.cff").read_text(), re.M))
+    assert cited["version"] == project["version"]
+    assert cited["license"] == project["license"]
+    assert (ROOT / "LICENSE").read_text().startswith(f"{project['license']} License")
+    newest = (ROOT / "docs/CHANGELOG.md").read_text().split("\n## ")[1].split()[0]
+    assert newest == project["version"]
