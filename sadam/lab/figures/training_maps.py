@@ -323,10 +323,15 @@ def _lines(points: Array, name: str, color: str, width: float, role: str) -> dic
 
 def maps_of(result: TrainingResult) -> Mapping[str, go.Figure]:
     """Every map that a training has, by the name its file gets."""
+    from sadam.lab.figures.units import unit_pictures  # late: it imports this module
+
     found: dict[str, go.Figure] = {}
     if is_planar(result):
         for label, _, _ in drawn(result):
             found[f"decision-{_file_name(label)}"] = decision_map(result, label)
+        if isinstance(result.network, MLP):
+            for label, _, _ in drawn(result):
+                found[f"units-{_file_name(label)}"] = unit_pictures(result, label)
     elif result.data.input_shape == (1,):
         found["fit"] = fitted_curve(result)
     if result.run.steps:

@@ -17,7 +17,7 @@ from sadam.lab.training.views import Units, units_of
 
 Array = NDArray[Any]
 ROOM = 1.25  # a picture's height and the gap below it, in pictures
-COLUMN = 3.4  # from layer to layer
+COLUMN = 3.4  # from layer to layer, at least; tall networks are drawn wider
 WIDTHS = (0.5, 1.1, 2.0, 3.4)  # of the lines of weak to strong weights
 SEES = [[0.0, CLASSES[0]], [0.5, "#F3F2EC"], [1.0, CLASSES[1]]]
 
@@ -46,9 +46,10 @@ def unit_pictures(result: TrainingResult, label: str, seed: int = 0, at: At = "o
     layers = [inputs, *units.layers]
     tallest = max(len(layer) for layer in layers)
     centres = [_centres(len(layer), tallest) for layer in layers]
+    column = max(COLUMN, 0.9 * ROOM * tallest / (len(layers) - 1))
     traces = [
-        *_weights(units, centres),
-        *(_picture(layer, COLUMN * i, ys) for i, (layer, ys) in enumerate(
+        *_weights(units, centres, column),
+        *(_picture(layer, column * i, ys) for i, (layer, ys) in enumerate(
             zip(layers, centres, strict=True))),
     ]  # fmt: skip
     names = ["inputs", *(f"layer {i + 1}" for i in range(len(layers) - 2)), "output"]
@@ -58,13 +59,14 @@ def unit_pictures(result: TrainingResult, label: str, seed: int = 0, at: At = "o
     layout = {
         "title": {"text": f"What the units of {title} see{said}"},
         "xaxis": {
-            "tickvals": [COLUMN * i for i in range(len(layers))], "ticktext": names,
-            "range": [-0.8, COLUMN * (len(layers) - 1) + 0.8], "showgrid": False, "zeroline": False,
-            "side": "top",
+            "tickvals": [column * i for i in range(len(layers))], "ticktext": names,
+            "range": [-0.8, column * (len(layers) - 1) + 0.8], "showgrid": False, "zeroline": False,
+            "showline": False, "side": "top",
         },
         "yaxis": {
             "visible": False, "range": [-ROOM * tallest + 0.1, ROOM - 0.6], "scaleanchor": "x",
         },
+        "height": round(min(max(150 + 34 * ROOM * tallest, 480), 1400)),
         "hovermode": "closest",
         "showlegend": False,
         "meta": {},
@@ -90,7 +92,7 @@ def _picture(layer: Array, x: float, centres: Array) -> dict[str, Any]:
         rows[start : start + grid] = unit
     bottom = centres[-1] - 0.5 + step / 2
     numbers = np.repeat(np.arange(units)[::-1], grid + gap)[: len(rows)]
-    shown = np.broadcast_to((numbers + 1)[:, None], rows.shape)
+    shown = np.broadcast_to((numbers + 1).astype(np.int16)[:, None], rows.shape)
     return {
         "type": "heatmap", "z": rows, "x0": x - 0.5 + step / 2, "dx": step, "y0": bottom,
         "dy": step, "zmin": -1, "zmax": 1, "colorscale": SEES, "showscale": False,
@@ -100,12 +102,12 @@ def _picture(layer: Array, x: float, centres: Array) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _weights(units: Units, centres: list[Array]) -> list[dict[str, Any]]:
+def _weights(units: Units, centres: list[Array], column: float) -> list[dict[str, Any]]:
     """Lines between the pictures, bundled by sign and strength."""
     bundles: dict[tuple[int, bool], list[Array]] = {}
     for i, weight in enumerate(units.weights):
         peak = float(np.abs(weight).max()) or 1.0
-        left, right = COLUMN * i + 0.52, COLUMN * (i + 1) - 0.52
+        left, right = column * i + 0.52, column * (i + 1) - 0.52
         for (to, source), w in np.ndenumerate(weight):
             strength = abs(w) / peak
             if strength < 0.25:

@@ -46,7 +46,8 @@ def test_every_figure_draws(result):
     assert set(found) == {
         "loss", "accuracy", "loss-by-evaluations", "minibatch-loss", "instability", "chattering",
         "lr-sensitivity", "loss-at-best", "decision-adam", "decision-s-adam",
-        "decision-s-adam-two-sided", "loss-plane", "loss-plane-lgi",
+        "decision-s-adam-two-sided", "units-adam", "units-s-adam", "units-s-adam-two-sided",
+        "loss-plane", "loss-plane-lgi",
     }  # fmt: skip
     for name, figure in found.items():
         assert isinstance(figure, go.Figure)
