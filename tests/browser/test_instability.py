@@ -179,7 +179,8 @@ def test_everything_can_be_downloaded_and_opened(visit, wait_idle):
     wanted = {"spec.json", "results.json", "figures.html", "map.csv", "map.parquet", "map.npz"}
     assert wanted <= set(archive.namelist())
     assert archive.testzip() is None
+    page.get_by_role("button", name="Save pictures and numbers").click()
     with page.expect_download() as picture:
-        page.get_by_role("button", name="Save as PNG").click()
+        page.get_by_role("button", name="Maps as PNG").click()
     with open(picture.value.path(), "rb") as file:
         assert file.read(8) == b"\x89PNG\r\n\x1a\n"

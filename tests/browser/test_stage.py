@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -258,22 +259,38 @@ def test_a_phone_has_no_sideways_scroll_and_a_tap_is_a_click(stage):
     page.wait_for_function("() => !/clicks \\[\\]/.test(document.body.textContent)")
 
 
-def test_pictures_hold_the_paths(stage, tmp_path):
+def test_pictures_hold_the_paths_and_numbers_are_those_of_the_race(stage, tmp_path):
     page = stage("dark")
-    for form in ("SVG", "PNG"):
-        page.get_by_label("Save the map as a picture").click()
+
+    def saved(what):
+        page.get_by_label("Save pictures and numbers").click()
         with page.expect_download() as download:
-            page.get_by_role("button", name=f"Save as {form}").click()
+            page.get_by_role("button", name=what).click()
         file = tmp_path / download.value.suggested_filename
         download.value.save_as(file)
-        assert file.name == f"race.{form.lower()}"
-        if form == "SVG":
-            text = file.read_text(encoding="utf-8")
-            assert text.count('class="js-line"') >= 5
-            assert "rgb(213, 94, 0)" in text
-            assert "S-Adam two-sided" in text
-        else:
-            assert file.read_bytes()[1:4] == b"PNG"
+        return file
+
+    assert saved("Map as PNG").read_bytes()[1:4] == b"PNG"
+    assert saved("Curves as PNG").read_bytes()[1:4] == b"PNG"
+    for what, name in (("Map as SVG", "race.svg"), ("Curves as SVG", "race-curves.svg")):
+        file = saved(what)
+        assert file.name == name
+        text = file.read_text(encoding="utf-8")
+        ElementTree.fromstring(text)
+        assert text.count('class="js-line"') >= 5
+        assert "rgb(213, 94, 0)" in text  # of a light screen
+        assert "S-Adam two-sided" in text
+    lines = saved("Paths as numbers").read_text(encoding="utf-8").splitlines()
+    assert lines[0] == f"# {page.url}"
+    assert lines[1] == "rule,x,y,Step,f,|g|,LGI one-sided,LGI two-sided,Brake"
+    paths = page.evaluate(
+        "() => document.querySelector('.sadam-stage').stage.layer.paths"
+        ".map(p => [p.name, p.values[1]])"
+    )
+    first = {
+        row[0]: float(row[4]) for row in (line.split(",") for line in lines[2:]) if row[3] == "0"
+    }
+    assert first == {name: pytest.approx(f) for name, f in paths}
 
 
 def test_panels_are_drawn_without_plotly(stage):

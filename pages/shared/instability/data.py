@@ -36,8 +36,8 @@ def show(spec: LgiMap) -> None:
     """Draw the tab."""
     st.markdown("### Files of the maps")
     st.caption(
-        "PNG of the maps on screen: the arrow below them. Every file carries the spec that made "
-        "it. Files are built when you click."
+        "PNG and SVG of the maps on screen: the arrow below them. Every file carries the spec that "
+        "made it. Files are built when you click."
     )
     buttons(FILES, f"lgi-{get(spec.landscape).stem}", lambda: map_bundle(pictures.map_of(spec)))
     st.markdown("### The same numbers without the browser")

@@ -128,6 +128,7 @@ def draw(figure: go.Figure, name: str, height: int, legend: bool = True) -> None
     """A figure of the lab in the theme's colours, without its title."""
     figure = in_theme(figure, st.context.theme.type == "dark")
     figure.update_layout(
+        meta={**(figure.layout.meta or {}), "title": f"lesson-{name}"},
         title=None,
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
         paper_bgcolor="rgba(0,0,0,0)",

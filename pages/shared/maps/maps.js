@@ -6,6 +6,23 @@ const SAVE = "M11 4h2v8h3l-4 5-4-5h3zM5 18h14v2H5z";
 const PLUS = "M11 5h2v6h6v2h-6v6h-2v-6H5v-2h6z";
 const MINUS = "M5 11h14v2H5z";
 
+/** Where a cell's middle lies, given the outer ends of all. */
+const middle = ([from, to], i, n) => from + ((i + 0.5) * (to - from)) / n;
+
+/** Pictures with their titles as one SVG, from left to right. */
+function beside(pictures) {
+  let left = 0;
+  const parts = pictures.map(({ title, svg, width }) => {
+    const part = `<g transform="translate(${left})"><text x="46" y="20" font-family="Inter, Arial, sans-serif" `
+      + `font-size="14" font-weight="600" fill="${PAPER.text}">${escaped(title)}</text><g transform="translate(0,30)">${svg}</g></g>`;
+    left += width;
+    return part;
+  });
+  const tall = Math.max(...pictures.map(({ height }) => height)) + 30;
+  return `<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="${left}" height="${tall}" `
+    + `viewBox="0 0 ${left} ${tall}"><metadata>${escaped(location.href)}</metadata><rect width="100%" height="100%" fill="#fff"/>${parts.join("")}</svg>`;
+}
+
 /** One map: heading, picture, colour bar. */
 class MapPane {
   constructor(maps) {
@@ -98,6 +115,16 @@ class MapPane {
     this.#bar();
   }
 
+  /** The map as it is, in light colours, as SVG. */
+  async onPaper(ranges) {
+    await this.draw(ranges);
+    const { width, height } = this.full;
+    const url = await this.maps.Plotly.toImage(this.plot, { format: "svg", width, height });
+    const lines = decodeURIComponent(url.slice(url.indexOf(",") + 1));
+    const floor = `<image width="${width}" height="${height}" xlink:href="${this.floor.toDataURL("image/png")}"/>`;
+    return { title: this.title, svg: floor + lines, width, height };
+  }
+
   #bar() {
     const { low, high } = this.grid;
     const stops = this.scale.map(([at, colour]) => `${colour} ${100 * at}%`).join(",");
@@ -186,7 +213,10 @@ class Maps {
       tool("Show the whole window", WHOLE, () => this.zoom(this.base.window), "when-zoomed"),
       tool("Zoom in", PLUS, () => this.scaleBy(0.5)),
       tool("Zoom out", MINUS, () => this.scaleBy(2)),
-      tool("Save as PNG", SAVE, () => this.save()));
+      tool("Save pictures and numbers", SAVE, (e) => saveMenu(e.currentTarget, [
+        ["Maps as PNG", () => this.#save("png")], ["Maps as SVG", () => this.#save("svg")],
+        ["Maps as numbers (CSV)", () => saveText(`${this.facts.filename}.csv`, csvOf(this.#rows()), "text/csv")],
+      ])));
     this.root = make("div", { class: "sadam-maps" }, this.trouble, this.grid, make("div", { class: "foot" }, this.legend, this.tools));
     parent.append(this.root);
     this.watch = new ResizeObserver(() => {
@@ -307,29 +337,27 @@ class Maps {
   }
 
   /** All maps as one picture, drawn here in the browser. */
-  async save() {
-    const ratio = 2;
-    const boxes = this.panes.map((pane) => [pane, pane.full.width, pane.full.height]);
-    const wide = boxes.reduce((sum, [, width]) => sum + width, 0);
-    const tall = Math.max(...boxes.map(([, , height]) => height)) + 30;
-    const canvas = make("canvas", { width: wide * ratio, height: tall * ratio });
-    const ctx = canvas.getContext("2d");
-    ctx.scale(ratio, ratio);
-    ctx.fillStyle = this.theme.background;
-    ctx.fillRect(0, 0, wide, tall);
-    let left = 0;
-    for (const [pane, width, height] of boxes) {
-      ctx.fillStyle = this.theme.text;
-      ctx.font = `600 14px ${this.theme.font}`;
-      ctx.fillText(pane.title, left + 46, 20);
-      ctx.drawImage(pane.floor, left, 30, width, height);
-      const picture = new Image();
-      picture.src = await this.Plotly.toImage(pane.plot, { format: "png", width, height, scale: ratio });
-      await picture.decode();
-      ctx.drawImage(picture, left, 30, width, height);
-      left += width;
+  async #save(format) {
+    const { theme } = this;
+    try {
+      this.theme = PAPER; // for as long as it takes to draw them once in light colours
+      const figures = [];
+      for (const pane of this.panes) figures.push(await pane.onPaper(this.ranges));
+      await saveSvg(this.facts.filename, beside(figures), format);
+    } finally {
+      this.theme = theme;
+      for (const pane of this.panes) await pane.draw(this.ranges);
     }
-    make("a", { href: canvas.toDataURL("image/png"), download: `${this.facts.filename}.png` }).click();
+  }
+
+  /** What the maps show, a row for each point. */
+  #rows() {
+    const rows = [["map", "x", "y", "value"]];
+    for (const { title, grid } of this.panes)
+      for (let r = 0; r < grid.rows; r++)
+        for (let c = 0; c < grid.columns; c++)
+          rows.push([title, middle(grid.x, c, grid.columns), middle(grid.y, r, grid.rows), grid.z[r * grid.columns + c]]);
+    return rows;
   }
 
   fail(error) {

@@ -41,7 +41,7 @@ class Panel {
     this.plot.setAttribute("role", "img");
     this.plot.setAttribute("aria-label", title || "Panel");
     this.patches = {};
-    const traces = data.map((t) => this.#numbered(t));
+    const traces = (this.traces = data.map((t) => this.#numbered(t)));
     this.own = traces.every((t) => isLine(t) || isGrid(t));
     this.grids = this.own ? traces.filter(isGrid).map((t) => new Grid(t)) : [];
     const lines = traces
@@ -88,6 +88,23 @@ class Panel {
         this.plot.on(event, () => this.#redraw());
     }
     if (!redrawn) this.#redraw();
+  }
+
+  /** The panel's figure for a saved picture; `named` traces lend it their legend. */
+  onPaper(width, named) {
+    const { layout } = this.figure;
+    const given = { ...layout };
+    for (const [name, patch] of Object.entries(this.patches)) given[name] = { ...layout[name], ...patch };
+    const legend = named.filter((t) => t.meta?.role === "path" && !this.stage.hidden.has(t.meta.rule))
+      .map((t) => ({ type: "scatter", x: [null], y: [null], mode: "lines", name: t.name, line: t.line }));
+    const height = 60 + 170 * (layout.meta?.weight ?? 1) + (legend.length ? 40 : 0);
+    const dressed = dressLayout(given, PAPER, {
+      width, height, margin: { l: Math.max(70, this.left), r: 20, t: legend.length ? 76 : 36, b: 44 }, showlegend: legend.length > 0,
+      title: { text: this.title.textContent, x: 0.01, y: 1, yref: "container", yanchor: "top", pad: { t: 10 }, font: { size: 13 } },
+      legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0, traceorder: "normal" },
+    });
+    const shown = this.traces.filter((t) => !this.stage.hidden.has(t.meta?.rule)).map((t) => ({ ...t, showlegend: false }));
+    return { data: [...shown, ...legend], layout: dressed, width, height };
   }
 
   #redraw() {

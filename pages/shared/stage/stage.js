@@ -379,7 +379,7 @@ class Stage {
       " ": () => (this.playing ? this.pause() : this.play()),
       ArrowLeft: () => this.#step(-by), ArrowRight: () => this.#step(by),
       Home: () => { this.pause(); this.seek(0); }, End: () => { this.pause(); this.seek(Infinity); },
-      Escape: () => { this.menu.hidden = true; this.tell(null); },
+      Escape: () => this.tell(null),
     }[e.key];
     if (!act) return;
     if (e.key !== "Escape") e.preventDefault();
@@ -410,11 +410,11 @@ class Stage {
       button("whole", "Whole map", () => this.#whole(), "when-zoomed"),
       button("minus", "Zoom out", () => this.#zoom(2), "zoom"),
       button("plus", "Zoom in", () => this.#zoom(0.5), "zoom"),
-      button("save", "Save the map as a picture", () => (this.menu.hidden = !this.menu.hidden)));
-    this.menu = make("div", { class: "menu", hidden: true },
-      ...["png", "svg"].map((format) =>
-        make("button", { type: "button", onclick: () => this.#save(format) }, `Save as ${format.toUpperCase()}`)));
-    this.tools.append(this.menu);
+      button("save", "Save pictures and numbers", (e) => saveMenu(e.currentTarget, [
+        ["Map as PNG", () => this.#save("png")], ["Map as SVG", () => this.#save("svg")],
+        ["Curves as PNG", () => this.#saveCurves("png")], ["Curves as SVG", () => this.#saveCurves("svg")],
+        ["Paths as numbers (CSV)", () => saveText(`${this.facts.filename}.csv`, csvOf(this.#rows()), "text/csv")],
+      ])));
     this.map = make("div", { class: "map", role: "img", tabindex: "0" }, this.layer.floor, this.plot, this.layer.canvas);
     this.frameBox = make("div", { class: "map-frame" }, this.map, this.tools);
     this.legend = make("div", { class: "legend", role: "group", "aria-label": "Rules: press to hide or show" });
@@ -543,32 +543,45 @@ class Stage {
 
   /** The map as a picture: the complete figure in the light theme, as it is zoomed now. */
   async #save(format) {
-    this.menu.hidden = true;
     const { ground, facts, Plotly } = this;
     const full = this.plot._fullLayout;
-    const light = { dark: false, background: "#ffffff", text: "#1c2430", muted: "#4a5260", grid: "rgba(28,36,48,0.1)",
-      line: "rgba(28,36,48,0.25)", kink: "rgba(20,26,36,0.42)", font: "Inter, Arial, sans-serif" };
     const overlay = this.solid ? [] : this.data.overlay;
     const scale = ground.layout.meta?.ground_colorscales?.light;
     const data = [...ground.data, ...overlay]
       .filter((t) => !this.hidden.has(t.meta?.rule))
       .map((t) => {
         if (t.meta?.role === "ground") return { ...t, ...(scale && { colorscale: scale }), showscale: false, showlegend: false };
-        if (t.meta?.role === "kink") return { ...t, line: { ...t.line, color: light.kink }, showlegend: false };
+        if (t.meta?.role === "kink") return { ...t, line: { ...t.line, color: PAPER.kink }, showlegend: false };
         return { ...t, showlegend: t.meta?.role === "path" };
       });
     const [width, height] = this.solid ? [1000, 800] : [900, 960];
-    const layout = dressLayout(ground.layout, light, {
+    const layout = dressLayout(ground.layout, PAPER, {
       width, height, margin: { l: 60, r: 20, t: 70, b: 50 }, showlegend: true,
       legend: { orientation: "h", y: 1.01, yanchor: "bottom", x: 0 }, paper_bgcolor: "#ffffff",
     });
     if (this.solid) layout.scene.camera = full.scene.camera;
     else for (const a of ["xaxis", "yaxis"]) layout[a].range = [...full[a].range];
-    const url = await Plotly.toImage({ data, layout }, { format, width, height, scale: format === "png" ? 2 : 1 });
-    const link = make("a", { href: url, download: `${facts.filename}.${format}` });
-    this.root.append(link);
-    link.click();
-    link.remove();
+    download(`${facts.filename}.${format}`, await Plotly.toImage({ data, layout }, { format, width, height, scale: format === "png" ? 2 : 1 }));
+  }
+
+  /** What stands beside the map, one below the other. */
+  async #saveCurves(format) {
+    const paths = this.solid ? this.ground.data : this.data.overlay;
+    const figures = this.panels.map((panel, i) => panel.onPaper(900, i ? [] : paths));
+    await saveSvg(`${this.facts.filename}-curves`, await svgOf(this.Plotly, figures), format);
+  }
+
+  /** The paths, a row for each step. */
+  #rows() {
+    const rows = [["rule", "x", "y", ...FACTS]];
+    const source = this.solid ? this.ground.data : this.data.overlay;
+    for (const trace of source.filter((t) => t.meta?.role === "path" && !this.hidden.has(t.meta.rule))) {
+      const [x, y, facts] = [flat(trace.x), flat(trace.y), flat(trace.customdata)];
+      const columns = x.length ? facts.length / x.length : 0;
+      for (let i = 0; i < x.length; i++)
+        rows.push([trace.name, x[i], y[i], ...Array.from(facts.slice(i * columns, (i + 1) * columns))]);
+    }
+    return rows;
   }
 
   /** Say what went wrong instead of showing nothing. */

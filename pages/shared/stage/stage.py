@@ -25,7 +25,7 @@ import streamlit as st
 from streamlit.components.v1 import declare_component
 
 _HERE = Path(__file__).parent
-_PARTS = ("theme.js", "load.js", "grid.js", "paths.js", "panel.js", "stage.js")
+_PARTS = ("theme.js", "load.js", "save.js", "grid.js", "paths.js", "panel.js", "stage.js")
 _FOLDERS = {"fonts": _HERE / "fonts", "plotly": Path(plotly.__file__).parent / "package_data"}
 _OVERLAY = frozenset({"path", "end", "start", "minimiser"})  # roles drawn by us, not by Plotly
 _ASSETS = f"component/{__name__}."
@@ -61,8 +61,8 @@ _component = st.components.v2.component(
 )
 _preload = st.components.v2.component(
     "sadam_preload",
-    js=_read("theme.js", "load.js", "preload.js"),
-    css=".stElementContainer:has(.sadam-preload) { display: none; }\n",
+    js=_read("theme.js", "load.js", "save.js", "charts.js", "preload.js"),
+    css=".stElementContainer:has(.sadam-preload) { display: none; }\n" + _read("save.css"),
     isolate_styles=False,
 )
 
