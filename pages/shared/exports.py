@@ -71,7 +71,7 @@ def buttons(files: Mapping[str, File], stem: str, bundle: Callable[[], Bundle]) 
 def downloads(race: Race) -> None:
     """The files of a race."""
     st.caption(
-        "PNG and SVG of the map and the curves: the arrow on the map; of a chart: the camera on it. "
+        "PNG and SVG of the map and the curves: the arrow on the map; of a chart: its camera. "
         "PDF of every figure: the command under Code with `--out DIR`. Every file carries the spec "
         "that made it."
     )
