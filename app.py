@@ -5,6 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from pages.shared.gallery import presenter, read_address
+from pages.shared.jobs import visitor
 from pages.shared.stage import serve_assets
 from pages.shared.warm import WAIT, warm_up
 
@@ -73,5 +74,6 @@ page = st.navigation(
 )
 serve_assets(wait=0 if page.url_path else WAIT)  # the gallery draws without plotly.js
 presenter(f"pages/{page.url_path}.py")
-page.run()
+with visitor():
+    page.run()
 warm_up()

@@ -24,6 +24,7 @@ from pages.shared.controls import (  # noqa: E402
     open_spec,
     set_start,
 )
+from pages.shared.jobs import visitor  # noqa: E402
 from pages.shared.redraw import PICTURE, START, redraw  # noqa: E402
 from pages.shared.share import share  # noqa: E402
 from pages.shared.sidebar import sidebar  # noqa: E402
@@ -223,7 +224,8 @@ def picture() -> None:
         else:
             st.info("Choose at least one optimizer on the left.")
     else:
-        show(race_of(controlled(spec) if st.session_state["matched"] else spec))
+        with visitor():
+            show(race_of(controlled(spec) if st.session_state["matched"] else spec))
     LINK.give()
 
 

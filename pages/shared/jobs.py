@@ -2,7 +2,7 @@
 
 A job is an iterator that yields now and then. It runs in a thread of its own, a slice at a time:
 before each slice it waits for its turn, so that however many jobs there are, a few threads compute
-and the rest of the server answers. It ends when its iterator does, when it is stopped, when it
+and the rest of the server answers; and it lets a page be drawn first (:func:`visitor`). It ends when its iterator does, when it is stopped, when it
 fails, or when the session it belongs to has gone.
 """
 
@@ -12,6 +12,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Generic, Literal, Protocol, TypeVar
 
@@ -21,6 +22,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 MAX_JOBS = 8  # at a time, on the whole server
 GRACE = 4.0  # seconds that a session may be away, as while its browser reconnects
 PAUSE = 0.001  # seconds between slices, in which another thread can take the turn
+GIVE_WAY = 0.5  # seconds that a job waits, before each slice, for pages that are being drawn
 PUBLISH = 0.3  # seconds between two results for the screen, or more where making one takes long
 
 R = TypeVar("R")
@@ -29,6 +31,22 @@ State = Literal["running", "done", "stopped", "failed", "left"]
 _turns = threading.Semaphore(max(1, (os.cpu_count() or 2) // 2))
 _alive: set[Job] = set()
 _lock = threading.Lock()
+_drawn = threading.Condition()
+_drawing = 0  # pages that are being drawn
+
+
+@contextmanager
+def visitor() -> Iterator[None]:
+    """While a page is being drawn: jobs wait for it before their next slice, but not for ever."""
+    global _drawing
+    with _drawn:
+        _drawing += 1
+    try:
+        yield
+    finally:
+        with _drawn:
+            _drawing -= 1
+            _drawn.notify_all()
 
 
 class Busy(RuntimeError):
@@ -122,6 +140,8 @@ class Job(Generic[R]):
                 if self._wanted.is_set() or not self._attended():
                     state = "stopped" if self._wanted.is_set() else "left"
                     break
+                with _drawn:
+                    _drawn.wait_for(lambda: not _drawing, GIVE_WAY)
                 with _turns:
                     began = time.monotonic()
                     last = next(steps, None)

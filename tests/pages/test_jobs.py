@@ -116,3 +116,25 @@ def test_there_are_only_so_many_jobs(monkeypatch):
     go.set()
     assert job.wait(10)
     assert jobs.start(counting(1)).wait(10)
+
+
+def test_a_page_that_is_being_drawn_comes_first(monkeypatch):
+    monkeypatch.setattr(jobs, "GIVE_WAY", 60)
+    with jobs.visitor(), jobs.visitor():
+        job = jobs.start(counting(3))
+        assert not job.wait(0.2)
+        assert job.step == 0
+    assert job.wait(10)
+    assert job.state == "done"
+
+
+def test_pages_that_are_always_being_drawn_do_not_stop_a_job(monkeypatch):
+    monkeypatch.setattr(jobs, "GIVE_WAY", 0.01)
+    with jobs.visitor():
+        assert jobs.start(counting(3)).wait(10)
+
+
+def test_a_page_that_fails_holds_nothing_up():
+    with pytest.raises(KeyError), jobs.visitor():
+        raise KeyError
+    assert jobs.start(counting(3)).wait(10)
