@@ -2,8 +2,9 @@
 
 A job is an iterator that yields now and then. It runs in a thread of its own, a slice at a time:
 before each slice it waits for its turn, so that however many jobs there are, a few threads compute
-and the rest of the server answers; and it lets a page be drawn first (:func:`visitor`). It ends when its iterator does, when it is stopped, when it
-fails, or when the session it belongs to has gone.
+and the rest of the server answers; and it lets a page be drawn first (:func:`visitor`). It ends
+when its iterator does, when it is stopped, when it fails, or when the session it belongs to has
+gone.
 """
 
 from __future__ import annotations
