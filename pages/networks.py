@@ -9,6 +9,7 @@ from pages.shared.guard import ensure_router
 ensure_router()
 
 from landscapes.datasets import Dataset  # noqa: E402
+from pages.shared import links  # noqa: E402
 from pages.shared.networks import controls, session, tabs  # noqa: E402
 from pages.shared.networks.board import board  # noqa: E402
 from pages.shared.networks.pictures import (  # noqa: E402
@@ -18,12 +19,19 @@ from pages.shared.networks.pictures import (  # noqa: E402
     tiles_of,
     title_of,
 )
+from pages.shared.networks.sidebar import sidebar  # noqa: E402
+from pages.shared.networks.values import OWN  # noqa: E402
+from pages.shared.share import share  # noqa: E402
 from pages.shared.words import sentence  # noqa: E402
 from sadam.lab.codec import SpecError  # noqa: E402
 from sadam.lab.training import Training  # noqa: E402
 from sadam.lab.training.report import about  # noqa: E402
 from sadam.lab.training.run import problem_of  # noqa: E402
 
+NO_FILE = (
+    "Your CSV does not travel in the link, which opens with other data; the command and the script "
+    "read the file where they run."
+)
 REFRESH = 0.4  # seconds between two looks at a running training
 
 
@@ -38,6 +46,17 @@ def wanted() -> tuple[Training | None, Dataset | None, str]:
     except SpecError as error:
         return None, data, sentence(error)
     return spec, data, ""
+
+
+def _by_itself(spec: Training, moved: bool) -> bool:
+    """Whether to train without a click: at first, and what another address brings, if it is quick.
+
+    Args:
+        spec: What the controls say.
+        moved: Whether an address or a file has just said it.
+    """
+    shown, running = session.desk.spec, session.desk.running
+    return shown is None or (moved and spec != shown and not running and session.small(spec))
 
 
 def header(spec: Training | None, data: Dataset | None) -> None:
@@ -65,6 +84,10 @@ def header(spec: Training | None, data: Dataset | None) -> None:
             on_click=session.start,
             args=(spec, data),
         )
+        if spec is not None:
+            lost = spec.data.name == OWN
+            script = tabs.script(spec)
+            share(controls.link(), spec, script, controls.open_spec, NO_FILE if lost else "")
 
 
 def watch() -> None:
@@ -99,10 +122,11 @@ def show(seen: Shown) -> None:
 
 def page() -> None:
     """The picture first; then the controls."""
-    controls.keep()
+    moved = controls.take()
+    links.show_notes()
     spec, data, problem = wanted()
-    if session.desk.spec is None and spec is not None and data is not None:
-        session.start(spec, data)  # something to see without a click
+    if spec is not None and data is not None and _by_itself(spec, moved):
+        session.start(spec, data)
     header(spec, data)
     if problem:  # what is only missing yet is no error
         (st.info if problem.startswith("Choose") else st.error)(problem)
@@ -115,7 +139,8 @@ def page() -> None:
     seen = session.desk.shown()
     if seen is not None and seen.final:
         show(seen)
-    controls.sidebar(data)
+    sidebar(data)
+    controls.link().give()
 
 
 page()

@@ -225,6 +225,11 @@ class Link:
         return f"{base}?{urlencode(self.written(), safe=',:')}"
 
 
+def note(told: str) -> None:
+    """Have :func:`show_notes` say that one thing more of the address was ignored."""
+    st.session_state[_NOTES] = [*(st.session_state.get(_NOTES) or ()), told]
+
+
 def show_notes() -> None:
     """Say, once, what of the address was ignored."""
     if notes := st.session_state.pop(_NOTES, None):

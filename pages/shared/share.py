@@ -15,7 +15,9 @@ from sadam.lab.spec import Spec
 MAX_BYTES = 1_000_000
 
 
-def share(link: Link, spec: Spec, python: str, opened: Callable[[Spec], None]) -> None:
+def share(
+    link: Link, spec: Spec, python: str, opened: Callable[[Spec], None], note: str = ""
+) -> None:
     """Draw a button that opens all of them, each with a button to copy it.
 
     Args:
@@ -24,6 +26,7 @@ def share(link: Link, spec: Spec, python: str, opened: Callable[[Spec], None]) -
         python: The script that computes the same.
         opened: Called with the spec of a file that the visitor opens; SpecError if the page cannot
             show it.
+        note: What the link does not bring, as a sentence; empty if it brings everything.
     """
     key = f"share_{link.page}"
 
@@ -47,6 +50,8 @@ def share(link: Link, spec: Spec, python: str, opened: Callable[[Spec], None]) -
     with popover:
         st.caption("The same picture with the same numbers, elsewhere. As a link:")
         st.code(link.address(), language=None, wrap_lines=True)
+        if note:
+            st.caption(note)
         st.caption("On the command line:")
         st.code(spec.to_command(), language="bash", wrap_lines=True)
         st.caption("In Python:")

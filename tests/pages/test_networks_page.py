@@ -63,7 +63,7 @@ def texts(app):
 
 
 def open_tab(app, name):
-    app.session_state["networks_tab"] = name
+    app.session_state["net_tab"] = name
     return rerun(app)
 
 

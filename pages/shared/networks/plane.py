@@ -20,13 +20,7 @@ KINDS = {
     "line": "Line between two minima",
 }
 PROBES = {"Whole space": False, "Plane": True}
-
-
-DEFAULTS = {
-    "net_plane_kind": "pca",
-    "net_plane_estimator": "two-sided",
-    "net_plane_probes": "Whole space",
-}
+ESTIMATORS = ["two-sided", "one-sided"]
 
 
 def show(seen: Shown) -> None:
@@ -57,8 +51,6 @@ def show(seen: Shown) -> None:
 
 def _chosen(seen: Shown) -> LossPlane:
     result, state = seen.result, st.session_state
-    for name, usual in DEFAULTS.items():
-        state.setdefault(name, usual)
     kind, seed = st.columns([6, 1], vertical_alignment="bottom", gap="small")
     kind.segmented_control(
         "Plane",
@@ -105,8 +97,8 @@ def _chosen(seen: Shown) -> LossPlane:
 
 def _offer(name: str, options: Sequence[Any]) -> None:
     """Let go of a choice that is no longer offered."""
-    if st.session_state.get(name, options[0]) not in options:
-        del st.session_state[name]
+    if st.session_state.get(name) not in options:
+        st.session_state[name] = options[0]
 
 
 def _errors(seen: Shown, view: LossPlane) -> str:
@@ -134,7 +126,7 @@ def _lgi_controls() -> tuple[str, str]:
     with st.container(horizontal=True, horizontal_alignment="right", gap="small"):
         estimator = st.segmented_control(
             "LGI",
-            ["two-sided", "one-sided"],
+            ESTIMATORS,
             key="net_plane_estimator",
             required=True,
             label_visibility="collapsed",

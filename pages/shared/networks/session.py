@@ -5,16 +5,20 @@ from __future__ import annotations
 from landscapes.datasets import Dataset
 from pages.shared.desk import Desk
 from pages.shared.jobs import Job
-from pages.shared.networks import controls
 from pages.shared.networks.pictures import Shown
+from pages.shared.networks.values import OWN
 from sadam.lab.training import Training, TrainingResult, iter_training
 
 _SMALL = 20_000  # models of all seeds x steps
 
 
+def small(spec: Training) -> bool:
+    """Whether it takes a few seconds at most, so that it may start by itself."""
+    return len(spec.models) * spec.seeds * spec.steps <= _SMALL
+
+
 def _keeps(spec: Training) -> bool:
-    small = len(spec.models) * spec.seeds * spec.steps <= _SMALL
-    return small and spec.data.name != controls.OWN  # a visitor's own data stay the visitor's
+    return small(spec) and spec.data.name != OWN  # a visitor's own data stay the visitor's
 
 
 desk: Desk[TrainingResult] = Desk("_net_", "training", _keeps, Shown)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
@@ -12,6 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 from pages.shared.exports import buttons
 from pages.shared.networks.pictures import Shown, is_control
 from pages.shared.networks.themed import draw
+from pages.shared.networks.values import COSTS, CURVES, OWN, TABS
 from pages.shared.words import sentence as said
 from sadam.lab.codec import SpecError
 from sadam.lab.figures.training import (
@@ -26,10 +26,9 @@ from sadam.lab.figures.training import (
 from sadam.lab.figures.training_maps import decision_map, fitted_curve, is_planar
 from sadam.lab.figures.units import unit_pictures
 from sadam.lab.style import style_of
+from sadam.lab.training import Training
 from sadam.lab.training.report import training_bundle
 
-CURVES = ["Validation", "Minibatch"]
-COSTS = ["Steps", "Evaluations"]
 FILES = {
     "figures.html": ("html", "Interactive page", "text/html", "All figures; opens offline."),
     "steps.csv": ("csv", "CSV", "text/csv", "Every step of every model: loss, LGI, brake, flips."),
@@ -52,13 +51,13 @@ FILES = {
 
 def pick_rule(label: str) -> None:
     """Look at this rule's network from the next run on."""
-    st.session_state["_net_rule"] = label
+    st.session_state["net_rule"] = label
     st.session_state["_net_picked"] = True
 
 
 def chosen(seen: Shown) -> tuple[str, int]:
     """The rule and the place of the seed that are looked into."""
-    rule, seed = st.session_state.get("_net_rule"), st.session_state.get("_net_seed", 0)
+    rule, seed = st.session_state["net_rule"], st.session_state["net_place"]
     return (
         rule if rule in seen.rules else seen.rules[-1],
         seed if seed < seen.result.spec.seeds else 0,
@@ -67,10 +66,7 @@ def chosen(seen: Shown) -> tuple[str, int]:
 
 def curve_controls() -> None:
     """Draw the switches of the curves."""
-    state = st.session_state
     quiet: dict[str, Any] = {"label_visibility": "collapsed", "required": True}
-    state.setdefault("net_curve", CURVES[0])
-    state.setdefault("net_cost", COSTS[0])
     st.segmented_control(
         "Loss of",
         CURVES,
@@ -90,18 +86,11 @@ def curve_controls() -> None:
 
 def show(seen: Shown) -> None:
     """Draw the tabs."""
-    parts: dict[str, Callable[[Shown], None]] = {
-        "Results": _results,
-        "Inside a network": _inside,
-        "Loss plane": _plane,
-        "Instability and chattering": _chattering,
-        "Data and figures": _downloads,
-        "Code": _code,
-    }
+    parts = _results, _inside, _plane, _chattering, _downloads, _code
     if not seen.result.run.steps:
         return
-    places = st.tabs(list(parts), key="networks_tab", on_change="rerun")
-    for place, part in zip(places, parts.values(), strict=True):
+    places = st.tabs(list(TABS), key="net_tab", on_change="rerun")
+    for place, part in zip(places, parts, strict=True):
         with place:
             if place.open:
                 try:
@@ -212,14 +201,14 @@ def _choice(seen: Shown, place: DeltaGenerator) -> tuple[str, int]:
         format_func=lambda label: style_of(label, seen.result.rules[label]).title,
         key="net_rule_shown",
         required=True,
-        on_change=lambda: state.update({"_net_rule": state["net_rule_shown"]}),
+        on_change=lambda: state.update({"net_rule": state["net_rule_shown"]}),
     )
     seed.selectbox(
         "Seed",
         range(seen.result.spec.seeds),
         format_func=lambda i: str(seen.result.spec.seed_numbers[i]),
         key="net_seed_shown",
-        on_change=lambda: state.update({"_net_seed": state["net_seed_shown"]}),
+        on_change=lambda: state.update({"net_place": state["net_seed_shown"]}),
     )
     return chosen(seen)
 
@@ -288,7 +277,7 @@ def _downloads(seen: Shown) -> None:
         "PDF, PNG and SVG of every figure: the command under Code with `--out DIR`. Every file "
         "carries the spec that made it; files are built when you click."
     )
-    if seen.result.spec.data.name == "csv":
+    if seen.result.spec.data.name == OWN:
         st.caption("Your data are not in any of these files; the spec names the file you chose.")
     stem = f"train-{seen.result.spec.data.name}"
     buttons(FILES, stem, lambda: training_bundle(seen.result))
@@ -301,15 +290,18 @@ def _code(seen: Shown) -> None:
     spec = seen.result.spec
     st.caption("The same numbers, without the browser:")
     st.code(spec.to_command(), language="bash", wrap_lines=True)
-    st.code(
+    st.code(script(spec), language="python", wrap_lines=True)
+
+
+def script(spec: Training) -> str:
+    """The Python that trains the same and prints the same numbers."""
+    return (
         "from sadam.lab.experiment import load\n"
         "from sadam.lab.training import run_training\n"
         "from sadam.lab.training.table import results_table, sentence\n\n"
         f"result = run_training(load('''{spec.to_json()}'''))\n"
-        f'stated = "{seen.result.held_out}_{seen.result.metric}"\n'
+        'stated = f"{result.held_out}_{result.metric}"\n'
         'table = results_table(result)[["title", "at", "lr", stated, "low", "high"]]\n'
         "print(table.to_string(index=False))\n"
-        "print(sentence(result))",
-        language="python",
-        wrap_lines=True,
+        "print(sentence(result))"
     )
