@@ -15,8 +15,9 @@ from landscapes import CATALOGUE, Landscape, is_own
 from pages.shared import links, own
 from sadam.lab.codec import SpecError
 from sadam.lab.experiment import MAX_STEPS, PAPER_RULES, Experiment
+from sadam.lab.rulebook import build_rule, hyperparameters
 from sadam.lab.spec import MAX_SEED, Spec
-from sadam.rules import RULES, MomentRule, ProxSGD, SAdam
+from sadam.rules import RULES, MomentRule
 from sadam.schedules import SCHEDULES
 
 FIRST = "crescent"
@@ -187,23 +188,10 @@ def experiment() -> Experiment:
 
 
 def _rule(key: str) -> MomentRule:
-    state = st.session_state
-    make = RULES[key]
-    if key == "sgd":
-        return make(lr=state["lr_sgd"], momentum=state["momentum"])
-    if key == "prox-sgd":
-        return ProxSGD(lr=state["lr_sgd"], momentum=state["momentum"], l1=state["l1"])
-    common = {"lr": state["lr"], "betas": (state["beta1"], state["beta2"])}
-    if key in ("adam", "amsgrad"):
-        return make(**common)
-    common["weight_decay"] = state["weight_decay"]
-    if key == "adamw":
-        return make(**common)
-    two_sided = key == "s-adam-two-sided"
-    return SAdam(
-        **common,
-        probes="two-sided" if two_sided else "one-sided",
-        damping=state["damping_two" if two_sided else "damping_one"],
-        num_probes=state["num_probes"],
-        radius=state["radius"],
-    )
+    state, types = st.session_state, hyperparameters(key)
+    values = {
+        name: state[control] for control, name, rules in _SAID_BY if key in rules and name in types
+    }
+    if "betas" in types:
+        values["betas"] = (state["beta1"], state["beta2"])
+    return build_rule(key, key, values)

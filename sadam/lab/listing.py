@@ -9,20 +9,9 @@ from typing import Any
 
 from sadam.lab.codec import to_plain
 from sadam.lab.rulebook import values_of
+from sadam.lab.style import STYLES
 from sadam.rules import RULES
 from sadam.schedules import SCHEDULES
-
-RULE_NOTES: Mapping[str, str] = MappingProxyType(
-    {
-        "sgd": "Gradient descent with momentum.",
-        "adam": "Steps divided by the root of a moving mean of squared gradients.",
-        "amsgrad": "Adam with the largest second moment so far: its step sizes never grow again.",
-        "adamw": "Adam with weight decay taken off the point itself.",
-        "prox-sgd": "Momentum SGD on the smooth part, then a proximal step (soft thresholding).",
-        "s-adam": "AdamW times a brake exp(-damping * LGI), with one-sided probes as published.",
-        "s-adam-two-sided": "The same with two-sided probes: silent on slopes, loud at kinks.",
-    }
-)
 
 SCHEDULE_NOTES: Mapping[str, str] = MappingProxyType(
     {
@@ -49,7 +38,7 @@ def listing(what: str = "all") -> dict[str, list[dict[str, Any]]]:
         found["rules"] = [
             {
                 "key": key,
-                "note": RULE_NOTES[key],
+                "note": STYLES[key].note,
                 "hyperparameters": {n: to_plain(v) for n, v in values_of(rule).items()},
             }
             for key, rule in rules.items()

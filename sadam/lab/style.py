@@ -13,29 +13,50 @@ from sadam.rules import MomentRule, key_of
 
 @dataclass(frozen=True)
 class Style:
-    """Name, colours (light and dark screens), dash, marker symbol and line width of a rule."""
+    """Name, colours (light and dark screens), dash, marker, sentence and line width of a rule."""
 
     title: str
     color: str
     color_dark: str
     dash: str
     symbol: str
+    note: str = ""
     width: float = 1.7
 
 
 STYLES = {
-    "sgd": Style("SGD", "#7A7F87", "#9BA1AA", "dot", "circle"),
-    "prox-sgd": Style("Prox-SGD", "#E69F00", "#F0B429", "dash", "square"),
-    "adam": Style("Adam", "#009E73", "#1FBF91", "dashdot", "diamond"),
-    "amsgrad": Style("AMSGrad", "#56B4E9", "#7CC7F2", "longdash", "hexagon"),
-    "adamw": Style("AdamW", "#0072B2", "#4A9FDB", "longdashdot", "triangle-up"),
-    "s-adam": Style("S-Adam (published)", "#8E4B9E", "#C08AD0", "solid", "cross"),
+    "sgd": Style("SGD", "#7A7F87", "#9BA1AA", "dot", "circle", "Gradient descent with momentum."),
+    "prox-sgd": Style(
+        "Prox-SGD", "#E69F00", "#F0B429", "dash", "square",
+        "Momentum SGD on the smooth part, then a proximal step (soft thresholding).",
+    ),
+    "adam": Style(
+        "Adam", "#009E73", "#1FBF91", "dashdot", "diamond",
+        "Steps divided by the root of a moving mean of squared gradients.",
+    ),
+    "amsgrad": Style(
+        "AMSGrad", "#56B4E9", "#7CC7F2", "longdash", "hexagon",
+        "Adam with the largest second moment so far: its step sizes never grow again.",
+    ),
+    "adamw": Style(
+        "AdamW", "#0072B2", "#4A9FDB", "longdashdot", "triangle-up",
+        "Adam with weight decay taken off the point itself.",
+    ),
+    "s-adam": Style(
+        "S-Adam (published)", "#8E4B9E", "#C08AD0", "solid", "cross",
+        "AdamW times a brake exp(-damping * LGI), with one-sided probes as published.",
+    ),
     "matched-s-adam": Style("Matched to published", "#B08BBC", "#D3B4DC", "dot", "x"),
     "matched-s-adam-two-sided": Style(
         "Matched to two-sided", "#E79A6B", "#FFB27D", "dot", "triangle-down"
     ),
-    "s-adam-two-sided": Style("S-Adam two-sided", "#D55E00", "#FF7F2A", "solid", "star", 2.6),
-}
+    "s-adam-two-sided": Style(
+        "S-Adam two-sided", "#D55E00", "#FF7F2A", "solid", "star",
+        "The same with two-sided probes: silent on slopes, loud at kinks.",
+        width=2.6,
+    ),
+}  # fmt: skip
+"""Every rule by its key in :data:`sadam.rules.RULES`, and the matched controls."""
 
 
 def style_of(label: str, rule: MomentRule) -> Style:
