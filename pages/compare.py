@@ -19,6 +19,7 @@ from pages.shared.desk import Shown  # noqa: E402
 from pages.shared.share import share  # noqa: E402
 from pages.shared.words import sentence  # noqa: E402
 from sadam.lab.codec import SpecError  # noqa: E402
+from sadam.lab.compare.problems import noun_of  # noqa: E402
 from sadam.lab.compare.report import about, headline, remarks, title_of  # noqa: E402
 from sadam.lab.compare.results import Results  # noqa: E402
 from sadam.lab.compare.spec import Compare  # noqa: E402
@@ -110,14 +111,15 @@ def answer(seen: Shown[Results]) -> None:
             rows,
             key="compare_ratios",
             lead=lead,
-            label="Ratios of final gaps: landscapes by rules",
+            label=f"Ratios of final gaps: {results.spec.nouns} by rules",
             on_pick=lambda pick: races.open_ratio(pick, schedule),
         )
+        one = noun_of(results.problems, 1)
         st.caption(
             "Blue: so many times closer to the minimum, brown: farther, pale: a tie, as the 95 % "
             f"paired bootstrap interval over {results.spec.runs} runs holds 1. Each rule at its "
             "own best learning rate. It does not show what a step costs. Press a cell to watch "
-            "the run in the middle, or a landscape's name for all rules."
+            f"the run in the middle, or the name of a {one} for all rules."
         )
     if len(results.labels) > 1:
         with picture:

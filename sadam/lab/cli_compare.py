@@ -27,6 +27,11 @@ its matched control: AdamW at lr times the mean brake of the same run.
 Landscapes are chosen by key or tag: all, kinked, smooth, stepped, quantized, convex, non-convex,
 trap, composite, several-minima; + joins tags that must all hold.
 
+A network is a line of text: its data (those of train that need no file), then any of hidden,
+channels, activation, weight_bits, activation_bits, batch, loss, label_noise, input_noise, dtype, n,
+noise, data_seed, as "two-moons; hidden = 16,16; weight_bits = 2". Its seed draws weights,
+minibatches and probes; its gap is the loss on the whole training set.
+
 With --out DIR every block's rows are kept as they come. Whatever ends the program, the same command
 goes on from there and ends with the same bytes; a directory of another comparison is refused. Draw
 it at any time with report DIR. Numbers do not depend on --workers or --scheduler. Exit codes are
@@ -44,6 +49,7 @@ examples:
   python -m sadam compare --suite reference
   python -m sadam compare --landscapes convex+kinked --seeds 32 --out runs --workers 2
   python -m sadam compare --landscapes cb2 --rules adam,s-adam-two-sided --grid damping=0:8:24
+  python -m sadam compare --net digits --net "two-moons; hidden = 16,16; weight_bits = 2" --seeds 8
   python -m sadam compare --landscapes trap --starts grid:64 --seeds 1 --lr 0.05 --steps 300
   python -m sadam compare --suite catalogue --scheduler tcp://10.0.0.1:8786 --out catalogue
   python -m sadam report runs
@@ -88,6 +94,13 @@ def add_compare_commands(commands: Any) -> None:
         action="append",
         default=[],
         help='a function of your own, such as "abs(x) + b*abs(y); b = 10"; repeatable',
+    )
+    what.add_argument(
+        "--net",
+        metavar="TEXT",
+        action="append",
+        default=[],
+        help='a network, such as "two-moons; hidden = 16,16; batch = 32"; repeatable',
     )
     what.add_argument(
         "--start",
@@ -141,6 +154,7 @@ def spec_from(arguments: argparse.Namespace) -> Compare:
     """
     from sadam.lab.codec import from_text, nearest, schema, show
     from sadam.lab.compare.grids import Axis, linear_grid, log_grid, numbers_from_text
+    from sadam.lab.compare.networks import PREFIX
     from sadam.lab.compare.problems import problems_of
     from sadam.lab.compare.spec import Compare
     from sadam.lab.compare.suites import SUITES
@@ -166,15 +180,15 @@ def spec_from(arguments: argparse.Namespace) -> Compare:
 
     starts = dict(_pair(text, "--start", "KEY=X,Y") for text in arguments.start)
     points = {key: from_text(tuple[float, float], text, "start") for key, text in starts.items()}
-    if arguments.landscapes is not None or arguments.function:
+    if arguments.landscapes is not None or arguments.function or arguments.net:
         names = [] if arguments.landscapes is None else _names(arguments.landscapes)
         names += [f"= {text.strip()}" for text in arguments.function]
+        names += [f"{PREFIX} {text.strip().removeprefix(PREFIX)}" for text in arguments.net]
         given["problems"] = problems_of(names, points)
     elif points:
         known = Compare(**given).problems
-        given["problems"] = problems_of(
-            (p.landscape for p in known), {p.landscape: p.start for p in known} | points
-        )
+        before = {p.landscape: p.start for p in known if p.start is not None}
+        given["problems"] = problems_of((p.landscape for p in known), before | points)
     if arguments.rules is not None:
         known_rules = dict(given.get("rules", ()))
         given["rules"] = tuple(
@@ -289,13 +303,14 @@ def _estimate(spec: Compare, as_json: bool) -> int:
     from sadam.lab.compare.spec import estimate
 
     cost, blocks = estimate(spec), len(plan(spec))
+    nets = f", {cost.multiplications:.2g} multiplications in networks" * bool(cost.multiplications)
     if as_json:
         document = {"command": spec.to_command(), "spec": spec.to_dict(), "blocks": blocks}
         say(json.dumps(document | vars(cost), indent=2))
     else:
         say(
             f"{cost.lanes:,} runs in {blocks:,} blocks, {cost.steps:,} steps, "
-            f"{cost.evaluations:,} function evaluations"
+            f"{cost.evaluations:,} function evaluations{nets}"
         )
     return 0
 

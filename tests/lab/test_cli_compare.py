@@ -1,6 +1,7 @@
 import json
 import os
 import pty
+import shlex
 import signal
 import subprocess
 import sys
@@ -43,7 +44,7 @@ def test_json_is_the_document(run):
 
 def test_the_examples_and_defaults_of_the_help(run):
     for line in EXAMPLES.splitlines()[1:]:
-        words = line.strip().removeprefix("python -m sadam ").split()
+        words = shlex.split(line.strip().removeprefix("python -m sadam "))
         arguments = cli.build_parser().parse_args(cli._joined(words))
         if words[0] == "compare":
             assert isinstance(spec_from(arguments), Compare)

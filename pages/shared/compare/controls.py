@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import zip_longest
 from typing import Any
 
 import streamlit as st
@@ -11,6 +12,7 @@ import streamlit as st
 from pages.shared import links
 from sadam.lab.codec import SpecError
 from sadam.lab.compare.grids import Axis, linear_grid, log_grid, numbers_from_text
+from sadam.lab.compare.networks import READY
 from sadam.lab.compare.problems import (
     MAX_RANDOM_STARTS,
     Starts,
@@ -94,16 +96,27 @@ PRESETS: dict[str, tuple[str, dict[str, Any]]] = {
             "grid_damping": "0:11.5:24",
         },
     ),
+    "Small networks": (
+        "Two moons, in full precision and with weights of 2 bits, from 8 seeds.",
+        {
+            "landscapes": [*READY[:2]],
+            "starts": "own",
+            "seeds": 8,
+            "lrs": "0.003,0.01,0.03,0.1",
+            "steps": 200,
+        },
+    ),
     **{f"Suite: {name}": (suite.about, {"loaded": name}) for name, suite in SUITES.items()},
 }
 
 
 def landscape_names(text: str) -> list[str]:
-    """Read keys, tags and functions of a link, with commas between them."""
+    """Read keys, tags, functions and networks of a link, with commas between them."""
     found, depth = [""], 0
-    for letter in text:
+    for letter, after in zip_longest(text, text[1:], fillvalue=""):
         depth += {"(": 1, ")": -1}.get(letter, 0)
-        if letter == "," and depth == 0:  # not those of max(x, y)
+        # not those of max(x, y), nor of a network's hidden = 16,16
+        if letter == "," and depth == 0 and not after.isdigit():
             found.append("")
         else:
             found[-1] += letter
@@ -183,7 +196,9 @@ def wanted() -> Compare:
     if loaded := value("loaded"):
         return Compare.from_json(loaded)
     if not value("landscapes"):
-        raise SpecError("choose at least one landscape, or a kind of landscapes, on the left")
+        raise SpecError(
+            "choose at least one landscape, a kind of landscapes, or a network, on the left"
+        )
     if not value("rules"):
         raise SpecError("choose at least one optimizer on the left")
     if not value("schedules"):

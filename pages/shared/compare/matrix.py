@@ -10,6 +10,8 @@ from landscapes import get
 from pages.shared.compare.races import PARTED
 from pages.shared.compare.views import Cell, Head
 from sadam.lab.compare import tables
+from sadam.lab.compare.networks import is_network
+from sadam.lab.compare.problems import noun_of, title_of_problem
 from sadam.lab.compare.results import Results
 from sadam.lab.compare.statistics import Estimate
 from sadam.lab.compare.tables import Side
@@ -78,7 +80,7 @@ def ratio_cells(results: Results, schedule: str) -> tuple[list[Head], list[Row],
             assert mean is not None
             told = f"{results.style(label).title} against {title}: geometric mean of the ratio"
             line.append(_cell(mean.over_runs, told, several))
-        rows.append((Head("All", f"{len(results.problems)} landscapes"), line))
+        rows.append((Head("All", f"{len(results.problems)} {noun_of(results.problems)}"), line))
     for name in results.problems:
         line = []
         for label in labels:
@@ -94,12 +96,13 @@ def ratio_cells(results: Results, schedule: str) -> tuple[list[Head], list[Row],
             found, _ = tables.problem_ratio(results, name, Side(label, schedule), base)
             told = f"{where}: {gap}; ratio to {title}'s"
             line.append(_cell(found, told, not several, pick))
-        landscape = get(name)
-        rows.append((Head(landscape.title, _kind(name), pick=name + PARTED), line))
+        rows.append((Head(title_of_problem(name), _kind(name), pick=name + PARTED), line))
     return [head_of(results, label) for label in labels], rows, int(several)
 
 
 def _kind(name: str) -> str:
+    if is_network(name):
+        return "network"
     landscape = get(name)
     words = ["convex" if landscape.convex else "non-convex"]
     words += ["trap"] if landscape.traps else []
@@ -154,5 +157,5 @@ def pair_cells(results: Results, schedule: str, a: str, b: str) -> tuple[list[He
     for name, ratio in sorted(found, key=lambda item: (order[item[1].verdict], item[1].value)):
         told = f"{results.style(a).title} against {results.style(b).title} on {name}: ratio"
         cell = _cell(ratio, told, True, PARTED.join((name, a, b)))
-        rows.append((Head(get(name).title, _kind(name)), [cell]))
+        rows.append((Head(title_of_problem(name), _kind(name)), [cell]))
     return [Head(f"{results.style(a).title} is …", f"than {results.style(b).title}")], rows

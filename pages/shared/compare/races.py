@@ -1,4 +1,4 @@
-"""From a cell of a comparison to the race behind it, on the Race page."""
+"""From a cell of a comparison to the race behind it, on the Race page, or to its training."""
 
 from __future__ import annotations
 
@@ -14,15 +14,21 @@ from sadam.lab.compare.results import Results
 from sadam.lab.compare.tables import heatmap
 from sadam.lab.experiment import Experiment
 from sadam.lab.rulebook import MAX_RULES
+from sadam.lab.training.spec import Training
 
 _NEXT = "_cmp_race"  # what the Race page is to show
 PARTED = "|"  # between the parts of what a cell sends
 
 
 def go_to_race() -> None:
-    """Turn to the Race page if a cell was clicked; to be called by the script, not a callback."""
+    """Turn to the Race page if a cell was clicked, or say how a network's run is trained again.
+
+    To be called by the script, not a callback.
+    """
     spec = st.session_state.pop(_NEXT, None)
-    if spec is not None:
+    if isinstance(spec, Training):
+        _training_dialog(spec)
+    elif spec is not None:
         open_spec(spec)
         # With its address at once, so that one step back leads here.
         st.switch_page("pages/race.py", query_params=LINK.written())
@@ -33,7 +39,18 @@ def _results() -> Results | None:
     return None if seen is None else seen.result
 
 
-def _show(spec: Experiment) -> None:
+@st.dialog("The training behind this cell", width="large")
+def _training_dialog(spec: Training) -> None:
+    rates = ", ".join(f"{label} at {rule.lr:.3g}" for label, rule in spec.rules)  # type: ignore[attr-defined]
+    st.markdown(
+        f"One run of this comparison: seed {spec.seed}, {spec.steps} steps, learning rates "
+        f"{rates}. This command trains the same networks again, and draws their losses, "
+        "LGI and units."
+    )
+    st.code(spec.to_command(), language="bash", wrap_lines=True)
+
+
+def _show(spec: Experiment | Training) -> None:
     st.session_state[_NEXT] = spec
 
 

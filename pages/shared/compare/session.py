@@ -16,6 +16,7 @@ from sadam.lab.compare.run import iter_compare, weight
 from sadam.lab.compare.spec import Compare, estimate
 
 SMALL = 60_000_000  # evaluations of a comparison that starts by itself, and is kept for others
+SMALL_WORK = 2e9  # multiplications of its networks: two or three seconds
 _pace = [8e6]  # weight of blocks computed in a second, as the last comparison had it
 
 
@@ -35,7 +36,8 @@ class _Clock:
 
 def small(spec: Compare) -> bool:
     """Whether a comparison takes so little that it starts by itself."""
-    return estimate(spec).evaluations <= SMALL
+    whole = estimate(spec)
+    return whole.evaluations <= SMALL and whole.multiplications <= SMALL_WORK
 
 
 desk: Desk[Results] = Desk("_cmp_", "comparison", small)
@@ -95,13 +97,13 @@ def progress() -> tuple[float, str]:
         complete = len(seen.result.problems) if seen else 0
         return share, (
             f"Block {current.step} of {current.steps}{told}; "
-            f"{complete} of {len(spec.problems)} landscapes complete"
+            f"{complete} of {len(spec.problems)} {spec.nouns} complete"
         )
     if current.state == "stopped":
         complete = len(seen.result.problems) if seen else 0
         return share, (
             f"Stopped at block {current.step} of {current.steps}: {complete} of "
-            f"{len(spec.problems)} landscapes are complete and kept"
+            f"{len(spec.problems)} {spec.nouns} are complete and kept"
         )
     return share, f"{size}, computed in {duration(current.computing)}"
 

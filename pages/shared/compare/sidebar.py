@@ -19,6 +19,8 @@ from pages.shared.compare.controls import (
     wanted,
 )
 from pages.shared.sidebar import RADII
+from sadam.lab.codec import SpecError
+from sadam.lab.compare.networks import READY, is_network, title_of_network
 from sadam.lab.compare.problems import MAX_RANDOM_STARTS, MAX_SIDE, TAGS
 from sadam.lab.compare.spec import MAX_SEEDS
 from sadam.lab.experiment import MAX_STEPS
@@ -48,7 +50,7 @@ def _loaded_note() -> None:
     spec = wanted()
     st.info(
         "This comparison differs in ways that the controls cannot say, so it is shown as it came: "
-        f"{len(spec.problems)} landscapes, {len(spec.rules)} rules, {len(spec.lrs)} learning "
+        f"{len(spec.problems)} {spec.nouns}, {len(spec.rules)} rules, {len(spec.lrs)} learning "
         f"rates, {spec.seeds} seeds, {spec.steps} steps. Its spec is under Share.",
         icon=":material/description:",
     )
@@ -64,6 +66,8 @@ def _loaded_note() -> None:
 def _describe(name: str) -> str:
     if name in CATALOGUE:
         return CATALOGUE[name].title
+    if is_network(name):
+        return _network_title(name)
     if not set(name.split("+")) <= TAGS.keys():
         return name
     chosen = [f for f in CATALOGUE.values() if all(TAGS[tag](f) for tag in name.split("+"))]
@@ -71,19 +75,27 @@ def _describe(name: str) -> str:
     return f"All {words} ({len(chosen)})" if name != "all" else f"All ({len(chosen)})"
 
 
+def _network_title(name: str) -> str:
+    try:
+        return title_of_network(name)
+    except SpecError:  # what is wrong is said above the results
+        return name
+
+
 def _problem_controls() -> None:
-    offered = [*TAGS, "convex+kinked", "non-convex+kinked"]
+    offered = [*TAGS, "convex+kinked", "non-convex+kinked", *READY]
     known = {*offered, *CATALOGUE}
     offered += [name for name in value("landscapes") if name not in known]
     st.multiselect(
-        "Landscapes",
+        "Landscapes and networks",
         [*offered, *CATALOGUE],
         format_func=_describe,
         key=PREFIX + "landscapes",
         accept_new_options=True,
         help="Kinds of landscapes, single ones, or both. Smooth ones are controls. Type "
         "“convex+trap” for those that are both, or a function of your own behind “=”, such as "
-        "“= abs(x) + 2*abs(y)”.",
+        "“= abs(x) + 2*abs(y)”, or a network, such as “net: two-moons; hidden = 16,16; "
+        "weight_bits = 2” (also channels, activation, activation_bits, batch, label_noise, n ...).",
     )
     kind, number = st.columns([3, 2])
     kind.selectbox(
@@ -92,7 +104,8 @@ def _problem_controls() -> None:
         format_func=STARTS.__getitem__,
         key=PREFIX + "starts",
         help="The same for every rule. A grid over the window gives basin maps; random ones are "
-        "drawn anew for each seed, normal around the landscape's start; own: that start itself.",
+        "drawn anew for each seed, normal around the landscape's start; own: that start itself. A "
+        "network starts where its seed draws the weights: take Own, and several seeds.",
     )
     if value("starts") == "grid":
         st.session_state[PREFIX + "number"] = min(value("number"), MAX_SIDE)

@@ -16,6 +16,8 @@ from pages.shared.compare.races import PARTED
 from pages.shared.compare.views import cells, plot
 from pages.shared.desk import Shown
 from sadam.lab.compare import tables
+from sadam.lab.compare.networks import is_network
+from sadam.lab.compare.problems import noun_of, title_of_problem
 from sadam.lab.compare.report import readable_table
 from sadam.lab.compare.results import Results
 from sadam.lab.compare.tables import Count
@@ -149,7 +151,7 @@ def _cost(seen: Shown[Results], schedule: str) -> None:
         {
             "Optimizer": results.style(label).title,
             "Evaluations a step": results.cost(label),
-            "Landscapes where it is met": f"{rows['met'].sum()} of {len(rows)}",
+            "Where it is met": f"{rows['met'].sum()} of {len(rows)}",
             "Steps": _finite(rows["steps"].median()),
             "Evaluations": _finite(rows["evaluations"].median()),
             "Final gap": rows["final_gap"].median(),
@@ -168,10 +170,11 @@ def _cost(seen: Shown[Results], schedule: str) -> None:
         },
     )
     st.caption(
-        f"Medians over {len(results.problems)} landscapes of medians over {results.spec.runs} runs "
-        f"to a gap of {results.spec.targets[-1]:g} of that at the landscape's start; empty where "
-        "it is not met on half of them. By equal steps a rule that probes has used more "
-        "evaluations: “Equal: Evaluations” on the left runs the comparison the other way."
+        f"Medians over {len(results.problems)} {noun_of(results.problems)} of medians over "
+        f"{results.spec.runs} runs to {results.spec.targets[-1]:g} of "
+        f"{figures.start_gap(results)}; empty where it is not met on half of them. By "
+        "equal steps a rule that probes has used more evaluations: “Equal: "
+        "Evaluations” on the left runs the comparison the other way."
     )
 
 
@@ -180,10 +183,10 @@ def _finite(value: float) -> float | None:
 
 
 def _choice(label: str, names: tuple[str, ...], key: str) -> str:
-    """One of the landscapes that are complete."""
+    """One of the problems that are complete."""
     if st.session_state.get(key) not in names:
         st.session_state[key] = names[0]
-    st.selectbox(label, names, format_func=lambda name: get(name).title, key=key)
+    st.selectbox(label, names, format_func=title_of_problem, key=key)
     return st.session_state[key]
 
 
@@ -203,12 +206,18 @@ def _ends(seen: Shown[Results], schedule: str) -> None:
             on_click=lambda click: races.open_basin(click, name, schedule),
             more="Press a start to watch the race from there.",
         )
+    elif all(map(is_network, results.problems)):
+        st.info(
+            "A network has no basin map: its weights start where each seed draws them, not on a "
+            "grid in the plane.",
+            icon=":material/info:",
+        )
     else:
         st.info(
             "Basin maps need a grid of starts: choose “Grid” under Starts on the left.",
             icon=":material/info:",
         )
-    picture(figures.run_ends(results, schedule), "compare_ends")
+    picture(compare_maps.run_ends(results, schedule), "compare_ends")
 
 
 def _heatmaps(seen: Shown[Results], schedule: str) -> None:
@@ -232,7 +241,7 @@ def _heatmaps(seen: Shown[Results], schedule: str) -> None:
             st.session_state["cmp_heatmap"] = next(iter(titles))
         st.selectbox("Heatmap", list(titles), key="cmp_heatmap")
     with where:
-        name = _choice("Landscape", results.problems, "cmp_heatmap_on")
+        name = _choice("Problem", results.problems, "cmp_heatmap_on")
     label, x, y = titles[st.session_state["cmp_heatmap"]]
     picture(
         compare_maps.hyperparameter_map(results, label, name, schedule, x, y),
@@ -246,7 +255,7 @@ def _table(seen: Shown[Results], schedule: str) -> None:
     results = seen.result
     header, rows = readable_table(results)
     st.dataframe([dict(zip(header, row, strict=True)) for row in rows], hide_index=True)
-    st.caption("As `python -m sadam compare` prints it. Below: each rule on each landscape.")
+    st.caption("As `python -m sadam compare` prints it. Below: each rule on each problem.")
     best = tables.best(results)
     best = best[best["schedule"] == schedule].drop(columns="schedule")
     percent = {
@@ -263,6 +272,6 @@ def _table(seen: Shown[Results], schedule: str) -> None:
     st.caption(
         f"Medians and quartiles (low, high) over {results.spec.runs} runs at the rule's own best "
         "learning rate; edge: that is at an end of the grid. Steps and evaluations: to "
-        f"{results.spec.targets[-1]:g} of the gap at the landscape's start. It does not show which "
+        f"{results.spec.targets[-1]:g} of {figures.start_gap(results)}. It does not show which "
         "differences are more than luck: see the intervals."
     )

@@ -21,8 +21,10 @@ from numpy.typing import NDArray
 import landscapes
 from landscapes import Landscape
 from sadam.lab.compare.grids import Axis
+from sadam.lab.compare.networks import lanes_at_once
 from sadam.lab.compare.problems import Problem, draw_starts, gap_at
 from sadam.lab.compare.spec import CONTROL, Compare
+from sadam.lab.compare.training_lanes import train_lanes
 from sadam.rules import AdamW, MomentRule, SAdam
 from sadam.sweep import BLOCK, Outcome, sweep
 
@@ -67,7 +69,9 @@ def plan(spec: Compare, size: int = BLOCK) -> tuple[Block, ...]:
 
     Args:
         spec: What to compare.
-        size: Lanes of a block, at most.
+        size: Lanes of a block of a landscape, at most. A network's are cut in one way only, whole
+            learning rates where they fit, as the last bits of its numbers may know how many lanes
+            were one batch.
     """
     return tuple(_plan(spec, size))
 
@@ -77,10 +81,15 @@ def _plan(spec: Compare, size: int) -> Iterator[Block]:
         for schedule in spec.schedules:
             for label, _ in spec.rules:
                 for number, group in enumerate(groups_of(spec, label)):
-                    lanes = len(group.rules) * len(spec.lrs) * spec.runs
-                    parts = math.ceil(lanes / size)
+                    lanes, most, unit = len(group.rules) * len(spec.lrs) * spec.runs, size, 1
+                    if problem.is_network:
+                        rule = group.rules[0]
+                        most = lanes_at_once(problem.landscape, rule, spec.steps_of(rule))
+                        unit = spec.runs if spec.runs <= most else 1
+                    units = lanes // unit
+                    parts = math.ceil(units / (most // unit))
                     for part in range(parts):  # of nearly one size
-                        ends = (part * lanes // parts, (part + 1) * lanes // parts)
+                        ends = (part * units // parts * unit, (part + 1) * units // parts * unit)
                         yield Block(problem, schedule, label, number, *ends)
 
 
@@ -94,7 +103,8 @@ def compute(spec: Compare, block: Block) -> pa.Table:
         hyperparameter), ``lr`` (of the grid), ``seed``, ``start``, ``x0``, ``y0``, ``final_gap``
         (infinite if it diverged), ``best_gap``, ``steps_to_0`` ... (for each target, -1 if it was
         not met), ``mean_brake``, ``x``, ``y`` (the end; missing if it diverged), ``diverged_at``
-        (-1 if it did not), ``outcome`` (see :func:`outcomes`).
+        (-1 if it did not), ``outcome`` (see :func:`outcomes`). On a network ``x0``, ``y0``, ``x``
+        and ``y`` are missing, and gaps are losses as :func:`train_lanes` records them.
     """
     torch.set_num_threads(1)
     group = groups_of(spec, block.label)[block.group]
@@ -108,15 +118,15 @@ def compute(spec: Compare, block: Block) -> pa.Table:
     lanes = _Lanes(spec, block, points, spec.seed + seed, start)
     lr = torch.tensor(spec.lrs, dtype=torch.float64)[torch.from_numpy(rate)]
     rule = _merged(group.rules, configuration, lr)
-    outcome = lanes.run(rule)
+    found = lanes.run(rule)
     numbers = np.array(group.numbers)[configuration]
     axes = {axis.name: _axis_values(group.rules, axis)[configuration] for axis in spec.axes}
-    tables = [lanes.table(block.label, outcome, numbers, axes, lr.numpy())]
+    tables = [lanes.table(block.label, found, numbers, axes, lr.numpy())]
     plain = numbers == 0
     if block.label in spec.controlled and plain.any():
         assert isinstance(rule, SAdam)
         control = AdamW(
-            (lr * outcome.mean_brake)[plain].clamp(min=SMALLEST_LR),
+            (lr * found[0].mean_brake)[plain].clamp(min=SMALLEST_LR),
             betas=group.rules[0].betas,  # type: ignore[attr-defined]
             eps=float(group.rules[0].eps),  # type: ignore[attr-defined]
             weight_decay=float(group.rules[0].weight_decay),  # type: ignore[attr-defined]
@@ -149,6 +159,10 @@ def _axis_values(rules: Sequence[MomentRule], axis: Axis) -> NDArray[np.float64]
     return np.array([float(getattr(rule, axis.name, math.nan)) for rule in rules])
 
 
+Found = tuple[Outcome, NDArray[np.bool_]]
+"""What came of some lanes, and which of them reached the minimum."""
+
+
 @dataclass(frozen=True)
 class _Lanes:
     """Where the lanes of a block start; what they do with a rule; how that is written down."""
@@ -168,34 +182,49 @@ class _Lanes:
             self, points=self.points[which], seeds=self.seeds[which], starts=self.starts[which]
         )
 
-    def run(self, rule: MomentRule, steps: int | None = None) -> Outcome:
-        spec, f = self.spec, self.landscape
+    def run(self, rule: MomentRule, steps: int | None = None) -> Found:
+        spec, problem = self.spec, self.block.problem
+        steps = spec.steps_of(rule) if steps is None else steps
+        if problem.is_network:
+            outcome, loss = train_lanes(
+                problem.landscape,
+                rule,
+                self.seeds.tolist(),
+                steps=steps,
+                schedule=self.block.schedule,
+                shares=spec.targets,
+            )
+            return outcome, (outcome.final_gap <= spec.targets[-1] * loss).numpy()
+        f, targets = self.landscape, target_gaps(spec, problem)
         assert f.minimum is not None
-        return sweep(
+        outcome = sweep(
             f.value,
             rule,
             torch.from_numpy(self.points),
-            steps=spec.steps_of(rule) if steps is None else steps,
+            steps=steps,
             seeds=torch.from_numpy(self.seeds),
             schedule=self.block.schedule,
             minimum=f.minimum,
-            targets=target_gaps(spec, self.block.problem),
+            targets=targets,
             smooth=f.smooth,
             prox=f.prox,
         )
+        return outcome, (outcome.final_gap <= targets[-1]).numpy()
 
     def table(
         self,
         label: str,
-        outcome: Outcome,
+        found: Found,
         configuration: NDArray[Any],
         axes: dict[str, NDArray[np.float64]],
         lr: NDArray[np.float64],
     ) -> pa.Table:
-        block, count = self.block, len(lr)
-        gap, end = outcome.final_gap.numpy(), outcome.end.numpy()
-        reached = gap <= target_gaps(self.spec, block.problem)[-1]
-        codes, names = outcomes(self.landscape, end, reached, outcome.diverged_at.numpy() >= 0)
+        block, count, (outcome, reached) = self.block, len(lr), found
+        end, diverged = outcome.end.numpy(), outcome.diverged_at.numpy() >= 0
+        if block.problem.is_network:
+            codes, names = network_outcomes(reached, diverged)
+        else:
+            codes, names = outcomes(self.landscape, end, reached, diverged)
 
         def same(text: str) -> pa.Array:
             zeros = pa.array(np.zeros(count, np.int8))
@@ -211,9 +240,9 @@ class _Lanes:
                 "lr": lr,
                 "seed": self.seeds.astype(np.int64),
                 "start": self.starts.astype(np.int32),
-                "x0": self.points[:, 0],
-                "y0": self.points[:, 1],
-                "final_gap": gap,
+                "x0": pa.array(self.points[:, 0], from_pandas=True),
+                "y0": pa.array(self.points[:, 1], from_pandas=True),
+                "final_gap": outcome.final_gap.numpy(),
                 "best_gap": outcome.best_gap.numpy(),
                 **{
                     f"steps_to_{i}": hit.astype(np.int32)
@@ -231,6 +260,7 @@ class _Lanes:
 @cache
 def target_gaps(spec: Compare, problem: Problem) -> tuple[float, ...]:
     """Return the gaps of a problem that the spec's targets are."""
+    assert problem.start is not None
     whole = gap_at(landscapes.get(problem.landscape), problem.start)
     return tuple(target * whole for target in spec.targets)
 
@@ -264,6 +294,21 @@ def outcomes(
     if minima:
         codes = np.where(reached, 2 + _nearest(end, landscape.minimisers)[0], codes)
     return np.where(diverged, 1, codes).astype(np.int8), names
+
+
+TARGET_MET = "target met"  # of a network, whose least loss is not known
+
+
+def network_outcomes(
+    reached: NDArray[np.bool_], diverged: NDArray[np.bool_]
+) -> tuple[NDArray[np.int8], list[str]]:
+    """Say where each run on a network ended; as :func:`outcomes`.
+
+    ``"target met"``: its final loss is within the last target. ``"diverged"``; else
+    ``"elsewhere"``. Parameters are no place of the plane, and no traps are declared.
+    """
+    codes = np.where(reached, 2, 0)
+    return np.where(diverged, 1, codes).astype(np.int8), ["elsewhere", "diverged", TARGET_MET]
 
 
 def _nearest(

@@ -49,7 +49,7 @@ def _figures(results: Results) -> Iterator[tuple[str, go.Figure]]:
             yield f"ranks-{schedule}", compare.rank_diagram(results, schedule)
         yield f"performance-{schedule}", compare.performance_profile(results, schedule)
         yield f"data-{schedule}", compare.data_profile(results, schedule)
-        yield f"ends-{schedule}", compare.run_ends(results, schedule)
+        yield f"ends-{schedule}", compare_maps.run_ends(results, schedule)
         for name in results.problems[:MAX_MAPS]:
             if spec.starts.kind == "grid" and spec.starts.number > 1:
                 yield f"basins-{schedule}-{name}", compare_maps.basin_map(results, name, schedule)

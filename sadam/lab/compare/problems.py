@@ -1,4 +1,4 @@
-"""Problems: which landscapes are compared on, and where the runs start."""
+"""Problems: which landscapes and networks are compared on, and where the runs start."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sadam.lab.codec import SpecError, from_plain, nearest, show, to_plain
+from sadam.lab.compare.networks import canonical, is_network, title_of_network
 from sadam.lab.experiment import MAX_START
 from sadam.lab.spec import Point, known_landscape, whole
 
@@ -41,10 +42,20 @@ TAGS: Mapping[str, Callable[[Landscape], bool]] = MappingProxyType(
 
 @dataclass(frozen=True)
 class Problem:
-    """A landscape and where its runs start, or around which point."""
+    """What is minimised, and where the runs start, or around which point.
+
+    Attributes:
+        landscape: A landscape; or a network, as :mod:`sadam.lab.compare.networks` writes it.
+        start: Of a landscape; None for a network, whose weights are drawn by each seed.
+    """
 
     landscape: str
-    start: Point
+    start: Point | None
+
+    @property
+    def is_network(self) -> bool:
+        """Whether it is a network, not a landscape."""
+        return is_network(self.landscape)
 
 
 @dataclass(frozen=True)
@@ -75,7 +86,8 @@ def problems_of(
 
     Args:
         names: Keys such as ``"cb2"``, functions such as ``"= abs(x) + abs(y)"``, tags such as
-            ``"convex"``, or several with ``+``: ``"convex+kinked"``.
+            ``"convex"``, or several with ``+``: ``"convex+kinked"``; networks such as
+            ``"net: two-moons; hidden = 16,16"``.
         starts: Other starts than the landscapes' own, by key.
 
     Raises:
@@ -83,8 +95,11 @@ def problems_of(
     """
     from landscapes import CATALOGUE, is_own  # late: it compiles the whole catalogue
 
-    found: dict[str, Point] = {}
+    found: dict[str, Point | None] = {}
     for name in names:
+        if is_network(name):
+            found[canonical(name)] = None
+            continue
         if name in CATALOGUE or is_own(name):
             landscape = known_landscape(name)
             found[landscape.name] = landscape.start
@@ -101,22 +116,37 @@ def problems_of(
             raise SpecError(f"no landscape is {' and '.join(tags)}")
         found |= {f.name: f.start for f in chosen}
     for key in starts:
+        if is_network(key):
+            raise SpecError(f"a start is given for {show(key)}, whose weights its seeds draw")
         if key not in found:
             raise SpecError(f"a start is given for {show(key)}, which is not compared")
     return tuple(Problem(key, starts.get(key, start)) for key, start in found.items())
 
 
 def check_problems(problems: Any) -> tuple[Problem, ...]:
-    """Return problems, each a landscape of the catalogue with a known minimum, none twice.
+    """Return problems, each a network or a landscape with a known minimum, none twice.
 
     Raises:
         SpecError: If they are none.
     """
     found = from_plain(tuple[Problem, ...], to_plain(problems), "problems")
+    found = tuple(
+        replace(p, landscape=canonical(p.landscape)) if p.is_network else p for p in found
+    )
     for i, problem in enumerate(found):
-        landscape = known_landscape(problem.landscape)
         if problem.landscape in [p.landscape for p in found[:i]]:
-            raise SpecError(f"the landscape {problem.landscape!r} is named twice")
+            kind = "network" if problem.is_network else "landscape"
+            raise SpecError(f"the {kind} {problem.landscape!r} is named twice")
+        if problem.is_network:
+            if problem.start is not None:
+                raise SpecError(
+                    f"the start of {show(problem.landscape)} must be null, as its seeds draw its "
+                    f"weights, but is {show(problem.start)}"
+                )
+            continue
+        landscape = known_landscape(problem.landscape)
+        if problem.start is None:
+            raise SpecError(f"{problem.landscape} has no start, which a landscape must have")
         if max(map(abs, problem.start)) > MAX_START:
             raise SpecError(
                 f"the start of {problem.landscape} is {show(problem.start)}, but coordinates must "
@@ -131,6 +161,18 @@ def check_problems(problems: Any) -> tuple[Problem, ...]:
     return found
 
 
+def title_of_problem(name: str) -> str:
+    """Return the title of a landscape or network."""
+    return title_of_network(name) if is_network(name) else known_landscape(name).title
+
+
+def noun_of(names: Iterable[str], number: int = 2) -> str:
+    """Return what some problems are: landscapes, networks, or problems of both kinds."""
+    kinds = {is_network(name) for name in names}
+    word = "problem" if len(kinds) > 1 else "network" if True in kinds else "landscape"
+    return word if number == 1 else word + "s"
+
+
 def gap_at(landscape: Landscape, point: Point) -> float:
     """``f - f*`` at a point of a landscape whose minimum is known."""
     import torch
@@ -140,7 +182,7 @@ def gap_at(landscape: Landscape, point: Point) -> float:
     return float(value) - landscape.minimum
 
 
-def check_starts(starts: Starts) -> Starts:
+def check_starts(starts: Starts, problems: Iterable[Problem]) -> Starts:
     """Return starts within the bounds; a scale that is not used is the default one.
 
     Raises:
@@ -148,6 +190,11 @@ def check_starts(starts: Starts) -> Starts:
     """
     most = {"own": 1, "grid": MAX_SIDE, "random": MAX_RANDOM_STARTS}[starts.kind]
     whole("number of starts", starts.number, 1, most)
+    if starts.count > 1 and any(problem.is_network for problem in problems):
+        raise SpecError(
+            f"networks have one start for each seed, which draws the weights, not {starts.count}: "
+            "compare them with starts own or random:1, and take more seeds instead"
+        )
     if not 0 <= starts.scale <= MAX_START:
         raise SpecError(f"the scale of starts is {starts.scale:g}, but must lie in 0 to 1e6")
     return starts if starts.kind == "random" else replace(starts, scale=0.3)
@@ -156,8 +203,11 @@ def check_starts(starts: Starts) -> Starts:
 def draw_starts(problem: Problem, starts: Starts, seed: int) -> NDArray[np.float64]:
     """Return the starts of one seed, ``(starts.count, 2)``; the same for every rule.
 
-    A grid goes along y within x: start ``i * number + j`` is column ``i``, row ``j``.
+    A grid goes along y within x: start ``i * number + j`` is column ``i``, row ``j``. Of a network
+    they are NaN: it starts at weights that its seed draws.
     """
+    if problem.start is None:
+        return np.full((starts.count, 2), np.nan)
     if starts.kind == "own":
         return np.array([problem.start])
     if starts.kind == "grid":

@@ -1,4 +1,4 @@
-"""The race behind a cell of a comparison: the same runs, to be watched."""
+"""The race, or on a network the training, behind a cell of a comparison: the same runs again."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from dataclasses import replace
 import numpy as np
 
 from sadam.lab.compare.grids import changed
+from sadam.lab.compare.networks import is_network, network_of
 from sadam.lab.compare.results import Results
 from sadam.lab.compare.statistics import medians
 from sadam.lab.compare.tables import axes_of
 from sadam.lab.experiment import Experiment
-from sadam.lab.rulebook import MAX_RULES
+from sadam.lab.rulebook import MAX_RULES, LabelledRules
+from sadam.lab.training.spec import Training
 from sadam.rules import AdamW
 
 
@@ -22,14 +24,15 @@ def race_behind(
     schedule: str,
     labels: Sequence[str] | None = None,
     run: int = 0,
-) -> Experiment:
-    """Return the race of one run of a comparison, each rule at its own best learning rate.
+) -> Experiment | Training:
+    """Return the race or training of one run of a comparison, each rule at its own best lr.
 
-    Its numbers are those of the comparison, to the last bit where the spec's cost is steps; of
-    equal evaluations it shows as many steps of every rule.
+    Its numbers are those of the comparison where the spec's cost is steps: on a landscape to the
+    last bit, on a network but for the last bits; of equal evaluations it shows as many steps of
+    every rule.
 
     Args:
-        results: Of which the landscape is complete.
+        results: Of which the problem is complete.
         landscape: The problem.
         schedule: The schedule.
         labels: Which rules; all of them by default, as far as a race has room.
@@ -60,12 +63,28 @@ def race_behind(
     def at(name: str) -> float:
         return results.column(landscape, schedule, labels[0], name)[0, run]
 
+    seed = int(at("seed"))
+    if is_network(landscape):
+        return _training(results, landscape, schedule, tuple(rules), seed)
     return Experiment(
         landscape=landscape,
         starts=((float(at("x0")), float(at("y0"))),),
         rules=tuple(rules),
         steps=results.spec.steps,
-        seed=int(at("seed")),
+        seed=seed,
+        schedule=schedule,
+    )
+
+
+def _training(
+    results: Results, name: str, schedule: str, rules: LabelledRules, seed: int
+) -> Training:
+    return replace(
+        network_of(name),
+        rules=rules,
+        matched_controls=False,  # those that are wanted are among the rules
+        seed=seed,
+        steps=results.spec.steps,
         schedule=schedule,
     )
 
@@ -81,8 +100,8 @@ def _middle(gaps: np.ndarray) -> int:
 
 def race_of_cell(
     results: Results, label: str, landscape: str, schedule: str, x: str, y: str, at: Sequence[float]
-) -> Experiment:
-    """Return the race behind a cell of a heatmap: its run in the middle by final gap.
+) -> Experiment | Training:
+    """Return the race or training behind a cell of a heatmap: its run in the middle by final gap.
 
     The other hyperparameters are those that gave the cell its value.
 
@@ -109,11 +128,14 @@ def race_of_cell(
     found = rows.loc[cells.groups[chosen]]
     run = found.iloc[_middle(found["final_gap"].to_numpy())]
     values = {name: float(run[name]) for name in names}
+    rules, seed = ((label, changed(label, results.rule(label), **values)),), int(run["seed"])
+    if is_network(landscape):
+        return _training(results, landscape, schedule, rules, seed)
     return Experiment(
         landscape=landscape,
         starts=((float(run["x0"]), float(run["y0"])),),
-        rules=((label, changed(label, results.rule(label), **values)),),
+        rules=rules,
         steps=results.spec.steps,
-        seed=int(run["seed"]),
+        seed=seed,
         schedule=schedule,
     )

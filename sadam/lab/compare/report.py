@@ -8,6 +8,8 @@ from typing import Any
 import pandas as pd
 
 from sadam.lab.compare import tables
+from sadam.lab.compare.networks import EVALUATIONS, is_network
+from sadam.lab.compare.problems import noun_of, title_of_problem
 from sadam.lab.compare.results import Results
 from sadam.lab.compare.spec import CONTROL, Compare
 from sadam.lab.compare.statistics import FLOOR, Estimate
@@ -43,23 +45,32 @@ def compare_report(results: Results) -> Report:
 
 def title_of(spec: Compare) -> str:
     """Return a heading."""
-    import landscapes  # late: it compiles the whole catalogue
-
     if len(spec.problems) == 1:
-        where = landscapes.get(spec.problems[0].landscape).title
-        return f"{len(spec.rules)} rules on {where}"
-    return f"{len(spec.rules)} rules on {len(spec.problems)} landscapes"
+        return f"{len(spec.rules)} rules on {title_of_problem(spec.problems[0].landscape)}"
+    return f"{len(spec.rules)} rules on {len(spec.problems)} {spec.nouns}"
 
 
 def about(results: Results) -> str:
     """Return how it was run, in a sentence or two."""
-    spec = results.spec
+    spec, one = results.spec, noun_of((p.landscape for p in results.spec.problems), 1)
     kinds = {
         "own": "from the landscape's start",
         "grid": f"from a grid of {spec.starts.number} x {spec.starts.number} starts",
         "random": f"from {spec.starts.number} start(s) of each seed, normal around the "
         f"landscape's with deviation {spec.starts.scale:g}",
     }
+    start, gap, nets = kinds[spec.starts.kind], "median of f - f*", ""
+    if one != "landscape":
+        drawn = "from weights that the seed draws"
+        start = drawn if one == "network" else f"{start} (on networks {drawn})"
+        recorded = min(spec.steps, EVALUATIONS)
+        nets = (
+            " On a network the seed draws weights, minibatches and probe directions, and the gap "
+            "is the loss on the whole training set, which is at least 0, with its labels as they "
+            f"are, recorded {recorded} times on the way."
+        )
+    if one == "network":
+        gap = "median of the recorded training losses"
     budget = f"{spec.steps} steps"
     if spec.cost == "evaluations":
         budget = f"{2 * spec.steps} function evaluations (a gradient counts 2, a probe 1)"
@@ -68,12 +79,12 @@ def about(results: Results) -> str:
         rates = f"one learning rate, {spec.lrs[0]:g}"
     done = ""
     if len(results.problems) < len(spec.problems):
-        done = f" So far {len(results.problems)} of {len(spec.problems)} landscapes are complete."
+        done = f" So far {len(results.problems)} of {len(spec.problems)} {spec.nouns} are complete."
     return (
-        f"{spec.runs} runs of each rule and learning rate on each landscape, "
-        f"{kinds[spec.starts.kind]}, {spec.seeds} seed(s) from {spec.seed} on; {budget}; {rates}; "
-        "each rule is taken at its own best, the one of least median final gap (median of f - f* "
-        f"over the last 10 % of steps).{done}"
+        f"{spec.runs} runs of each rule and learning rate on each {one}, {start}, "
+        f"{spec.seeds} seed(s) from {spec.seed} on; {budget}; {rates}; "
+        "each rule is taken at its own best, the one of least median final gap "
+        f"({gap} over the last 10 % of steps).{nets}{done}"
     )
 
 
@@ -83,7 +94,7 @@ def headline(results: Results) -> str:
     if not results.problems:
         return "Nothing is complete yet."
     count = len(results.problems)
-    where = f"On {count} landscapes" if count > 1 else f"On {results.problems[0]}"
+    where = f"On {count} {noun_of(results.problems)}" if count > 1 else f"On {results.problems[0]}"
     base = Side(spec.baseline, spec.schedules[0])
     name = results.style(spec.baseline).title
     said = []
@@ -103,7 +114,9 @@ def headline(results: Results) -> str:
         said.append(f"**{results.style(label).title}** {told}")
     if not said:
         gap = results.tuned(results.problems[0], base.schedule, spec.baseline).gap
-        return f"{where}, {name} at its own best learning rate ends {gap:.3g} above f*."
+        ends = "at a training loss of " if is_network(results.problems[0]) else ""
+        of = "" if ends else " above f*"
+        return f"{where}, {name} at its own best learning rate ends {ends}{gap:.3g}{of}."
     text = f"{where}, {base.schedule} learning rate, each rule at its own best: {'; '.join(said)}."
     controls = []
     for label in spec.controlled:
@@ -168,23 +181,23 @@ def remarks(results: Results) -> list[str]:
     if 0 < len(decaying) < len(spec.rules):
         said.append(
             f"{', '.join(results.style(n).title for n in decaying)} decay their weights, which "
-            "moves the place where they settle towards 0; --set all.weight_decay=0 compares "
-            "without."
+            "moves the place where they settle towards 0; a weight decay of 0 for all of them "
+            "compares without."
         )
     dear = [label for label, _ in spec.rules if results.cost(label) > 2]
     if dear and spec.cost == "steps":
         costs = ", ".join(f"{results.style(n).title} {results.cost(n)}" for n in dear)
         said.append(
             f"A step costs {costs} function evaluations, one of a rule that does not probe 2: "
-            "under equal steps they used more. --cost evaluations gives all the same."
+            "under equal steps they used more. Equal evaluations instead give all the same."
         )
     if len(results.problems) > 1:
         said.append(
-            f"Ratios are geometric means over the landscapes, gaps below {FLOOR:g} counted as "
+            f"Ratios are geometric means over the {spec.nouns}, gaps below {FLOOR:g} counted as "
             "that, so a few where one rule converges and another does not may decide them; "
             "intervals hold 95 % of paired bootstrap resamples of the runs, each rule tuned anew "
-            "in each, for these landscapes. "
-            "The second interval resamples the landscapes, too: it is for others of their kind."
+            f"in each, for these {spec.nouns}. "
+            f"The second interval resamples the {spec.nouns}, too: it is for others of their kind."
         )
     return said
 
@@ -202,7 +215,7 @@ def readable_table(results: Results) -> tuple[list[str], list[list[str]]]:
     several = len(spec.schedules) > 1
     expected = getattr(suite_of(spec), "expected", ())
     name = results.style(spec.baseline).title
-    header = ["rule", *(["schedule"] if several else []), f"ratio to {name}", "95 %", "landscapes"]
+    header = ["rule", *(["schedule"] if several else []), f"ratio to {name}", "95 %", spec.nouns]
     header += ["won/tied/lost", "rank", "reached", "near", "trapped", "diverged", "at edge"]
     header += ["earlier"] if expected else []
     rows = []

@@ -11,13 +11,17 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from sadam.lab.compare.blocks import Block, groups_of, plan
+from sadam.lab.compare.networks import work_of
 from sadam.lab.compare.results import Results
 from sadam.lab.compare.rundir import RunDirectory, read_directory
 from sadam.lab.compare.scheduler import MAX_WORKERS, in_process, on_dask, on_processes
 from sadam.lab.compare.spec import Compare, cost_of
 from sadam.lab.spec import whole
+from sadam.rules import AdamW
 
 CALLS = 600  # lanes that cost as much as what a step costs without any
+MULTIPLICATIONS = 100.0  # of a network that cost as much as an evaluation of a landscape
+NETWORK_STEP = 4000.0  # what a step of a batch of networks costs without any, as much again
 
 
 @dataclass(frozen=True)
@@ -145,6 +149,10 @@ def _go(
 def weight(spec: Compare, block: Block) -> float:
     """Return about how long a block takes, in no unit."""
     rule = groups_of(spec, block.label)[block.group].rules[0]
-    lanes = CALLS + block.last - block.first
-    control = 2 if block.group == 0 and block.label in spec.controlled else 0
-    return float(lanes * spec.steps_of(rule) * (cost_of(rule) + control))
+    controlled = block.group == 0 and block.label in spec.controlled
+    lanes, steps = block.last - block.first, spec.steps_of(rule)
+    if block.problem.is_network:
+        name, batches = block.problem.landscape, 1 + (spec.seeds if controlled else 0)
+        work = work_of(name, rule, steps) + (work_of(name, AdamW(), steps) if controlled else 0.0)
+        return batches * steps * NETWORK_STEP + lanes * work / MULTIPLICATIONS
+    return float((CALLS + lanes) * steps * (cost_of(rule) + (2 if controlled else 0)))

@@ -23,6 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sadam.lab.codec import SpecError
+from sadam.lab.compare.networks import MOST_LANES
 from sadam.lab.compare.spec import Compare
 from sadam.lab.export import ExportError, with_metadata
 from sadam.sweep import BLOCK
@@ -190,8 +191,8 @@ class RunDirectory:
 
 
 def _part_mark(number: int) -> str:
-    """What a part is marked with: its number, and the size of the blocks that it is of."""
-    return f"{BLOCK}:{number}"
+    """What a part is marked with: its number, and the sizes of the blocks that it is of."""
+    return f"{BLOCK}/{MOST_LANES}:{number}"
 
 
 _OPTIONS: dict[str, Any] = {"compression": "zstd", "write_page_checksum": True}

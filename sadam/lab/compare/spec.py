@@ -19,12 +19,14 @@ from itertools import product
 from typing import Any, ClassVar, Literal, Self
 
 from sadam.lab.codec import SpecError, fields_from, from_plain, nearest, schema, show, to_plain
+from sadam.lab.compare import networks
 from sadam.lab.compare.grids import Axis, changed, check_axes, increasing, log_grid
 from sadam.lab.compare.problems import (
     Problem,
     Starts,
     check_problems,
     check_starts,
+    noun_of,
     problems_of,
 )
 from sadam.lab.experiment import KINDS, MAX_STEPS, PAPER_RULES
@@ -37,7 +39,8 @@ from sadam.lab.rulebook import (
     values_of,
 )
 from sadam.lab.spec import MAX_SEED, Spec, known_landscape, number_text, spec_body, whole
-from sadam.rules import MomentRule, SAdam, key_of
+from sadam.lab.training.spec import MAX_WORK
+from sadam.rules import AdamW, MomentRule, SAdam, key_of
 from sadam.schedules import SCHEDULES
 
 MAX_LRS = 64
@@ -53,7 +56,7 @@ class Compare(Spec):
     """Rules compared on problems, each at every learning rate of one grid.
 
     Attributes:
-        problems: Landscapes with their starts, each landscape once.
+        problems: Landscapes with their starts, and networks, each once.
         rules: ``(label, rule)`` pairs; their ``lr`` does not matter and is set to the grid's first.
         lrs: Learning rates, the same for all rules, increasing.
         schedules: Keys of learning-rate schedules.
@@ -65,8 +68,9 @@ class Compare(Spec):
         steps: Number of steps.
         cost: What is the same for all rules: ``"steps"``, or ``"evaluations"``: then a rule that
             probes takes as many steps as ``steps`` of a rule that does not would pay for.
-        targets: Gaps whose first step is recorded, as shares of the gap at the problem's start,
-            decreasing; the last is what "reaches the minimum" means.
+        targets: Gaps whose first step is recorded, as shares of the gap at the problem's start (of
+            a network: of the training loss at each run's own start), decreasing; the last is what
+            "reaches the minimum" means.
         controls: Whether to run AdamW at ``lr * mean(brake)`` of each S-Adam run beside it.
         baseline: Label of the rule that ratios are taken to.
 
@@ -100,7 +104,8 @@ class Compare(Spec):
         put("rules", tuple((n, changed(n, r, lr=first)) for n, r in check_rules(self.rules)))
         put("schedules", _schedules(self.schedules))
         put("axes", check_axes(self.axes, self.rules))
-        put("starts", check_starts(from_plain(Starts, to_plain(self.starts), "starts")))
+        starts = from_plain(Starts, to_plain(self.starts), "starts")
+        put("starts", check_starts(starts, self.problems))
         put("seeds", whole("seeds", self.seeds, 1, MAX_SEEDS))
         put("seed", whole("seed", self.seed, 0, MAX_SEED - self.seeds + 1))
         put("steps", whole("steps", self.steps, 1, MAX_STEPS))
@@ -119,6 +124,11 @@ class Compare(Spec):
         _check_size(self)
 
     # ---- what is run
+
+    @property
+    def nouns(self) -> str:
+        """What is compared on: "landscapes", "networks", or "problems" of both kinds."""
+        return noun_of(problem.landscape for problem in self.problems)
 
     @property
     def runs(self) -> int:
@@ -182,13 +192,17 @@ class Compare(Spec):
         keys = [(label, key_of(rule)) for label, rule in self.rules]
         names = [key if label == key else f"{label}={key}" for label, key in keys]
         words = [*shlex.split(program), "compare"]
-        landscapes = [p.landscape for p in self.problems]
+        landscapes = [p.landscape for p in self.problems if not p.is_network]
         if known := [name for name in landscapes if not name.startswith("=")]:
             words += ["--landscapes", ",".join(known)]
         for own in (name for name in landscapes if name.startswith("=")):
             words += ["--function", own.removeprefix("=").strip()]
+        for net in (p.landscape for p in self.problems if p.is_network):
+            words += ["--net", net.removeprefix(networks.PREFIX).strip()]
         words += ["--rules", ",".join(names)]
         for problem in self.problems:
+            if problem.start is None:
+                continue
             if problem.start != known_landscape(problem.landscape).start:
                 words.append(f"--start={problem.landscape}={number_text(problem.start)}")
         for (label, rule), (_, usual) in zip(self.rules, make_rules(names), strict=True):
@@ -217,26 +231,43 @@ def cost_of(rule: MomentRule) -> int:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a comparison takes: lanes (rows of the results), their steps, function evaluations."""
+    """What a comparison takes.
+
+    Attributes:
+        lanes: Runs, each a row of the results.
+        steps: Their steps.
+        evaluations: Function evaluations: a gradient counts 2, a probe 1.
+        multiplications: Those of the networks among the problems.
+    """
 
     lanes: int
     steps: int
     evaluations: int
+    multiplications: float
 
 
 def estimate(spec: Compare) -> Cost:
     """Return what a spec takes; nothing is run."""
     places = len(spec.problems) * len(spec.schedules) * len(spec.lrs) * spec.runs
     lanes = steps = evaluations = 0
+    work = 0.0
+    nets = [problem.landscape for problem in spec.problems if problem.is_network]
+    each = places // len(spec.problems)  # places of one problem
+
+    def on_networks(rule: MomentRule, steps: int) -> float:
+        return each * sum(networks.work_of(net, rule, steps) for net in nets)
+
     for label, rules in spec.configurations.items():
         for i, rule in enumerate(rules):
             taken = places * spec.steps_of(rule)
             lanes, steps = lanes + places, steps + taken
             evaluations += taken * cost_of(rule)
+            work += on_networks(rule, spec.steps_of(rule))
             if i == 0 and label in spec.controlled:
                 lanes, steps = lanes + places, steps + taken
                 evaluations += 2 * taken
-    return Cost(lanes, steps, evaluations)
+                work += on_networks(AdamW(), spec.steps_of(rule))
+    return Cost(lanes, steps, evaluations, work)
 
 
 def _check_size(spec: Compare) -> None:
@@ -250,6 +281,12 @@ def _check_size(spec: Compare) -> None:
         raise SpecError(
             f"this comparison takes {cost.evaluations} function evaluations, probes included, but "
             f"at most {MAX_EVALUATIONS} are allowed: take fewer steps, starts, seeds or probes"
+        )
+    if cost.multiplications > MAX_WORK:
+        raise SpecError(
+            f"the networks of this comparison take {cost.multiplications:.1e} multiplications, but "
+            f"at most {MAX_WORK:.0e} are allowed: take fewer steps, seeds, learning rates or "
+            "probes, smaller batches or networks"
         )
 
 

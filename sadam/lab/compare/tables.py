@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sadam.lab.compare.blocks import TARGET_MET
 from sadam.lab.compare.results import Results, remembered
 from sadam.lab.compare.statistics import (
     Estimate,
@@ -92,7 +93,7 @@ def _best_row(results: Results, landscape: str, schedule: str, label: str) -> di
         "best_gap": float(medians(results.column(*key, "best_gap")[tuned.rate])),
         "steps": float(medians(steps)),
         "evaluations": float(medians(steps)) * results.cost(label),
-        "reached": np.char.startswith(ended, "minimum").mean(),
+        "reached": (np.char.startswith(ended, "minimum") | (ended == TARGET_MET)).mean(),
         "near": np.char.startswith(ended, "near").mean(),
         "trapped": np.char.startswith(ended, "trap").mean(),
         "diverged": (ended == "diverged").mean(),

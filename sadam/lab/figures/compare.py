@@ -14,31 +14,37 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from sadam.lab.compare import tables
+from sadam.lab.compare.networks import is_network
+from sadam.lab.compare.problems import noun_of, title_of_problem
 from sadam.lab.compare.results import Results
 from sadam.lab.compare.statistics import FLOOR
 
 MAX_PANELS = 12
 CEILING = 1e12
 VERDICT_COLORS = [[0.0, "#B35806"], [0.5, "#F4F4F2"], [1.0, "#2D6A9F"]]  # loss, tie, win
-END_COLORS = {
-    "reached": "#00785A",
-    "near": "#7CC7AF",
-    "trapped": "#D55E00",
-    "elsewhere": "#C9CDD2",
-    "diverged": "#1F2933",
-}
 TARGET_LEGEND = {"orientation": "h", "y": -0.12, "yanchor": "top", "x": 0}
 
 
-def _n(results: Results) -> str:
+def count_of(results: Results) -> str:
     """Of how much a figure speaks."""
     spec = results.spec
-    landscapes = len(results.problems)
+    problems = len(results.problems)
     return (
-        f"n = {landscapes} landscape{'s' if landscapes != 1 else ''}, {spec.runs} "
+        f"n = {problems} {noun_of(results.problems, problems)}, {spec.runs} "
         f"run{'s' if spec.runs != 1 else ''} (starts x seeds) of each rule and learning rate, "
         f"{len(spec.lrs)} learning rate{'s' if len(spec.lrs) != 1 else ''}"
     )
+
+
+def start_gap(results: Results) -> str:
+    """What targets are shares of."""
+    of = {"landscape": "the gap at the landscape's start", "network": "the loss at a run's start"}
+    return of.get(noun_of(results.problems, 1), " or ".join(of.values()))
+
+
+def panel_title(name: str) -> str:
+    """A landscape's key; a network's title, its parts below each other."""
+    return title_of_problem(name).replace(", ", "<br>") if is_network(name) else name
 
 
 def finish(figure: go.Figure, title: str, words: str, **layout: Any) -> go.Figure:
@@ -132,10 +138,11 @@ def ratio_forest(results: Results, schedule: str) -> go.Figure:
     return finish(
         figure,
         f"Final gap against {base}, each rule at its own best learning rate ({schedule})",
-        f"A dot is a landscape, the diamond the geometric mean of all; the thick bar holds 95 % of "
-        f"paired bootstrap resamples of the runs, the thin one resamples the landscapes, too. "
-        f"{_n(results)}. It does not show what the rules cost: a step of a rule that probes takes "
-        "more function evaluations.",
+        f"A dot is a {noun_of(results.problems, 1)}, the diamond the geometric mean of all; the "
+        "thick bar holds 95 % of paired bootstrap resamples of the runs, the thin one resamples "
+        f"the {noun_of(results.problems)}, too. "
+        f"{count_of(results)}. It does not show what the rules cost: a step of a rule that probes "
+        "takes more function evaluations.",
         height=200 + 44 * max(len(labels), 2),
     )
 
@@ -148,7 +155,7 @@ def lr_sensitivity(results: Results, schedule: str) -> go.Figure:
     figure = make_subplots(
         rows=rows,
         cols=columns,
-        subplot_titles=names,
+        subplot_titles=[panel_title(name) for name in names],
         horizontal_spacing=0.07,
         vertical_spacing=min(0.12, 0.3 / rows),
     )
@@ -196,13 +203,17 @@ def lr_sensitivity(results: Results, schedule: str) -> go.Figure:
     figure.update_xaxes(title="learning rate", row=rows)
     figure.update_yaxes(title="final gap", col=1)
     left_out = len(results.problems) - len(names)
-    more = f" {left_out} further landscapes are in the tables only." if left_out else ""
+    more = (
+        f" {left_out} further {noun_of(results.problems)} are in the tables only."
+        if left_out
+        else ""
+    )
     return finish(
         figure,
         f"Final gap against the learning rate ({schedule})",
         "Line: median over the runs; band: their middle half; mark: the rule's own best. A matched "
         "control stands at the learning rate of its S-Adam, though it takes that times the mean "
-        f"brake. {_n(results)}.{more} Runs that diverged count as infinite. It does not show "
+        f"brake. {count_of(results)}.{more} Runs that diverged count as infinite. It does not show "
         "learning rates between those tried.",
         height=140 + 270 * rows,
         legend={"orientation": "h", "y": -0.9 / (rows * 3), "yanchor": "top", "x": 0},
@@ -236,10 +247,10 @@ def verdict_matrix(results: Results, schedule: str) -> go.Figure:
     return finish(
         figure,
         f"Won / tied / lost by row against column ({schedule})",
-        "A landscape is won where the 95 % paired bootstrap interval of the ratio of final gaps "
-        "lies below 1, lost where above, and tied where it holds 1; each rule at its own best "
-        f"learning rate. {_n(results)}. It does not show by how much; and of many comparisons one "
-        "in twenty falls outside its interval by chance.",
+        f"A {noun_of(results.problems, 1)} is won where the 95 % paired bootstrap interval of the "
+        "ratio of final gaps lies below 1, lost where above, and tied where it holds 1; "
+        f"each rule at its own best learning rate. {count_of(results)}. It does not show by how "
+        "much; and of many comparisons one in twenty falls outside its interval by chance.",
         height=260 + 44 * len(titles),
     )
 
@@ -278,7 +289,7 @@ def _profile(results: Results, schedule: str, kind: str, count: tables.Count) ->
         counted = "function evaluations (a gradient 2, a probe 1)"
     first = (
         "A run is solved at its first gap within "
-        f"{target:g} of the gap at the landscape's start; cost counts {counted}, each rule at the "
+        f"{target:g} of {start_gap(results)}; cost counts {counted}, each rule at the "
         "learning rate of its own least median final gap, not of its fastest run. "
     )
     if kind == "performance":
@@ -296,7 +307,7 @@ def _profile(results: Results, schedule: str, kind: str, count: tables.Count) ->
     return finish(
         figure,
         title,
-        f"{words} {first}{_n(results)}. It does not show how near the others came, nor what "
+        f"{words} {first}{count_of(results)}. It does not show how near the others came, nor what "
         "happened after.",
         legend=TARGET_LEGEND,
         margin={"b": 140},
@@ -349,51 +360,7 @@ def rank_diagram(results: Results, schedule: str) -> go.Figure:
         figure,
         f"Mean rank by median final gap ({schedule})",
         f"Bars are the critical difference {ranks.critical_difference:.3g} wide: two rules whose "
-        f"bars do not overlap differ at the 5 % level (Nemenyi). {friedman}{_n(results)}. Ranks "
-        "do not show by how much one is closer.",
+        f"bars do not overlap differ at the 5 % level (Nemenyi). {friedman}{count_of(results)}. "
+        "Ranks do not show by how much one is closer.",
         height=180 + 40 * len(order),
-    )
-
-
-def run_ends(results: Results, schedule: str) -> go.Figure:
-    """Where the runs end: at the minimum, in a trap, elsewhere, or nowhere."""
-    best = tables.best(results)
-    best = best[best["schedule"] == schedule]
-    shares = best.groupby("rule", sort=False)[list(END_COLORS)].mean()
-    figure = go.Figure(
-        [
-            go.Bar(
-                y=[results.style(label).title for label in shares.index[::-1]],
-                x=shares[name][::-1],
-                name=name,
-                orientation="h",
-                marker={"color": color},
-                hovertemplate="%{y}: %{x:.1%} " + name + "<extra></extra>",
-                meta={"role": "ends", "name": name},
-            )
-            for name, color in END_COLORS.items()
-        ]
-    )
-    figure.update_xaxes(range=[0, 1], tickformat=".0%", title="share of runs")
-    figure.update_yaxes(automargin=True)
-    traps = tables.ends(results)
-    traps = traps[traps["outcome"].str.startswith("trap") & (traps["schedule"] == schedule)]
-    named = (
-        "; ".join(
-            f"{row.landscape} {row.outcome}: {results.style(str(row.rule)).title} {row.share:.0%}"
-            for row in traps.itertuples()
-        )
-        or "none of the runs ended in a declared trap"
-    )
-    return finish(
-        figure,
-        f"Where the runs end ({schedule})",
-        f"Reached: median gap of the last 10 % of steps within {results.spec.targets[-1]:g} of the "
-        f"gap at the landscape's start. Near, trapped: not so, and ending within 2 % of the "
-        f"window's diagonal of a declared minimiser or trap ({named}). {_n(results)}, each rule at "
-        "its own best learning rate. It does not show how near the runs elsewhere came.",
-        barmode="stack",
-        height=260 + 34 * len(shares),
-        legend={"orientation": "h", "y": -0.9 / (2 + len(shares)), "yanchor": "top", "x": 0},
-        margin={"b": 110},
     )

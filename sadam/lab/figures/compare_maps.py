@@ -1,4 +1,4 @@
-"""Comparisons as maps: over two hyperparameters, and over the starts (basins)."""
+"""Where runs end: over two hyperparameters, over the starts (basins), and in all."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import landscapes
 from sadam.lab.compare import tables
 from sadam.lab.compare.results import Results
 from sadam.lab.compare.statistics import FLOOR
-from sadam.lab.figures.compare import finish
+from sadam.lab.figures.compare import count_of, finish, start_gap
 
 NAMES = {
     "lr": "learning rate",
@@ -22,6 +22,13 @@ NAMES = {
 }
 MINIMUM_COLORS = ("#2D6A9F", "#56B4E9", "#009E73", "#8FBF9F", "#CC79A7")
 TRAP_COLORS = ("#D55E00", "#E69F00")
+END_COLORS = {
+    "reached": "#00785A",
+    "near": "#7CC7AF",
+    "trapped": "#D55E00",
+    "elsewhere": "#C9CDD2",
+    "diverged": "#1F2933",
+}
 CROSS = {"symbol": "x", "size": 11, "color": "white", "line": {"color": "black", "width": 1}}
 ELSEWHERE, DIVERGED = "#E3E5E8", "#1F2933"
 
@@ -188,5 +195,51 @@ def basin_map(results: Results, landscape: str, schedule: str) -> go.Figure:
         height=180 + 300 * rows,
         title_y=0.985,
         legend={"orientation": "h", "y": -0.06, "yanchor": "top", "x": 0},
+        margin={"b": 110},
+    )
+
+
+def run_ends(results: Results, schedule: str) -> go.Figure:
+    """Where the runs end: at the minimum, in a trap, elsewhere, or nowhere."""
+    best = tables.best(results)
+    best = best[best["schedule"] == schedule]
+    shares = best.groupby("rule", sort=False)[list(END_COLORS)].mean()
+    figure = go.Figure(
+        [
+            go.Bar(
+                y=[results.style(label).title for label in shares.index[::-1]],
+                x=shares[name][::-1],
+                name=name,
+                orientation="h",
+                marker={"color": color},
+                hovertemplate="%{y}: %{x:.1%} " + name + "<extra></extra>",
+                meta={"role": "ends", "name": name},
+            )
+            for name, color in END_COLORS.items()
+        ]
+    )
+    figure.update_xaxes(
+        range=[0, 1], tickformat=".0%", title={"text": "share of runs", "standoff": 14}
+    )
+    figure.update_yaxes(automargin=True)
+    traps = tables.ends(results)
+    traps = traps[traps["outcome"].str.startswith("trap") & (traps["schedule"] == schedule)]
+    named = (
+        "; ".join(
+            f"{row.landscape} {row.outcome}: {results.style(str(row.rule)).title} {row.share:.0%}"
+            for row in traps.itertuples()
+        )
+        or "none of the runs ended in a declared trap"
+    )
+    return finish(
+        figure,
+        f"Where the runs end ({schedule})",
+        f"Reached: median gap of the last 10 % of steps within {results.spec.targets[-1]:g} of "
+        f"{start_gap(results)}. Near, trapped: not so, and ending within 2 % of the "
+        f"window's diagonal of a declared minimiser or trap ({named}). {count_of(results)}, each rule "
+        "at its own best learning rate. It does not show how near the runs elsewhere came.",
+        barmode="stack",
+        height=260 + 34 * len(shares),
+        legend={"orientation": "h", "y": -0.9 / (2 + len(shares)), "yanchor": "top", "x": 0},
         margin={"b": 110},
     )

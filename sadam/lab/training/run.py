@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
@@ -251,8 +251,10 @@ def load_data(spec: Training) -> Dataset:
         raise SpecError(str(error)) from None
 
 
-def problem_of(spec: Training, data: Dataset) -> TrainingProblem:
-    """Return what the spec trains.
+def problem_of(
+    spec: Training, data: Dataset, seeds: Sequence[int] | None = None
+) -> TrainingProblem:
+    """Return what the spec trains, for its own seeds or for others.
 
     Raises:
         SpecError: If the data do not fit the spec.
@@ -263,7 +265,7 @@ def problem_of(spec: Training, data: Dataset) -> TrainingProblem:
         return TrainingProblem(
             network,
             data,
-            spec.seed_numbers,
+            spec.seed_numbers if seeds is None else seeds,
             loss=loss,
             batch_size=spec.batch_size,
             label_noise=spec.label_noise,
