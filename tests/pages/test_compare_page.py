@@ -147,6 +147,8 @@ WRONG = [
     ({"landscapes": ["rosenbrok"]}, "o landscape and no tag is called"),
     ({"landscapes": ["= abs(x"]}, "is never closed"),
     ({"grid_radius": "-1,1"}, "radius"),
+    ({"landscapes": ["net: two-moons; hidden"]}, "must look like hidden = VALUE"),
+    ({"landscapes": ["net: two-moons"]}, "one start for each seed"),
     ({"number": 256, "seeds": 64}, "at most 4000000 are allowed"),
 ]
 
@@ -229,10 +231,43 @@ def test_a_suite_is_shown_as_it_came_and_goes_back_to_the_controls():
 
 
 def test_an_address_says_the_comparison_functions_included():
-    names = landscape_names("l1,= max(abs(x),2*abs(y)),convex+kinked")
-    assert names == ["l1", "= max(abs(x),2*abs(y))", "convex+kinked"]
+    wanted = ["l1", "= max(abs(x),2*abs(y))", "net: xor; hidden = 8,4; batch = 16", "convex+kinked"]
+    assert landscape_names(",".join(wanted)) == wanted
     with pytest.raises(ValueError, match="cannot be read"):
         landscape_names("nowhere")
+
+
+NET = "net: two-moons; hidden = 4; n = 64"
+
+
+def test_networks_are_compared_and_a_cell_says_how_to_train_them_again(monkeypatch):
+    app = opened(landscapes=[NET, "l1"], starts="own", seeds=2, steps=12)
+    assert "2 rules on 2 problems" in texts(app)
+    found = results(app)
+    assert found.problems == (NET, "l1")
+    assert found.frame.equals(run_compare(spec(app)).frame)
+    for tab in TABS:
+        app.session_state["compare_tab"] = tab
+        rerun(app)
+        assert not app.error
+    _, rows, lead = ratio_cells(found, "constant")
+    assert [head.note for head, _ in rows[lead:]][0] == "network"
+    training = opened_race(found, monkeypatch, lambda: races.open_ratio(f"{NET}|adam", "constant"))
+    assert training == race_behind(
+        found, NET, "constant", ["adam"], typical_run(found, NET, "constant", "adam")
+    )
+    shown = []
+    monkeypatch.setattr(races, "_training_dialog", shown.append)
+    races.st.session_state["_cmp_race"] = training
+    races.go_to_race()
+    assert shown == [training]
+
+
+def test_networks_alone_have_no_basin_map():
+    app = opened(landscapes=[NET], starts="own", seeds=2, steps=12)
+    app.session_state["compare_tab"] = "Where runs end"
+    rerun(app)
+    assert any("no basin map" in info.value for info in app.info)
 
 
 def opened_race(compared, monkeypatch, action):

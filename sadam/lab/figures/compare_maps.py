@@ -236,8 +236,9 @@ def run_ends(results: Results, schedule: str) -> go.Figure:
         f"Where the runs end ({schedule})",
         f"Reached: median gap of the last 10 % of steps within {results.spec.targets[-1]:g} of "
         f"{start_gap(results)}. Near, trapped: not so, and ending within 2 % of the "
-        f"window's diagonal of a declared minimiser or trap ({named}). {count_of(results)}, each rule "
-        "at its own best learning rate. It does not show how near the runs elsewhere came.",
+        f"window's diagonal of a declared minimiser or trap ({named}). {count_of(results)}, "
+        "each rule at its own best learning rate. It does not show how near the runs "
+        "elsewhere came.",
         barmode="stack",
         height=260 + 34 * len(shares),
         legend={"orientation": "h", "y": -0.9 / (2 + len(shares)), "yanchor": "top", "x": 0},

@@ -1,15 +1,17 @@
 """Tables, words and figures of a comparison, held to what pandas makes of its rows."""
 
+import io
 import json
 import math
 from dataclasses import replace
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from sadam import metrics
 from sadam.lab.compare import tables
-from sadam.lab.compare.files import compare_figures, report_page
+from sadam.lab.compare.files import compare_figures, report_page, runs_file
 from sadam.lab.compare.problems import Starts, problems_of
 from sadam.lab.compare.races import race_behind
 from sadam.lab.compare.report import compare_report, headline, readable_table, remarks
@@ -18,6 +20,7 @@ from sadam.lab.compare.run import iter_compare, run_compare
 from sadam.lab.compare.spec import Compare, estimate
 from sadam.lab.compare.suites import SUITES
 from sadam.lab.compare.tables import Side
+from sadam.lab.figures import compare
 from sadam.lab.race import run_race
 from sadam.lab.report import terminal_text
 from sadam.lab.rulebook import make_rules
@@ -311,3 +314,61 @@ def test_several_rules_of_a_kind_look_different():
     styles = [results.style(label) for label in results.labels]
     assert len({(style.color, style.dash) for style in styles}) == 6
     assert [style.title for style in styles[2:4]] == ["b", "Matched to b"]
+
+
+def test_a_profile_in_steps_counts_steps(small_results):
+    """Held to shares counted from the rows, at every cost that occurs."""
+    for kind, make in (
+        ("data", compare.data_profile),
+        ("performance", compare.performance_profile),
+    ):
+        drawn = make(small_results, "cosine", "steps")
+        costs = tables.costs_to_target(small_results, "cosine", count="steps")
+        for label, own, curve in zip(small_results.labels, costs, drawn.data, strict=True):
+            hits = tables.hits(small_results, "l1", "cosine", label)
+            assert (own[: len(hits)] == 1 + hits).all()
+            assert curve.meta["rule"] == label
+            best = np.where(np.isfinite(own), costs.min(0), 1.0)  # those unsolved stay infinite
+            solved = own if kind == "data" else own / best
+            shares = [float((solved <= at).mean()) for at in curve.x]
+            np.testing.assert_allclose(curve.y, shares, atol=1e-12)
+    each = tables.costs_to_target(small_results, "cosine", count="evaluations")
+    per_step = [small_results.cost(label) for label in small_results.labels]
+    assert (each == costs * np.array(per_step)[:, None]).all()
+    assert "steps, whatever they cost" in drawn.layout.meta["words"]
+
+
+def test_a_long_profile_is_drawn_in_few_points_with_its_ends():
+    x, y = compare._steps(np.arange(5000.0), np.linspace(0, 1, 5000), most=100)
+    assert 90 <= len(x) <= 100
+    assert (x > 0).all()
+    assert (x[-1], y[-1]) == (4999.0, 1.0)
+    x, y = compare._steps([0.0, 1.0, 2.0], [0.1, 0.2, 0.3])
+    assert (x.tolist(), y.tolist()) == ([1.0, 2.0], [0.2, 0.3])
+
+
+# ---- files and memory
+
+
+def test_the_file_of_runs_holds_every_row_and_the_spec(small_results):
+    table = pq.read_table(io.BytesIO(runs_file(small_results)))
+    assert table.to_pandas().equals(small_results.frame)
+    assert Compare.from_json(table.schema.metadata[b"sadam.spec"]) == small_results.spec
+
+
+def test_what_is_known_of_complete_problems_is_taken_over(small, small_results):
+    spec = replace(small, schedules=("constant",), axes=(), steps=10)
+    first = run_compare(spec)
+    tables.ratios(first)
+    again = Results(spec, first.frame)
+    assert again.after(first) is again
+    key = ("l1", "constant", "adam")
+    assert again.tuned(*key) is first.tuned(*key)
+    side, base = Side(OURS, "constant"), Side("adam", "constant")
+    taken = tables.problem_ratio(again, "l1", side, base)
+    assert taken is tables.problem_ratio(first, "l1", side, base)
+    assert tables.ratios(again) is not tables.ratios(first)  # of all problems: made anew
+    assert tables.ratios(again).equals(tables.ratios(first))
+    other = Results(spec, first.frame).after(small_results)  # another spec's: nothing of it
+    assert other._memory == {}
+    assert Results(spec, first.frame).after(None)._memory == {}
