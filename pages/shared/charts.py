@@ -30,7 +30,7 @@ def chart(
         legend: Whether to show the legend; where the stage above has one it need not be repeated.
         key: The element's key; by default the figure's title.
     """
-    title = figure.layout.title.text or "chart"
+    title = figure.layout.title.text or key or "chart"
     if st.context.theme.type == "dark":
         for trace in figure.data:
             lighter = (trace.meta or {}).get("color_dark")

@@ -1,0 +1,44 @@
+"""Names, order, focus, contrast and words for figures, as audit.js finds them."""
+
+from pathlib import Path
+
+import pytest
+
+AUDIT = (Path(__file__).parent / "audit.js").read_text(encoding="utf-8").partition("\n")[2]
+TOLD = "() => [...document.querySelectorAll('.stPlotlyChart')].every(c => c.ariaLabel)"
+PAGES = {
+    "/": ".sadam-gallery .picture[data-ready=true]",
+    "/race": ".sadam-stage[data-ready=true]",
+    "/lessons?lesson=clarke": ".stPlotlyChart .main-svg",
+}
+# Where the focus is, and whether it shows: by an outline, a shadow or a border of its own.
+FOCUS = """() => {
+  const n = document.activeElement, s = getComputedStyle(n);
+  const outlined = s.outlineStyle !== "none" && parseFloat(s.outlineWidth) > 0;
+  return [n.tagName, outlined || s.boxShadow !== "none", n.outerHTML.slice(0, 300)];
+}"""
+
+
+@pytest.mark.parametrize("look", ["light", "dark"])
+def test_a_page_can_be_read_and_driven_by_anyone(look_at, app_url, wait_idle, look):
+    for path, ready in PAGES.items():
+        page = look_at(app_url + path, look)
+        page.wait_for_selector(ready)
+        wait_idle(page)
+        page.wait_for_function(TOLD)
+        found = page.evaluate(AUDIT)
+        assert found["controls"] > 15
+        assert {what: where for what, where in found["wrong"].items() if where} == {}, path
+
+
+def test_the_keyboard_reaches_controls_and_shows_where_it_is(look_at, app_url, wait_idle):
+    page = look_at(app_url + "/lessons?lesson=clarke")
+    page.wait_for_selector(".stPlotlyChart .main-svg")
+    wait_idle(page)
+    reached = []
+    for _ in range(25):
+        page.keyboard.press("Tab")
+        page.wait_for_timeout(60)  # a shadow may fade in
+        reached.append(page.evaluate(FOCUS))
+    assert {"A", "BUTTON", "INPUT"} <= {tag for tag, *_ in reached}
+    assert [what for tag, seen, what in reached if not seen and tag != "BODY"] == []
