@@ -9,7 +9,6 @@ from pages.shared.guard import ensure_router
 ensure_router()
 
 from landscapes.datasets import Dataset  # noqa: E402
-from pages.shared import links  # noqa: E402
 from pages.shared.networks import controls, session, tabs  # noqa: E402
 from pages.shared.networks.board import board  # noqa: E402
 from pages.shared.networks.pictures import (  # noqa: E402
@@ -61,19 +60,19 @@ def _by_itself(spec: Training, moved: bool) -> bool:
 
 def header(spec: Training | None, data: Dataset | None) -> None:
     """Title, switches and buttons."""
-    words, buttons = st.columns([4, 5], vertical_alignment="bottom", gap="small")
+    words, buttons = st.columns([3, 5], vertical_alignment="bottom", gap="small")
     seen, trained, running = session.desk.shown(), session.desk.spec, session.desk.running
     words.markdown(f"## {title_of(seen.result) if seen else 'Networks'}")
     with buttons.container(horizontal=True, horizontal_alignment="right", gap="small"):
         tabs.curve_controls()
-        st.button(
-            "Stop",
-            icon=":material/stop:",
-            on_click=session.desk.stop,
-            disabled=not running,
-            key="stop_training",
-            help="What was computed is kept.",
-        )
+        if running:
+            st.button(
+                "Stop",
+                icon=":material/stop:",
+                on_click=session.desk.stop,
+                key="stop_training",
+                help="What was computed is kept.",
+            )
         st.button(
             "Start",
             icon=":material/play_arrow:",
@@ -121,9 +120,9 @@ def show(seen: Shown) -> None:
 
 
 def page() -> None:
-    """The picture first; then the controls."""
+    """The picture first, then the controls, then the rest."""
     moved = controls.take()
-    links.show_notes()
+    controls.show_notes()
     spec, data, problem = wanted()
     if spec is not None and data is not None and _by_itself(spec, moved):
         session.start(spec, data)
@@ -136,10 +135,10 @@ def page() -> None:
         st.info("The controls say something else than what is shown: press Start to train it.")
     st.session_state["_net_watching"] = session.desk.running
     st.fragment(watch, run_every=REFRESH if session.desk.running else None)()
+    sidebar(data)  # before what may take seconds
     seen = session.desk.shown()
     if seen is not None and seen.final:
         show(seen)
-    sidebar(data)
     controls.link().give()
 
 

@@ -230,11 +230,18 @@ def note(told: str) -> None:
     st.session_state[_NOTES] = [*(st.session_state.get(_NOTES) or ()), told]
 
 
+def notes() -> str:
+    """What of the address was ignored, as a sentence; empty if nothing was or it has been told."""
+    told = st.session_state.pop(_NOTES, None)
+    if not told:
+        return ""
+    return (
+        sentence("the link could not be followed in everything: " + "; ".join(told))
+        + " The rest is as the link says."
+    )
+
+
 def show_notes() -> None:
     """Say, once, what of the address was ignored."""
-    if notes := st.session_state.pop(_NOTES, None):
-        st.warning(
-            sentence("the link could not be followed in everything: " + "; ".join(notes))
-            + " The rest is as the link says.",
-            icon=":material/link_off:",
-        )
+    if told := notes():
+        st.warning(told, icon=":material/link_off:")

@@ -12,8 +12,8 @@ PROGRESS = "[data-testid=stProgress]"
 
 @pytest.fixture
 def networks(look_at, app_url):
-    def visit(look="light", **options):
-        page = look_at(app_url + "/networks", look, **options)
+    def visit(look="light", query="", **options):
+        page = look_at(f"{app_url}/networks{query}", look, **options)
         page.wait_for_selector(READY)
         return page
 
@@ -77,7 +77,7 @@ def test_curves_grow_while_it_trains_and_stop_keeps_them(networks):
     stop.click()
     done(page, "Stopped: ")
     page.get_by_text("Stopped after").wait_for()
-    assert stop.is_disabled()
+    stop.wait_for(state="detached")
 
 
 def test_a_closed_tab_leaves_no_work_behind(serve, look_at):
@@ -119,3 +119,46 @@ def test_ones_own_csv(networks):
     done(page)
     page.get_by_role("tab", name="Code").click()
     page.get_by_text("--csv mine.csv").wait_for()
+    page.get_by_role("button", name="Share").click()
+    page.get_by_text("Your CSV does not travel in the link").wait_for()
+
+
+def test_a_link_from_share_opens_identically_elsewhere(networks, look_at, wait_idle):
+    page = networks(query="?v=1&net_steps=50&net_seeds=2&net_hidden=6&net_tab=Code")
+    done(page)
+    slider = page.locator(".st-key-net_lr input[type=range]")
+    slider.press("ArrowRight")
+    start(page)
+    page.wait_for_url("**net_lr=0.02**")
+    done(page)
+    page.get_by_text("--lr=0.02").first.wait_for()  # under the tab that the link names
+    page.get_by_role("tab", name="Results").click()
+    page.wait_for_url("**net_tab=Results**")
+    page.get_by_role("button", name="Share").click()
+    link = page.locator("[data-testid=stPopoverBody] code").first.inner_text()
+    assert link.startswith("http")
+    other = look_at(link)
+    other.wait_for_selector(READY)
+    done(other)
+    for seen in (page, other):
+        wait_idle(seen)
+        seen.wait_for_selector("[data-testid=stDataFrame] canvas")
+    rows = "e => [...e.querySelectorAll('td')].map(cell => cell.innerText)"
+    table = "[data-testid=stDataFrame] table"  # what the canvas tells to screen readers
+    assert len(page.locator(table).evaluate(rows)) > 50
+    assert other.locator(table).evaluate(rows) == page.locator(table).evaluate(rows)
+    said = ".sadam-board .tile .said"
+    assert other.locator(said).all_inner_texts() == page.locator(said).all_inner_texts()
+    controls = (
+        "() => [...document.querySelectorAll('[class*=st-key-net_] input')]"
+        ".map(i => [i.getAttribute('aria-label'), i.value, i.checked])"
+    )
+    assert len(page.evaluate(controls)) > 15
+    assert other.evaluate(controls) == page.evaluate(controls)
+    assert other.url == link
+    page.keyboard.press("Escape")
+    page.go_back()  # to the open tab, and to the learning rate before
+    page.get_by_text("--lr=0.02").first.wait_for()
+    page.go_back()
+    page.get_by_text("--lr=0.01").first.wait_for()
+    assert page.get_by_text("press Start").count() == 0

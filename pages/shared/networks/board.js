@@ -1,7 +1,7 @@
 // The board: a small map for each rule, and panels that are read together.
 
 const HUES = { light: { ink: "rgba(28,36,48,0.9)", edge: "rgba(28,36,48,0.17)", rim: "rgba(255,255,255,0.8)" },
-  dark: { ink: "rgba(240,244,248,0.9)", edge: "rgba(240,244,248,0.17)", rim: "rgba(0,0,0,0.55)" } };
+  dark: { ink: "rgba(240,244,248,0.9)", edge: "rgba(240,244,248,0.17)", rim: "rgba(255,255,255,0.5)" } };
 
 /** A rule's small map: a button with a picture in it. */
 class TileView {

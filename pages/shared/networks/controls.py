@@ -31,6 +31,7 @@ from sadam.lab.training import Training
 PREFIX = "net_"  # of this page's keys; app.py holds their values while other pages are shown
 FILE = "_net_csv"  # name and content of the CSV that was uploaded; None: the page waits for one
 _OPENED = "_net_opened"
+_TOLD = "_net_told"
 _LOST_FILE = (
     "its data are a CSV file, which does not travel in a link, so these are other data until you "
     "choose the file under Data"
@@ -123,6 +124,19 @@ def _settle() -> None:
         except SpecError as error:
             links.note(f"its spec is not one that this page shows ({error})")
             state[f"{PREFIX}loaded"] = ""
+
+
+def show_notes() -> None:
+    """Say what of the address was ignored, until the visitor changes a control.
+
+    The page runs again when its training ends, which is no reason to take back what was said.
+    """
+    state = st.session_state
+    if told := links.notes():
+        state[_TOLD] = told, _values()
+    told, values = state.get(_TOLD, ("", None))
+    if values == _values():
+        st.warning(told, icon=":material/link_off:")
 
 
 def query_of(spec: Training, **more: Any) -> dict[str, str]:

@@ -182,12 +182,12 @@ def _network_controls() -> None:
         column.selectbox(
             what,
             list(dict.fromkeys([FULL, *(str(bits) for bits in BITS), str(value(name) or FULL)])),
-            format_func=lambda bits: f"{bits} bits" if bits.isdigit() else bits,
+            format_func=lambda bits: f"{bits} bits" if bits.isdigit() else bits.capitalize(),
             key=PREFIX + name,
             accept_new_options=True,
             help="Fake quantization with straight-through gradients, as in quantization-aware "
             "training: 8, 4, 3 or 2 bits, one scale for each tensor. 2 bits leave three levels to "
-            "a weight.",
+            "a weight. Full: none.",
         )
 
 

@@ -21,7 +21,7 @@ from sadam.rules import RULES
 from sadam.schedules import SCHEDULES
 
 OWN = "csv"
-FULL = "full precision"
+FULL = "full"
 GRID = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
 IMAGES = ("digits", "mnist1d")
 MOST_SEEDS, LAST_SEED = 16, 2**32 - 100
