@@ -8,7 +8,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from sadam.lab.export import Bundle, race_bundle, write_bundle, zipped
+from sadam.lab.archive import zipped
+from sadam.lab.export import Bundle, race_bundle, write_bundle
 from sadam.lab.race import Race
 
 File = tuple[str, str, str, str]  # format, label on the button, MIME type, help text

@@ -93,6 +93,7 @@ def bundle_of(spec: Spec) -> Bundle:
 
 
 def _export(arguments: argparse.Namespace) -> int:
+    from sadam.lab.archive import zipped
     from sadam.lab.codec import from_text
     from sadam.lab.experiment import load
     from sadam.lab.export import (
@@ -101,7 +102,6 @@ def _export(arguments: argparse.Namespace) -> int:
         check_formats,
         staged,
         write_bundle,
-        zipped,
     )
     from sadam.lab.webpage import Look
 
@@ -133,7 +133,7 @@ def _export(arguments: argparse.Namespace) -> int:
             notes = write_bundle(bundle, Path(folder), formats, look=look, only=only)
             files = {path.name: path.read_bytes() for path in sorted(Path(folder).iterdir())}
             (stage / target.name).write_bytes(zipped(bundle, files))
-        say(f"{len(files) + 1} files are in {target}")
+        say(f"{len(files) + 2} files are in {target}")
     for note in notes:
         print(f"{PROGRAM}: {note}", file=sys.stderr)
     return 1 if notes and arguments.formats else 0

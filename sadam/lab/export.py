@@ -15,14 +15,12 @@ The spec is in the Parquet file's metadata under ``sadam.spec`` and in the CSV's
 
 from __future__ import annotations
 
-import io
 import json
 import math
 import os
 import shutil
 import struct
 import tempfile
-import zipfile
 import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -287,37 +285,6 @@ def write_bundle(
     for (name, form), data in pictures.items():
         (directory / f"{name}.{form}").write_bytes(with_spec(data, form, text))
     return notes
-
-
-def zipped(bundle: Bundle, files: Mapping[str, bytes]) -> bytes:
-    """Return files as one zip, with a README that says what they are and how they were made."""
-    told = "\n".join(f"  {name}: {_ABOUT.get(Path(name).suffix, 'data')}" for name in sorted(files))
-    report = bundle.report
-    readme = (
-        f"{report.title}\n{report.formula or ''}\n{report.about}\n\nMade by\n\n"
-        f"  {report.spec.to_command()}\n\nor, from the spec,\n\n"
-        f"  python -m sadam export spec.json --out DIR\n\n{told}\n"
-    )
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in {"README.txt": readme.encode(), **files}.items():
-            archive.writestr(name, content)
-    return buffer.getvalue()
-
-
-_ABOUT = {
-    ".json": "the spec that makes everything again, or the results as numbers",
-    ".html": "all figures, interactive, offline",
-    ".js": "plotly.js, which figures-small.html reads; keep it beside that page",
-    ".csv": "a table; the spec is in its first line",
-    ".parquet": "a table; the spec is in its metadata",
-    ".npz": "NumPy arrays",
-    ".gif": "moving picture; the spec is in its comment",
-    ".mp4": "moving picture; the spec is in its comment",
-    ".png": "picture; the spec is in its metadata",
-    ".svg": "picture; the spec is in its metadata",
-    ".pdf": "picture for print, fonts embedded",
-}
 
 
 def with_metadata(table: pa.Table, spec: Spec) -> pa.Table:

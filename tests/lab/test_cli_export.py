@@ -2,8 +2,12 @@
 
 import io
 import json
+import os
 import struct
+import subprocess
+import sys
 import zipfile
+from pathlib import Path
 
 import av
 import numpy as np
@@ -15,6 +19,7 @@ from sadam.lab.cli import main
 from sadam.lab.experiment import Experiment, load
 from sadam.lab.lgi_map import LgiMap
 from sadam.lab.race import run_race
+from sadam.lab.report import race_report, terminal_text
 
 SPEC = Experiment(landscape="cb2", steps=40)
 needs_browser = pytest.mark.skipif(images.find_browser() is None, reason="no Chromium is installed")
@@ -35,16 +40,33 @@ def race():
 def test_everything_in_one_zip(spec, tmp_path, capsys):
     out = tmp_path / "all.zip"
     assert main(["export", spec, "--out", str(out), "--formats", "html,csv,parquet,gif"]) == 0
-    assert capsys.readouterr().out == f"7 files are in {out}\n"
+    assert capsys.readouterr().out == f"8 files are in {out}\n"
     with zipfile.ZipFile(out) as archive:
         assert set(archive.namelist()) == {
-            "README.txt", "figures.html", "race.gif", "results.json", "spec.json",
+            "README.txt", "again.py", "figures.html", "race.gif", "results.json", "spec.json",
             "trajectories.csv", "trajectories.parquet",
         }  # fmt: skip
         assert load(archive.read("spec.json")) == SPEC
         readme = archive.read("README.txt").decode()
     assert SPEC.to_command() in readme
     assert sorted(p.name for p in tmp_path.iterdir()) == ["all.zip", "spec.json"]
+
+
+def test_the_script_in_a_zip_prints_the_same_numbers(spec, tmp_path, race):
+    out = tmp_path / "all.zip"
+    assert main(["export", spec, "--out", str(out), "--formats", "csv"]) == 0
+    with zipfile.ZipFile(out) as archive:
+        archive.extractall(tmp_path / "elsewhere")
+    ended = subprocess.run(
+        [sys.executable, "again.py"],
+        cwd=tmp_path / "elsewhere",
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ended.stdout == terminal_text(race_report(race)) + "\n"
+    assert ended.stderr == ""
 
 
 def test_a_small_page_of_one_figure(spec, tmp_path):
