@@ -26,7 +26,7 @@ from sadam.lab.training.spec import Architecture, Training, multiplications
 from sadam.rules import MomentRule
 
 PREFIX = "net:"
-EVALUATIONS = 50  # times at most that a run's loss on the whole training set is recorded
+EVALUATIONS = 50  # times or so that a run's loss on the whole training set is recorded
 
 # What the lanes of one batch may take; a lane is a model of one seed.
 MOST_LANES = 256  # more are no faster
@@ -256,7 +256,7 @@ def probes_of(rule: MomentRule) -> int:
 def work_of(name: str, rule: MomentRule, steps: int) -> float:
     """Return the multiplications of one run: a gradient counts 3 losses, a probe 1."""
     size = size_of(name)
-    recorded = size.examples * min(steps, EVALUATIONS)
+    recorded = size.examples * (steps // max(1, steps // EVALUATIONS))
     return size.multiplications * (steps * size.batch * (3.0 + probes_of(rule)) + recorded)
 
 

@@ -63,11 +63,10 @@ def about(results: Results) -> str:
     if one != "landscape":
         drawn = "from weights that the seed draws"
         start = drawn if one == "network" else f"{start} (on networks {drawn})"
-        recorded = min(spec.steps, EVALUATIONS)
         nets = (
             " On a network the seed draws weights, minibatches and probe directions, and the gap "
             "is the loss on the whole training set, which is at least 0, with its labels as they "
-            f"are, recorded {recorded} times on the way."
+            f"are, recorded every {100 // EVALUATIONS} % of the steps."
         )
     if one == "network":
         gap = "median of the recorded training losses"

@@ -43,8 +43,8 @@ def start_gap(results: Results) -> str:
 
 
 def panel_title(name: str) -> str:
-    """A landscape's key; a network's title, its parts below each other."""
-    return title_of_problem(name).replace(", ", "<br>") if is_network(name) else name
+    """A landscape's key; a network's title in two lines."""
+    return title_of_problem(name).replace(", ", "<br>", 1) if is_network(name) else name
 
 
 def finish(figure: go.Figure, title: str, words: str, **layout: Any) -> go.Figure:

@@ -219,7 +219,10 @@ def run_ends(results: Results, schedule: str) -> go.Figure:
         ]
     )
     figure.update_xaxes(
-        range=[0, 1], tickformat=".0%", title={"text": "share of runs", "standoff": 14}
+        range=[0, 1],
+        tickformat=".0%",
+        title={"text": "share of runs", "standoff": 14},
+        automargin=True,  # or the title rises into the ticks where the legend takes the margin
     )
     figure.update_yaxes(automargin=True)
     traps = tables.ends(results)

@@ -336,7 +336,7 @@ def test_everything_downstream_speaks_of_networks(nets, found, capsys):
     assert f"map-cosine-{MOONS}-0" in figures
     assert not any(name.startswith("basins") for name in figures)
     titles = [note.text for note in figures["sensitivity-constant"].layout.annotations]
-    assert titles[1].startswith("Two moons<br>MLP 5-3")
+    assert titles[1].startswith("Two moons<br>MLP 5-3, ")
     only = run_compare(replace(nets, problems=nets.problems[1:2], axes=(), rules=nets.rules[:1]))
     assert headline(only).endswith(
         f"ends at a training loss of {only.tuned(MOONS, 'constant', 'adam').gap:.3g}."
