@@ -251,7 +251,7 @@ def test_networks_are_compared_and_a_cell_says_how_to_train_them_again(monkeypat
         rerun(app)
         assert not app.error
     _, rows, lead = ratio_cells(found, "constant")
-    assert [head.note for head, _ in rows[lead:]][0] == "network"
+    assert next(head.note for head, _ in rows[lead:]) == "network"
     training = opened_race(found, monkeypatch, lambda: races.open_ratio(f"{NET}|adam", "constant"))
     assert training == race_behind(
         found, NET, "constant", ["adam"], typical_run(found, NET, "constant", "adam")
