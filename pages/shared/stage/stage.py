@@ -62,7 +62,8 @@ _component = st.components.v2.component(
 _preload = st.components.v2.component(
     "sadam_preload",
     js=_read("theme.js", "load.js", "save.js", "charts.js", "preload.js"),
-    css=".stElementContainer:has(.sadam-preload) { display: none; }\n" + _read("save.css", "theme.css"),
+    css=".stElementContainer:has(.sadam-preload) { display: none; }\n"
+    + _read("save.css", "theme.css"),
     isolate_styles=False,
 )
 
