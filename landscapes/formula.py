@@ -138,8 +138,20 @@ class Formula:
         where the value does not depend on the operation at all. They may still be smooth there;
         :func:`landscapes.kinks.real_kinks` keeps those that are not.
         """
+        return tuple(Kink(self, i, node) for i, node in enumerate(self._places))
+
+    def kink_values(self, x: Tensor) -> list[Tensor]:
+        """Return all of :attr:`kinks` at ``x``: what they share is computed once."""
+        return self._kink_tape(*x.unbind(-1)) if self._places else []
+
+    @cached_property
+    def _places(self) -> list[Node]:
         graph, root = lower(self.text, parse(self.text), self.parameters)
-        return tuple(Kink(self, i, node) for i, node in enumerate(kink_candidates(graph, root)))
+        return kink_candidates(graph, root)
+
+    @cached_property
+    def _kink_tape(self) -> Tape:
+        return Tape(self._places)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Formula) and self._key() == other._key()
@@ -163,7 +175,11 @@ class Kink:
 
     def __init__(self, formula: Formula, index: int, node: Node):
         self._place = (formula, index)
-        self._tape = Tape([node])
+        self._node = node
+
+    @cached_property
+    def _tape(self) -> Tape:
+        return Tape([self._node])
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return the value, shape ``(...)`` and dtype of ``x``, at ``x`` of shape ``(..., 2)``."""

@@ -58,7 +58,7 @@ def landscape_from_formula(
     """
     formula = Formula.parse(text, parameters)
     if kinks is None:
-        kinks = real_kinks(formula, formula.kinks, window)
+        kinks = real_kinks(formula, formula.kinks, window, formula.kink_values)
     return Landscape(
         name=name,
         title=title,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
 
 import torch
@@ -79,6 +79,7 @@ def real_kinks(
     objective: DifferentiableObjective,
     candidates: Sequence[Objective],
     window: tuple[Point, Point],
+    together: Callable[[Tensor], Sequence[Tensor]] | None = None,
 ) -> tuple[Objective, ...]:
     """Keep the functions on whose zero set the objective's value or gradient really jumps.
 
@@ -90,6 +91,7 @@ def real_kinks(
         objective: The function in question.
         candidates: Functions whose zero sets are in question, NaN where they do not apply.
         window: ``((x_min, x_max), (y_min, y_max))``.
+        together: All candidates at once, where that is cheaper than one after the other.
 
     Returns:
         Those with a jump somewhere in the window.
@@ -100,24 +102,34 @@ def real_kinks(
     ticks = torch.arange(_GRID, dtype=torch.float64)
     ticks = torch.meshgrid((ticks + 0.4567) / _GRID, (ticks + 0.2931) / _GRID, indexing="ij")
     grid = torch.tensor([x0, y0], dtype=torch.float64) + size * torch.stack(ticks, -1)
-    return tuple(u for u in candidates if _jumps(objective, *_zeros(u, grid), size))
+    values = together(grid) if together else [u(grid) for u in candidates]
+    found = zip(candidates, values, strict=True)
+    return tuple(u for u, at in found if _jumps(objective, *_zeros(u, grid, at), size))
 
 
-def _zeros(u: Objective, grid: Tensor) -> tuple[Tensor, Tensor]:
-    """Return points near zeros of u, ``(n, 2)``, and unit vectors along which it changes sign."""
-    signs = torch.sign(u(grid))
+def _zeros(u: Objective, grid: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+    """Return points near zeros of u, ``(n, 2)``, and unit vectors along which it changes sign.
+
+    Args:
+        u: The function.
+        grid: Points, ``(n, n, 2)``.
+        values: What u is there.
+    """
+    signs = torch.sign(values)
     ends = []
     for axis in (0, 1):
         here, there = signs.narrow(axis, 0, _GRID - 1), signs.narrow(axis, 1, _GRID - 1)
         i, j = torch.nonzero(here * there < 0, as_tuple=True)
         ends.append(torch.stack((grid[i, j], grid[i + (axis == 0), j + (axis == 1)])))
     low, high = torch.cat(ends, 1)
+    if not len(low):
+        return low, high
     every = max(1, -(-len(low) // _PER_CANDIDATE))
     low, high = low[::every], high[::every]
     along = (high - low) / torch.linalg.vector_norm(high - low, dim=-1, keepdim=True)
     fractions = torch.linspace(0, 1, _SECTIONS + 1, dtype=torch.float64)[:, None, None]
     n = torch.arange(len(low))
-    for _ in range(_ROUNDS if len(low) else 0):
+    for _ in range(_ROUNDS):
         points = low + fractions * (high - low)
         signs = torch.sign(u(points))
         same = (signs == signs[0]).cumprod(0).sum(0).clamp(max=_SECTIONS)  # points before a change
