@@ -29,7 +29,7 @@ from websockets.exceptions import ConnectionClosed
 from benchmarks.latency import serve
 
 LIGHT = ("race", "instability", "lessons", "")
-TRAINING = "v=1&net_steps=2000&net_seeds=20&net_seed={}"
+TRAINING = "v=1&net_steps=2000&net_seeds=16&net_seed={}"
 COMPARISON = "v=1&cmp_steps=500&cmp_seed={}"
 
 

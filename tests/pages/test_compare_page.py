@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 from pages.shared.compare import races, session
 from pages.shared.compare.controls import DEFAULTS, landscape_names
 from pages.shared.compare.matrix import factor, ratio_cells, tone_of, verdict_cells
+from pages.shared.links import pack
 from sadam.lab.compare import tables
 from sadam.lab.compare.races import race_behind, race_of_cell, typical_run
 from sadam.lab.compare.report import headline
@@ -339,3 +340,14 @@ def test_factors_read_the_same_both_ways():
     assert factor(0.0) == factor(float("inf")) == "∞×"
     assert factor(2e-7) == "10⁶×"
     assert tone_of(0.5, "win") == -tone_of(2.0, "loss") > 0 == tone_of(0.5, "tie")
+
+
+def test_a_link_with_a_spec_that_is_none_is_one_sentence():
+    app = AppTest.from_file(APP, default_timeout=90)
+    app.query_params.update({"v": "1", "cmp_loaded": pack("{}")})
+    app.switch_page("pages/compare.py").run()
+    assert not app.exception
+    assert app.error
+    next(b for b in app.button if b.label == "Use the controls").click().run()
+    assert not app.exception
+    assert not app.error

@@ -47,7 +47,11 @@ def sidebar() -> None:
 
 
 def _loaded_note() -> None:
-    spec = wanted()
+    try:
+        spec = wanted()
+    except SpecError:  # the page says what is wrong with it
+        st.button("Use the controls", on_click=put, width="stretch")
+        return
     st.info(
         "This comparison differs in ways that the controls cannot say, so it is shown as it came: "
         f"{len(spec.problems)} {spec.nouns}, {len(spec.rules)} rules, {len(spec.lrs)} learning "
