@@ -21,6 +21,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent
 LIBRARY = ("sadam", "landscapes")
 FONTS = ROOT / "pages/shared/stage/fonts"
+_ROLE = re.compile(r":(?:mod|class|func|meth|data|attr):<code>~?")
 _MATH = re.compile(r'<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\1>', re.S)
 
 
@@ -57,12 +58,12 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_content(content: str, **_: Any) -> str:
-    """Turn TeX into MathML, which browsers show without a script."""
+    """Turn TeX into MathML, which browsers show without a script; roles of Sphinx into code."""
 
     def mathml(found: re.Match[str]) -> str:
         return convert(html.unescape(found[2]), "inline" if found[1] == "span" else "block")
 
-    return _MATH.sub(mathml, content)
+    return _MATH.sub(mathml, _ROLE.sub("<code>", content))
 
 
 def on_post_build(config: MkDocsConfig) -> None:
