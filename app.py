@@ -72,8 +72,10 @@ page = st.navigation(
         ),
     ]
 )
-serve_assets(wait=0 if page.url_path else WAIT)  # the gallery draws without plotly.js
+gallery = not page.url_path
+serve_assets(wait=WAIT if gallery else 0)  # the gallery draws without plotly.js
 presenter(f"pages/{page.url_path}.py")
 with visitor():
     page.run()
-warm_up()
+if gallery:  # the other pages have imported what they need
+    warm_up()

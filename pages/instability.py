@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -23,6 +22,7 @@ from pages.shared.instability import (  # noqa: E402
     spread,
 )
 from pages.shared.maps import Line, Pane, maps  # noqa: E402
+from pages.shared.redraw import let_it_be_sent  # noqa: E402
 from pages.shared.share import share  # noqa: E402
 from pages.shared.words import sentence  # noqa: E402
 from sadam.lab.codec import SpecError  # noqa: E402
@@ -144,9 +144,7 @@ try:
     spec, problem = controls.spec_of_maps(landscape.name)
     over = lines()
     show_maps(spec, problem, over)
-    time.sleep(
-        0.03
-    )  # lets the server send the maps before the point's figures keep both sides busy
+    let_it_be_sent()
     below(spec, over)
 except SpecError as error:
     st.error(sentence(error))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pandas as pd
@@ -25,7 +24,7 @@ from pages.shared.controls import (  # noqa: E402
     set_start,
 )
 from pages.shared.jobs import visitor  # noqa: E402
-from pages.shared.redraw import PICTURE, START, redraw  # noqa: E402
+from pages.shared.redraw import PICTURE, START, let_it_be_sent, redraw  # noqa: E402
 from pages.shared.share import share  # noqa: E402
 from pages.shared.sidebar import sidebar  # noqa: E402
 from pages.shared.stage import stage  # noqa: E402
@@ -62,7 +61,6 @@ FRAME_HELP = (
 )
 
 BY_TEXT: Any = {Experiment: Experiment.to_json}  # ten times as fast as hashing field by field
-SENT = 0.05  # seconds in which the picture reaches the browser, before the rest keeps it busy
 
 COLUMNS = {
     "title": st.column_config.TextColumn("Optimizer", pinned=True),
@@ -156,7 +154,7 @@ def show(race: Race) -> None:
         filename=f"race-{race.landscape.stem}",
         on_click=clicked,
     )
-    time.sleep(SENT)
+    let_it_be_sent()
     with top:
         header(race)
     results, turns, data, code = st.tabs(

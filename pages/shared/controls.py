@@ -13,6 +13,7 @@ import streamlit as st
 
 from landscapes import CATALOGUE, Landscape, is_own
 from pages.shared import links, own
+from pages.shared.widgets import UNIT
 from sadam.lab.codec import SpecError
 from sadam.lab.experiment import MAX_STEPS, PAPER_RULES, Experiment
 from sadam.lab.rulebook import build_rule, hyperparameters
@@ -51,7 +52,6 @@ DEFAULTS = {
     **own.DEFAULTS,
 }
 VIEWS, FRAMES, COSTS = ["Map", "Surface"], ["Window", "Paths", "Tail"], ["Steps", "Evaluations"]
-UNIT = 0.99999  # the largest beta or momentum that a control takes
 FIELDS: dict[str, links.Read] = {  # how a link is read
     "landscape": links.choice([own.OWN, *CATALOGUE]),
     "start_x": links.number(-1e6, 1e6),

@@ -7,11 +7,14 @@ not of the other controls, which did not change and would cost it more than the 
 
 from __future__ import annotations
 
+import time
+
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
 PICTURE = "picture"
 START = "start"  # the two boxes that a click on the map fills
+SENDING = 0.05  # seconds
 
 
 def redraw(*also: str) -> None:
@@ -23,3 +26,8 @@ def redraw(*also: str) -> None:
         st.rerun([PICTURE, *also])
     except StreamlitAPIException:
         return
+
+
+def let_it_be_sent() -> None:
+    """Let the server send what was drawn, before the rest of the page keeps both sides busy."""
+    time.sleep(SENDING)

@@ -5,13 +5,11 @@ from __future__ import annotations
 import streamlit as st
 
 from landscapes import CATALOGUE
-from pages.shared import links, own
-from pages.shared.controls import DEFAULTS, UNIT, chosen, set_start
+from pages.shared import links, own, widgets
+from pages.shared.controls import DEFAULTS, chosen, set_start
 from pages.shared.redraw import START, redraw
 from sadam.lab.experiment import MAX_STEPS
 from sadam.lab.spec import MAX_SEED
-from sadam.lab.style import STYLES
-from sadam.rules import RULES
 from sadam.schedules import SCHEDULES
 
 RATES = [float(f"{m}e{e}") for e in range(-4, 1) for m in (1, 2, 3, 5, 7)] + [10.0]
@@ -107,15 +105,7 @@ def _describe(key: str) -> str:
 
 
 def _rule_controls() -> None:
-    st.pills(
-        "Optimizers",
-        list(RULES),
-        selection_mode="multi",
-        format_func=lambda key: STYLES[key].title,
-        key="rules",
-        on_change=redraw,
-        help="Any number, side by side, from the same start.",
-    )
+    widgets.optimizers("", "Any number, side by side, from the same start.", redraw)
     st.select_slider(
         "Learning rate",
         links.with_value("lr", RATES),
@@ -152,26 +142,7 @@ def _sadam_controls() -> None:
         help="Random directions at each step. One-sided probes cost k extra evaluations, two-sided "
         "2k. Authors' default: 2. With k = 1 the published LGI is 0: there is no variance.",
     )
-    one, two = st.columns(2)
-    one.number_input(
-        "λ published",
-        min_value=0.0,
-        max_value=100.0,
-        step=0.5,
-        key="damping_one",
-        on_change=redraw,
-        help="Damping of S-Adam with one-sided probes, as published: the step is multiplied by "
-        "exp(-λ·LGI). Authors' default: 2. With 0 it is AdamW.",
-    )
-    two.number_input(
-        "λ two-sided",
-        min_value=0.0,
-        max_value=100.0,
-        step=0.5,
-        key="damping_two",
-        on_change=redraw,
-        help="Damping of S-Adam with two-sided probes. Default: 4.",
-    )
+    widgets.dampings("", redraw)
     st.segmented_control(
         "LGI shown along the paths",
         ["two-sided", "one-sided"],
@@ -214,56 +185,13 @@ def _run_controls() -> None:
         on_change=redraw,
         help="Of the probe directions. The same seed gives the same numbers everywhere.",
     )
-    st.selectbox(
-        "Schedule",
-        list(SCHEDULES),
-        key="schedule",
-        on_change=redraw,
-        help="What multiplies lr at step t of T: 1, 1/sqrt(t), or (1 + cos(pi t/T))/2. "
-        "Decay cures much of the chattering by itself. Authors' default: constant.",
-    )
+    widgets.schedule("", list(SCHEDULES), redraw)
 
 
 def _advanced_controls() -> None:
     with st.expander("Advanced"):
-        one, two = st.columns(2)
-        unit = {"min_value": 0.0, "max_value": UNIT, "format": "%.5g"}
-        one.number_input(
-            "β₁",
-            key="beta1",
-            on_change=redraw,
-            step=0.05,
-            help="Memory of the gradient's mean. Default: 0.9.",
-            **unit,
-        )
-        two.number_input(
-            "β₂",
-            key="beta2",
-            on_change=redraw,
-            step=0.01,
-            help="Memory of its square. Default: 0.999.",
-            **unit,
-        )
-        one.number_input(
-            "Weight decay",
-            key="weight_decay",
-            on_change=redraw,
-            min_value=0.0,
-            max_value=10.0,
-            step=0.01,
-            format="%.4g",
-            help="AdamW and S-Adam pull x towards 0 by lr times this at each step; the brake does "
-            "not act on it. Authors' default: 0.01.",
-        )
-        two.number_input(
-            "Momentum",
-            key="momentum",
-            on_change=redraw,
-            step=0.05,
-            help="Of SGD and Prox-SGD. Default: 0.9.",
-            **unit,
-        )
-        one.number_input(
+        widgets.memories("", redraw)
+        st.number_input(
             "l1",
             key="l1",
             on_change=redraw,

@@ -7,7 +7,6 @@ race, so that the first click does not wait for it.
 from __future__ import annotations
 
 import threading
-from importlib import import_module
 
 from streamlit.runtime import Runtime
 
@@ -25,10 +24,12 @@ def warm_up() -> None:
 
 
 def _import() -> None:
-    import_module("pages.shared.sidebar")
-    import_module("pages.shared.exports")
-    race = import_module("sadam.lab.race")
-    figures = import_module("sadam.lab.figures")
-    first = race.run_race(import_module("sadam.lab.experiment").Experiment())
-    race.results_table(first)
-    figures.trajectory_map.plain(first, "window", False)
+    import pages.shared.exports
+    import pages.shared.sidebar  # noqa: F401
+    from sadam.lab.experiment import Experiment
+    from sadam.lab.figures import trajectory_map
+    from sadam.lab.race import results_table, run_race
+
+    race = run_race(Experiment())
+    results_table(race)
+    trajectory_map.plain(race, "window", False)

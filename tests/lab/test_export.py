@@ -2,52 +2,27 @@ import json
 import math
 import os
 import resource
-import shutil
-import signal
-import struct
 import subprocess
 import sys
-import threading
-import time
-import zlib
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
-from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 import pyarrow.csv
 import pyarrow.parquet
 import pytest
 
 from sadam.lab import export as exporting
-from sadam.lab import images, report, webpage
-from sadam.lab.experiment import Experiment, load, make_rules
-from sadam.lab.export import FORMATS, ExportError, export_race, trajectories_table
+from sadam.lab import report, webpage
+from sadam.lab.experiment import Experiment, load
+from sadam.lab.export import ExportError, export_race, trajectories_table
 from sadam.lab.figures import RACE_FIGURES
 from sadam.lab.race import results_table, run_race
-from sadam.rules import Adam
 
 COLUMNS = ["rule", "start", "step", "x", "y", "f", "gap", "grad_x", "grad_y"]
 COLUMNS += ["lgi_one_sided", "lgi_two_sided", "brake", "evaluations"]
-
-
-def need_browser():
-    if images.find_browser() is None:
-        message = "there is no Chromium"
-        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
-
-
-@pytest.fixture(scope="module")
-def race():
-    """Four rules and one that diverges, from two starts."""
-    rules = (
-        *make_rules(["adam", "s-adam", "s-adam-two-sided", "prox-sgd"]),
-        ("wild", Adam(lr=1e9)),
-    )
-    return run_race(Experiment("cb2", ((1.0, -0.1), (2.0, 2.0)), rules, steps=40))
 
 
 @pytest.fixture(scope="module")
@@ -236,151 +211,6 @@ def test_the_small_page_reads_plotly_from_beside_it(race, light, tmp_path):
     saved = whole.stat().st_size - path.stat().st_size
     assert abs(saved - (tmp_path / "plotly.min.js").stat().st_size) < 1000
     assert path.stat().st_size < whole.stat().st_size / 5
-
-
-@pytest.mark.browser
-@pytest.mark.parametrize("form", ["html", "html-small"])
-def test_the_page_opens_offline_and_draws_every_figure(race, tmp_path, form):
-    need_browser()
-    from playwright.sync_api import sync_playwright
-
-    export_race(race, tmp_path, (form,))
-    (path,) = tmp_path.glob("figures*.html")
-    asked, wrong = [], []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=images.find_browser(), args=["--no-sandbox"]
-        )
-        try:
-            page = browser.new_page()
-            page.on("request", lambda request: asked.append(request.url))
-            page.on("pageerror", lambda error: wrong.append(str(error)))
-            page.on("console", lambda line: wrong.append(line.text) if line.type == "error" else 0)
-            page.goto(path.as_uri())
-            page.wait_for_function(
-                "n => document.querySelectorAll('.plot .main-svg').length >= n",
-                arg=len(RACE_FIGURES),
-                timeout=60_000,
-            )
-            drawn = page.evaluate(
-                "[...document.querySelectorAll('.plot')].map(d => d._fullData.length)"
-            )
-            assert wrong == []
-            if form == "html-small":  # moved without its library, it says what is missing
-                (tmp_path / "plotly.min.js").unlink()
-                page.reload()
-                page.wait_for_function("document.body.innerText.includes('put plotly.min.js')")
-        finally:
-            browser.close()
-    assert {url.partition(":")[0] for url in asked} <= {"file", "data", "blob"}
-    assert len(drawn) == len(RACE_FIGURES)
-    assert min(drawn) >= 2
-
-
-# ---- pictures
-
-
-def _png_chunks(data):
-    assert data[:8] == b"\x89PNG\r\n\x1a\n"
-    at = 8
-    while at < len(data):
-        (length,) = struct.unpack(">I", data[at : at + 4])
-        body = data[at + 4 : at + 8 + length]
-        (check,) = struct.unpack(">I", data[at + 8 + length : at + 12 + length])
-        assert check == zlib.crc32(body)
-        yield body[:4], body[4:]
-        at += 12 + length
-
-
-@pytest.mark.browser
-@pytest.mark.timeout(300)
-def test_every_figure_is_there_in_every_format(race, tmp_path):
-    need_browser()
-    pictures = export_race(race, tmp_path, images.IMAGE_FORMATS)
-    assert pictures.notes == ()
-    expected = {f"{name}.{form}" for name in RACE_FIGURES for form in images.IMAGE_FORMATS}
-    assert set(pictures.files) == expected | {"spec.json", "results.json"}
-    for name in RACE_FIGURES:
-        _check_pictures(race, pictures.directory, name)
-
-
-def _check_pictures(race, directory, name):
-    chunks = list(_png_chunks((directory / f"{name}.png").read_bytes()))
-    width, height = struct.unpack(">II", chunks[0][1][:8])
-    assert width == images.SCALE * webpage.WIDTH
-    assert height > images.SCALE * webpage.HEIGHTS.get(name, webpage.HEIGHT)
-    text = dict(chunks)[b"iTXt"]
-    assert load(text.removeprefix(b"sadam.spec\0\0\0\0\0")) == race.experiment
-
-    root = ElementTree.parse(directory / f"{name}.svg").getroot()
-    assert root.tag.endswith("svg")
-    (metadata,) = (element for element in root if element.tag.endswith("metadata"))
-    assert load(metadata.text) == race.experiment
-    words = "".join(root.itertext())
-    assert "python -m sadam race --landscape cb2" in words
-
-    pdf = (directory / f"{name}.pdf").read_bytes()
-    assert pdf.startswith(b"%PDF-")
-    assert b"/FontFile2" in pdf  # fonts are embedded
-    assert b"/ToUnicode" in pdf  # and their letters known: the text can be searched
-    assert pdf.rstrip().endswith(b"%%EOF")
-
-
-@pytest.mark.browser
-@pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGSTOP])
-def test_a_browser_that_dies_or_hangs_is_replaced(blow):
-    need_browser()
-    figures = {f"f{i}": go.Figure(go.Scatter(y=[1, 3, 2])) for i in range(4)}
-    struck = []
-
-    def strike():  # as soon as the browser is there
-        while not struck:
-            struck.extend(pid for pid in _own_browsers() if not os.kill(pid, blow))
-            time.sleep(0.02)
-
-    striker = threading.Thread(target=strike, daemon=True)
-    striker.start()
-    done, problems = images.draw(figures, ("svg",), timeout=20)
-    assert struck
-    assert problems == []
-    assert set(done) == {(name, "svg") for name in figures}
-    assert not [pid for pid in struck if Path(f"/proc/{pid}").exists()]
-
-
-def _own_browsers():
-    """Browsers that a worker of this very process started."""
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        try:
-            command = (entry / "cmdline").read_bytes().split(b"\0")
-            scratch = (entry / "environ").read_bytes().partition(b"TMPDIR=")[2].partition(b"\0")[0]
-            if b"--headless" in command and not any(c.startswith(b"--type") for c in command):
-                worker = _parent(_parent(int(entry.name)))
-                if b"sadam-" in scratch and os.getpid() in (worker, _parent(worker)):
-                    yield int(entry.name)
-        except (OSError, ValueError):
-            continue
-
-
-def _parent(pid):
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-
-
-def test_without_a_browser_there_is_one_line_and_all_else(race, tmp_path, monkeypatch):
-    monkeypatch.setenv("BROWSER_PATH", "/nowhere/chromium")
-    done = export_race(race, tmp_path / "out", FORMATS)
-    assert done.notes == (images.NO_BROWSER,)
-    assert "apt install chromium" in images.NO_BROWSER
-    assert "figures.html" in done.files
-    assert not [name for name in done.files if name.endswith((".png", ".svg", ".pdf"))]
-
-
-def test_a_browser_that_is_none_is_told_in_one_line(monkeypatch):
-    monkeypatch.setenv("BROWSER_PATH", shutil.which("false"))
-    done, problems = images.draw({"a": go.Figure()}, ("png", "svg"), timeout=30)
-    assert done == {}
-    assert problems == ["the browser ended while drawing a.png, so 2 images are missing"]
 
 
 # ---- all or nothing

@@ -188,6 +188,11 @@ def test_the_cards_say_what_the_presets_say():
 
 def test_the_gallery_does_not_wait_for_torch():
     """The landing page is drawn before the import of torch, which takes seconds."""
-    code = "import pages.shared.gallery, sys; sys.exit('torch' in sys.modules)"
+    code = (
+        "import sys; from streamlit.testing.v1 import AppTest; "
+        "app = AppTest.from_file('app.py', default_timeout=60).run(); "
+        "assert not app.exception and 'kink' in app.markdown[0].value; "
+        "sys.exit('torch' in sys.modules)"
+    )
     root = Path(__file__).parents[2]
     assert subprocess.run([sys.executable, "-c", code], cwd=root, timeout=120).returncode == 0

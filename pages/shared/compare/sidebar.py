@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from landscapes import CATALOGUE
+from pages.shared import widgets
 from pages.shared.compare.controls import (
     COSTS,
     GRIDS,
@@ -133,14 +134,7 @@ def _problem_controls() -> None:
 
 
 def _rule_controls() -> None:
-    st.pills(
-        "Optimizers",
-        list(RULES),
-        selection_mode="multi",
-        format_func=lambda key: STYLES[key].title,
-        key=PREFIX + "rules",
-        help="Each is taken at its own best learning rate of the grid below.",
-    )
+    widgets.optimizers(PREFIX, "Each is taken at its own best learning rate of the grid below.")
     rules = [key for key in RULES if key in value("rules")]
     if rules:
         if value("baseline") not in rules:
@@ -201,15 +195,8 @@ def _run_controls() -> None:
 
 def _sadam_controls() -> None:
     with st.expander("S-Adam, weight decay, heatmaps"):
+        widgets.dampings(PREFIX)
         one, two = st.columns(2)
-        one.number_input(
-            "λ published", min_value=0.0, max_value=100.0, step=0.5, key=PREFIX + "damping_one",
-            help="The step is multiplied by exp(-λ·LGI). Authors' default: 2.",
-        )  # fmt: skip
-        two.number_input(
-            "λ two-sided", min_value=0.0, max_value=100.0, step=0.5, key=PREFIX + "damping_two",
-            help="The same with two-sided probes. Default: 4.",
-        )  # fmt: skip
         one.number_input(
             "Probes k", min_value=1, max_value=32, key=PREFIX + "num_probes",
             help="Random directions at each step. Authors' default: 2.",

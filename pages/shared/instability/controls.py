@@ -8,7 +8,7 @@ import streamlit as st
 
 from landscapes import Landscape, get, is_own
 from pages.shared import controls as race_controls
-from pages.shared import links, own
+from pages.shared import links, own, widgets
 from pages.shared.sidebar import landscape_choice
 from sadam.lab.codec import SpecError
 from sadam.lab.inspector import SCALES
@@ -211,20 +211,7 @@ def sidebar() -> None:
             help="Directions drawn at each step, for the inspector and the spread. Authors' "
             "default: 2.",
         )
-        one, two = st.columns(2)
-        unit = {"min_value": 0.0, "max_value": 100.0, "step": 0.5}
-        one.number_input(
-            "λ published",
-            key=f"{PREFIX}damping_one",
-            help="The brake of one-sided probes is exp(-λ·LGI). Authors' default: 2.",
-            **unit,
-        )
-        two.number_input(
-            "λ two-sided",
-            key=f"{PREFIX}damping_two",
-            help="The brake of two-sided probes is exp(-λ·LGI). Default: 4.",
-            **unit,
-        )
+        widgets.dampings(PREFIX)
         st.number_input(
             "Seed",
             min_value=0,

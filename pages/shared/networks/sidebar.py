@@ -9,7 +9,7 @@ from landscapes.datasets import Dataset
 from landscapes.layers import ACTIVATIONS
 from landscapes.made_data import SOURCES
 from landscapes.quantization import BITS
-from pages.shared import links
+from pages.shared import links, widgets
 from pages.shared.networks.controls import (
     FILE,
     PREFIX,
@@ -20,9 +20,7 @@ from pages.shared.networks.controls import (
     wait_for_csv,
 )
 from pages.shared.networks.preview import preview
-from pages.shared.networks.values import FULL, GRID, IMAGES, LAST_SEED, MOST_SEEDS, OWN, UNIT, usual
-from sadam.lab.style import STYLES
-from sadam.rules import RULES
+from pages.shared.networks.values import FULL, GRID, IMAGES, LAST_SEED, MOST_SEEDS, OWN, usual
 from sadam.schedules import SCHEDULES
 
 RATES = [float(f"{m}e{e}") for e in range(-5, 0) for m in (1, 2, 3, 5, 7)] + [1.0, 3.0, 10.0]
@@ -192,14 +190,10 @@ def _network_controls() -> None:
 
 
 def _rule_controls() -> None:
-    st.pills(
-        "Optimizers",
-        list(RULES),
-        selection_mode="multi",
-        format_func=lambda key: STYLES[key].title,
-        key=f"{PREFIX}rules",
-        help="Any number, side by side: of one seed all have the same start, the same minibatches "
-        "and the same probe directions.",
+    widgets.optimizers(
+        PREFIX,
+        "Any number, side by side: of one seed all have the same start, the same minibatches and "
+        "the same probe directions.",
     )
     st.select_slider(
         "Learning rate",
@@ -243,20 +237,7 @@ def _sadam_controls() -> None:
         help="Random directions at each step. One-sided probes cost k extra evaluations, two-sided "
         "2k. Authors' default: 2.",
     )
-    one, two = st.columns(2)
-    number = {"min_value": 0.0, "max_value": 100.0, "step": 0.5}
-    one.number_input(
-        "λ published",
-        key=f"{PREFIX}damping_one",
-        help="The step is multiplied by exp(-λ·LGI). Authors' default: 2. With 0 it is AdamW.",
-        **number,
-    )
-    two.number_input(
-        "λ two-sided",
-        key=f"{PREFIX}damping_two",
-        help="The same with two-sided probes. Default: 4.",
-        **number,
-    )
+    widgets.dampings(PREFIX)
 
 
 def _run_controls() -> None:
@@ -291,13 +272,7 @@ def _run_controls() -> None:
         key=f"{PREFIX}seed",
         help="The others follow it. The same seeds give the same numbers everywhere.",
     )
-    st.selectbox(
-        "Schedule",
-        list(SCHEDULES),
-        key=f"{PREFIX}schedule",
-        help="What multiplies lr at step t of T: 1, 1/sqrt(t), or (1 + cos(pi t/T))/2. Authors' "
-        "default: constant.",
-    )
+    widgets.schedule(PREFIX, list(SCHEDULES))
 
 
 def _advanced_controls() -> None:
@@ -335,33 +310,7 @@ def _advanced_controls() -> None:
             key=f"{PREFIX}data_seed",
             help="Of the making and the split of the data.",
         )
-        unit = {"min_value": 0.0, "max_value": UNIT, "format": "%.5g"}
-        one.number_input(
-            "β₁", key=f"{PREFIX}beta1", step=0.05, help="Memory of the mean. Default: 0.9.", **unit
-        )
-        two.number_input(
-            "β₂",
-            key=f"{PREFIX}beta2",
-            step=0.01,
-            help="Memory of the square. Default: 0.999.",
-            **unit,
-        )
-        one.number_input(
-            "Weight decay",
-            key=f"{PREFIX}weight_decay",
-            min_value=0.0,
-            max_value=10.0,
-            step=0.01,
-            format="%.4g",
-            help="Of AdamW and S-Adam; the brake does not act on it. Authors' default: 0.01.",
-        )
-        two.number_input(
-            "Momentum",
-            key=f"{PREFIX}momentum",
-            step=0.05,
-            help="Of SGD and Prox-SGD. Default: 0.9.",
-            **unit,
-        )
+        widgets.memories(PREFIX)
         st.segmented_control(
             "Precision",
             ["float64", "float32"],

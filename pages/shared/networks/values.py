@@ -12,6 +12,7 @@ from landscapes.made_data import SOURCES
 from landscapes.quantization import BITS
 from pages.shared import links
 from pages.shared.networks import plane
+from pages.shared.widgets import UNIT
 from sadam.lab.codec import SpecError, from_text
 from sadam.lab.experiment import MAX_STEPS, PAPER_RULES
 from sadam.lab.rulebook import LabelledRules, build_rule, hyperparameters
@@ -25,7 +26,6 @@ FULL = "full"
 GRID = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
 IMAGES = ("digits", "mnist1d")
 MOST_SEEDS, LAST_SEED = 16, 2**32 - 100
-UNIT = 0.99999  # the largest beta or momentum that a control takes
 MAX_RECORDS = 500_000  # models of all seeds x steps: what a visitor may keep in the server's memory
 CURVES, COSTS = ["Validation", "Minibatch"], ["Steps", "Evaluations"]
 TABS = (

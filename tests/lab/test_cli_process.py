@@ -1,0 +1,67 @@
+"""How the process of a command ends."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+import sadam.lab.cli as cli
+from tests.lab.processes import ROOT, spawn
+
+
+def test_an_error_of_the_process_is_one_line():
+    process = spawn("race", "--landscape", "cresent")
+    out, err = process.communicate()
+    assert process.returncode == 2
+    assert out == ""
+    assert err.count("\n") == 1
+    assert "crescent" in err
+
+
+@pytest.mark.parametrize(
+    ("blow", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["Ctrl-C", "SIGTERM"]
+)
+def test_an_interrupted_race_leaves_nothing(tmp_path, blow, code):
+    out = tmp_path / "out"
+    process = spawn("race", "--steps", 20_000, "--num-probes", 128, "--out", out)
+    deadline = time.monotonic() + 60
+    while not out.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert out.exists()
+    process.send_signal(blow)
+    text, err = process.communicate(timeout=60)
+    assert (process.returncode, text, err) == (code, "", "")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_reader_who_leaves_is_no_error():
+    with spawn("list") as process:
+        process.stdout.close()
+        assert process.stderr.read() == ""
+        assert process.wait() == 0
+
+
+def test_output_that_cannot_be_written_is_told():
+    with open("/dev/full", "w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "sadam", "list", "schedules"],
+            cwd=ROOT,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert ended.returncode == 2
+    assert ended.stderr.count("\n") == 1
+    assert "No space left on device" in ended.stderr
+
+
+def test_main_reads_the_arguments_of_the_process(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["sadam", "list", "schedules"])
+    kept = signal.getsignal(signal.SIGTERM)
+    try:
+        assert cli.main() == 0
+    finally:
+        signal.signal(signal.SIGTERM, kept)
+    assert "cosine" in capsys.readouterr().out
