@@ -49,6 +49,7 @@ from sadam.lab.figures import (  # noqa: E402
 )
 from sadam.lab.race import (  # noqa: E402
     Race,
+    results,
     results_table,
     run_race,
     sentence,
@@ -124,7 +125,7 @@ def header(race: Race) -> None:
 def show(race: Race) -> None:
     """Draw a race: the stage, and around it names, numbers, chattering, files and code."""
     top = st.container()
-    table = results_table(race)
+    rows = results(race)
     state = st.session_state
     frame: Frame = state["frame"].lower()
     crossings = state["crossings"]
@@ -149,7 +150,7 @@ def show(race: Race) -> None:
         steps=race.experiment.steps,
         ground_stamp=f"{race.landscape.name} {window_of(race, frame)} "
         f"{hash(race.experiment) if crossings else ''}",
-        caption=sentence(race, table, markdown=True),
+        caption=sentence(race, rows, markdown=True),
         label=drawn["layout"]["meta"]["summary"],
         filename=f"race-{race.landscape.stem}",
         on_click=clicked,
@@ -157,11 +158,11 @@ def show(race: Race) -> None:
     let_it_be_sent()
     with top:
         header(race)
-    results, turns, data, code = st.tabs(
+    numbers, turns, data, code = st.tabs(
         ["Results", "Chattering", "Data and figures", "Code"], key="below", on_change="rerun"
     )
-    with results:
-        show_results(race, table)
+    with numbers:
+        show_results(race, results_table(race, rows))
     with turns:
         if turns.open:
             show_chattering(race)

@@ -19,6 +19,7 @@ tensor of a network. The LGI is the only whole-vector quantity; it is measured e
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import torch
@@ -95,8 +96,13 @@ def _power(base: Hyper, t: int | Tensor) -> Hyper:
     if isinstance(base, Tensor):
         return torch.exp(torch.log(base) * t)
     if isinstance(t, Tensor):
-        return torch.tensor([base**s for s in t.flatten().tolist()], dtype=t.dtype).view_as(t)
+        return _powers(base, tuple(t.flatten().tolist())).view_as(t)
     return base**t
+
+
+@lru_cache(maxsize=32)
+def _powers(base: float, exponents: tuple[float, ...]) -> Tensor:
+    return torch.tensor([base**s for s in exponents], dtype=torch.float64)
 
 
 def brake_of(lgi: Tensor, damping: Hyper, cap: Hyper = 10.0) -> Tensor:
@@ -137,13 +143,15 @@ def advance(
     step = torch.mul(state.m.mul_(k.b1).addcmul_(grad, k.c), k.scale, out=one)  # type: ignore[arg-type]
     if brake is not None:
         step.mul_(brake)
+    new = torch.mul(x, k.keep, out=out)  # type: ignore[arg-type]
     if adaptive:
         state.v.mul_(k.b2).addcmul_(grad, torch.mul(grad, k.one_minus_b2, out=two))  # type: ignore[arg-type]
         second = state.v
         if peak:  # peak = 0 forgets the past, so that the maximum is v itself
             second = torch.maximum(state.peak.mul_(k.peak), state.v, out=state.peak)
-        step.div_(torch.sqrt(second, out=two).div_(k.root_bias2).add_(k.eps))
-    new = torch.mul(x, k.keep, out=out).add_(step)  # type: ignore[arg-type]
+        new.addcdiv_(step, torch.sqrt(second, out=two).div_(k.root_bias2).add_(k.eps))
+    else:
+        new.add_(step)
     if soft:  # the proximal map of soft |x|_1: towards 0 by soft, and exactly to 0
         new.sub_(torch.clamp(new, k.minus_soft, k.soft, out=two))  # type: ignore[no-matching-overload]
     return new

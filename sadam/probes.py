@@ -168,28 +168,29 @@ def lgi_power_ratio(forward: Tensor, backward: Tensor | None, floor: float | Ten
     power = ordered_sum(forward * forward)
     if backward is not None:
         even = forward + backward
-        power = ordered_sum(backward * backward).add_(power)
-        return _share_of_even(ordered_sum(even.mul_(even)), power, floor)
-    return _variance_over_power(ordered_sum(forward), power, k, floor)
+        power = ordered_sum(backward * backward).add_(power).mul_(_TWO)
+        return _over(ordered_sum(even.mul_(even)), power, floor)
+    return _over(_variance(ordered_sum(forward), power, k), power, floor)
 
 
-def _share_of_even(even: Tensor, power: Tensor, floor: float | Tensor) -> Tensor:
-    """Two-sided LGI from ``sum (D_i + D_i')^2`` and ``sum D_i^2 + D_i'^2``; written over the first.
-
-    ``even`` is 4 ``sum e_i^2``, and twice ``power`` is 4 ``sum e_i^2 + o_i^2``.
-    """
-    return even.div_(power.mul_(_TWO).add_(floor))
+# Two-sided, the numerator sum (D_i + D_i')^2 is 4 sum e_i^2, so the denominator is twice the power
+# sum D_i^2 + D_i'^2: that is 4 sum e_i^2 + o_i^2.
 
 
-def _variance_over_power(total: Tensor, power: Tensor, k: int, floor: float | Tensor) -> Tensor:
-    """One-sided LGI from ``sum D_i`` and ``sum D_i^2``; written over the first.
+def _variance(total: Tensor, power: Tensor, k: int) -> Tensor:
+    """One-sided numerator from ``sum D_i`` and ``sum D_i^2``; written over the first.
 
     One pass loses digits of the variance, but only beside the power that it is divided by.
     """
     if k == 1:
         return total.zero_()
     scatter = torch.addcmul(power, total, total, value=-1 / k, out=total)
-    return scatter.clamp_(min=0).mul_(k / (k - 1)).div_(power.add_(floor))
+    return scatter.clamp_(min=0).mul_(k / (k - 1))
+
+
+def _over(numerator: Tensor, power: Tensor, floor: float | Tensor) -> Tensor:
+    """The LGI, written over its numerator; the power is overwritten too."""
+    return numerator.div_(power.add_(floor))
 
 
 class ProbePairs:
@@ -210,8 +211,9 @@ class ProbePairs:
         self.differences, self._squared = memory[:2], memory[:3]
         self._backward, self._forward, self._even, self._totals = memory.unbind(0)
         self._sums = [rows[-1] for rows in memory.unbind(0)]
-        self._result = memory[2:, -1]
-        self._floors = [zeta * power_terms(num_probes, both) for both in (True, False)]
+        self._powers, self._result = memory[:2, -1], memory[2:, -1]
+        floors = [zeta * power_terms(num_probes, both) for both in (True, False)]
+        self._floors = torch.stack([floor.expand(num_points) for floor in floors])
 
     def measure(self) -> Tensor:
         """Return the two-sided and the one-sided LGI before rounding, ``(2, n)``."""
@@ -219,10 +221,10 @@ class ProbePairs:
         _running_sum(self._forward, self._totals)
         self._squared.mul_(self._squared)
         _running_sum(self._squared, self._squared)
-        backward, forward, even, total = self._sums
-        _share_of_even(even, backward.add_(forward), self._floors[0])
-        _variance_over_power(total, forward, self._k, self._floors[1])
-        return self._result  # each was written over its first argument
+        backward, forward, _, total = self._sums
+        _variance(total, forward, self._k)
+        backward.add_(forward).mul_(_TWO)
+        return _over(self._result, self._powers, self._floors)
 
 
 def streamed_lgi(
@@ -284,11 +286,10 @@ def _lgi_of_block(
             evens.addcmul_(even, even)
     lgi: dict[Kind, Tensor] = {}
     if "two-sided" in kinds:
-        lgi["two-sided"] = _share_of_even(
-            evens, power_back.add_(power), zeta * power_terms(k, True)
-        )
+        both = power_back.add_(power).mul_(_TWO)
+        lgi["two-sided"] = _over(evens, both, zeta * power_terms(k, True))
     if "one-sided" in kinds:
-        lgi["one-sided"] = _variance_over_power(total, power, k, zeta * power_terms(k, False))
+        lgi["one-sided"] = _over(_variance(total, power, k), power, zeta * power_terms(k, False))
     return lgi
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -102,7 +103,11 @@ def with_matched_controls(experiment: Experiment) -> Experiment:
     return replace(plain, rules=tuple((rules | controls).items()))
 
 
-def results_table(race: Race) -> pd.DataFrame:
+Row = dict[str, Any]
+"""A rule's results by the names of :func:`results_table`'s columns."""
+
+
+def results_table(race: Race, rows: list[Row] | None = None) -> pd.DataFrame:
     """One row for each rule, sorted by final gap; medians over the starts.
 
     Columns: ``rule`` (label), ``title``, ``final_gap`` (median of f - f* over the last 10 % of
@@ -110,7 +115,16 @@ def results_table(race: Race) -> pd.DataFrame:
     measures of :data:`sadam.metrics.MEASURES`, ``kink_crossings`` per step, ``mean_brake``,
     ``evaluations`` (of one start's whole run: a gradient counts 2, a probe 1), ``diverged`` (number
     of starts) and ``diverged_at`` (first step at which one left, or -1).
+
+    Args:
+        race: The race.
+        rows: Its :func:`results`, where they are known already.
     """
+    return pd.DataFrame(results(race) if rows is None else rows)
+
+
+def results(race: Race) -> list[Row]:
+    """The rows of :func:`results_table`, without the time that a table takes."""
     numbers = _numbers(race)
     rows = []
     for i, (label, track) in enumerate(race.trajectories.items()):
@@ -124,7 +138,7 @@ def results_table(race: Race) -> pd.DataFrame:
                 "diverged_at": int(left.min()) if len(left) else -1,
             }
         )
-    return pd.DataFrame(rows).sort_values("final_gap", kind="stable", ignore_index=True)
+    return sorted(rows, key=lambda row: row["final_gap"])
 
 
 def _numbers(race: Race) -> dict[str, torch.Tensor]:
@@ -159,31 +173,32 @@ def last_steps(race: Race) -> int:
     return max(1, round(race.experiment.steps / 10))
 
 
-def sentence(race: Race, table: pd.DataFrame | None = None, *, markdown: bool = False) -> str:
+def sentence(race: Race, rows: list[Row] | None = None, *, markdown: bool = False) -> str:
     """What happened, in words that say no more than the numbers of this race do.
 
     Every rule is named, whoever wins, and the winner is held against the runner-up.
 
     Args:
         race: The race.
-        table: Its :func:`results_table`, where it is known already.
+        rows: Its :func:`results`, where they are known already.
         markdown: Whether to set the main numbers in bold.
     """
-    table = results_table(race) if table is None else table
+    rows = results(race) if rows is None else rows
     starts = len(race.experiment.starts)
     said = [
         f"{row['title']} left the finite numbers at step {int(row['diverged_at'])}"
         + (f" from {int(row['diverged'])} of {starts} starts." if starts > 1 else ".")
-        for _, row in table[table["diverged"] > 0].iterrows()
+        for row in rows
+        if row["diverged"]
     ]
-    standing = [row for _, row in table[table["diverged"] == 0].iterrows()]
+    standing = [row for row in rows if not row["diverged"]]
     if standing:
         said = [_ranking(standing), _swings(race, standing), *said]
     text = " ".join(filter(None, said))
     return text if markdown else text.replace("**", "")
 
 
-def _ranking(standing: list[pd.Series]) -> str:
+def _ranking(standing: list[Row]) -> str:
     """Who ended lowest, by how much, at what cost; then the others in order."""
     best, *others = standing
     cost = f"({best['evaluations']:,.0f} evaluations)"
@@ -211,7 +226,7 @@ def _ranking(standing: list[pd.Series]) -> str:
     return f"{text}; then {then}." if then else f"{text}."
 
 
-def _swings(race: Race, standing: list[pd.Series]) -> str:
+def _swings(race: Race, standing: list[Row]) -> str:
     """How much f still moves at the end: under the winner and where it moves most."""
     best, most = standing[0], max(standing, key=lambda row: row["tail_amplitude"])
     text = (

@@ -137,7 +137,10 @@ def test_play_moves_the_head_and_pause_stops_it(stage):
     page = stage()
     assert head(page) == 500
     page.get_by_role("button", name="Play", exact=True).click()
-    page.wait_for_function("() => +document.querySelector('.sadam-stage').dataset.head > 20")
+    page.wait_for_function(
+        "() => { const at = +document.querySelector('.sadam-stage').dataset.head;"
+        " return at > 20 && at < 500; }"
+    )
     page.get_by_role("button", name="Pause", exact=True).click()
     at = head(page)
     assert 20 < at < 500

@@ -52,7 +52,7 @@ def test_sentence_ranks_every_rule_and_holds_the_winner_against_the_runner_up():
     assert places == sorted(places)
     assert f"{table['tail_amplitude'].max():.3g} under" in said
     assert "50 steps" in said
-    assert sentence(result, table) == said.replace("**", "")
+    assert sentence(result, table.to_dict("records")) == said.replace("**", "")
 
 
 def test_equal_gaps_are_called_equal():

@@ -12,6 +12,7 @@ class Panel {
   /** @param stage what a panel may ask for: seek, preview, theme, hidden, colours, tell. */
   constructor(stage, signal) {
     this.stage = stage;
+    this.ranges = new Map(); // of axes, by landscape, title and name
     this.title = make("div", { class: "panel-title" });
     this.plot = make("div", { class: "panel-plot" });
     this.canvas = make("canvas", { class: "overlay", "aria-hidden": "true" });
@@ -109,7 +110,7 @@ class Panel {
 
   #redraw() {
     this.#sketch();
-    this.cursor(this.at);
+    this.#head();
   }
 
   /** The lines on a canvas of their own, once per change of data, zoom, theme or size. */
@@ -134,8 +135,8 @@ class Panel {
       ctx.globalAlpha = trace.opacity ?? 1;
       ctx.fillStyle = ctx.strokeStyle = this.#colour(trace);
       this.#inside(ctx, full, trace, (xaxis, yaxis) => {
-        const px = Float32Array.from(x, (v) => onAxis(xaxis, v));
-        const py = Float32Array.from(y, (v) => Math.max(-1e4, Math.min(1e4, onAxis(yaxis, v))));
+        const px = allOnAxis(xaxis, x, 1e4);
+        const py = allOnAxis(yaxis, y, 1e4);
         const width = trace.line?.width ?? 2;
         if (!trace.fill || trace.fill === "none")
           return strokeLine(ctx, measureLine({ px, py, width, dash: trace.line?.dash }), 0, px.length - 1);
@@ -157,9 +158,16 @@ class Panel {
     ctx.restore();
   }
 
-  /** Draw the play head at a step: what lies ahead is faint. */
+  /** Move the play head to a step. */
   cursor(step) {
+    if (step === this.at) return;
     this.at = step;
+    this.#head();
+  }
+
+  /** Draw the play head: what lies ahead is faint. */
+  #head() {
+    const step = this.at;
     const full = this.plot._fullLayout;
     if (!full || (!this.follows && !this.own)) return;
     if (!this.follows) {
@@ -250,7 +258,7 @@ class Panel {
       for (const name of new Set(traces.map((t) => axisName(t, letter)))) {
         const axis = layout[name] ?? {};
         const own = letter === "x" ? parts : parts.filter((p) => axisName(p.trace, "y") === name);
-        const range = axis.range ? [...axis.range] : this.#range(axis, own, letter);
+        const range = axis.range ? [...axis.range] : this.#steady(name, this.#range(axis, own, letter));
         this.patches[name] = { ...this.patches[name], range, autorange: false };
       }
     // Plotly shows an axis only if some trace is on it.
@@ -258,6 +266,19 @@ class Panel {
     this.empty = [...pairs.values()].map((t) => ({
       type: "scatter", x: [null], y: [null], xaxis: t.xaxis ?? "x", yaxis: t.yaxis ?? "y", hoverinfo: "skip",
     }));
+  }
+
+  /**
+   * The last range of an axis as long as the data fit it and fill most of it: two races on one
+   * landscape can be compared by eye, and Plotly draws axes only when they change.
+   */
+  #steady(name, [low, high]) {
+    const place = `${this.stage.groundName} ${this.title.textContent} ${name}`;
+    const [from, to] = this.ranges.get(place) ?? [low, high];
+    const inside = Math.min(low, high) >= Math.min(from, to) && Math.max(low, high) <= Math.max(from, to);
+    const range = inside && Math.abs(high - low) > 0.6 * Math.abs(to - from) ? [from, to] : [low, high];
+    this.ranges.set(place, range);
+    return range;
   }
 
   #range(axis, parts, letter) {

@@ -44,10 +44,9 @@ class PathLayer {
     this.axes = { xaxis, yaxis };
     this.box = [xaxis._offset, yaxis._offset, xaxis._length, yaxis._length];
     this.size = [full.width, full.height];
-    const far = (v) => Math.max(-1e5, Math.min(1e5, v)); // a diverged run must not upset the canvas
     for (const p of this.paths) {
-      p.px = Float32Array.from(p.x, (v) => far(onAxis(xaxis, v)));
-      p.py = Float32Array.from(p.y, (v) => far(onAxis(yaxis, v)));
+      p.px = allOnAxis(xaxis, p.x, 1e5);
+      p.py = allOnAxis(yaxis, p.y, 1e5);
       measureLine(p);
     }
     this.known = null;

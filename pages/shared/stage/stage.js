@@ -269,7 +269,7 @@ class Stage {
         head: head >= steps ? Infinity : head, theme: this.theme, hidden: this.hidden,
         lit: this.lit, asked: this.asked,
       });
-    for (const panel of this.panels) panel.cursor(head);
+    for (const panel of this.panels) if (!panel.due) panel.cursor(head); // those come anew with theirs
     const shown = Math.round(head);
     if (shown !== this.shown || steps !== this.shownOf) {
       [this.shown, this.shownOf] = [shown, steps];

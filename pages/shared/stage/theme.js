@@ -141,12 +141,26 @@ function flat(array) {
   return new TYPED[array.dtype](bytes.buffer);
 }
 
-/** Pixel offset along a Plotly axis of a data value (linear and log axes). */
-function onAxis(axis, value) {
+/** Pixel offsets along a Plotly axis (linear or log) as a function of data values. */
+function alongAxis(axis) {
   const [a, b] = axis.range;
-  const v = axis.type === "log" ? Math.log10(value) : value;
-  const share = (v - a) / (b - a);
-  return axis._offset + axis._length * (axis._id[0] === "y" ? 1 - share : share);
+  const [start, log, up] = [axis._offset, axis.type === "log", axis._id[0] === "y"];
+  const scale = axis._length / (b - a);
+  return (value) => {
+    const run = scale * ((log ? Math.log10(value) : value) - a);
+    return start + (up ? axis._length - run : run);
+  };
+}
+
+/** Pixel offset along a Plotly axis of a data value. */
+const onAxis = (axis, value) => alongAxis(axis)(value);
+
+/** The same of many values, none beyond `far`: a diverged run must not upset the canvas. */
+function allOnAxis(axis, values, far) {
+  const place = alongAxis(axis);
+  const out = new Float32Array(values.length);
+  for (let i = 0; i < out.length; i++) out[i] = Math.max(-far, Math.min(far, place(values[i])));
+  return out;
 }
 
 /** The data value at a pixel offset along a Plotly axis. */
