@@ -19,6 +19,7 @@ from torch import Tensor
 from sadam.engine import LIMIT, Function, value_and_grad_of
 from sadam.family import Coefficients, Moments, StepCoefficients, advance, at_step
 from sadam.family import brake_of as brake_from
+from sadam.pauses import breathe
 from sadam.probes import Probing, directions, lgi_power_ratio, power_terms, round_to_float32
 from sadam.rules import MomentRule
 from sadam.schedules import SCHEDULES
@@ -233,6 +234,7 @@ class _Block:
                 return
             k = next(table, None)
             if k is None:
+                breathe()
                 self._count()
                 table = self._table(step)
                 k = next(table)

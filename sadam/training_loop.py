@@ -14,6 +14,7 @@ from torch import Tensor
 
 from sadam import metrics
 from sadam.family import Coefficients, Moments, StepCoefficients, advance, at_step, brake_of
+from sadam.pauses import breathe
 from sadam.probes import Probing, lgi_power_ratio, round_to_float32
 from sadam.rules import MomentRule
 from sadam.training_probes import Offsets, Probes
@@ -152,6 +153,7 @@ class TrainingLoop:
         problem, count = self.problem, min(len(self.grads) - 1, self.steps - self.done)
         points, grads = self.points.unbind(0), self.grads.unbind(0)
         for slot, i in enumerate(range(self.done, self.done + count), 1):
+            breathe()
             x, grad = points[slot], grads[slot]
             batch = problem.minibatch(i)
             value, total_grad = problem.value_and_grad(x, batch)

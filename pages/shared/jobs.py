@@ -1,10 +1,10 @@
 """Long computations beside the pages: in turns, with progress, and not for visitors who left.
 
-A job is an iterator that yields now and then. It runs in a thread of its own, a slice at a time:
-before each slice it waits for its turn, so that however many jobs there are, a few threads compute
-and the rest of the server answers; and it lets a page be drawn first (:func:`visitor`). It ends
-when its iterator does, when it is stopped, when it fails, or when the session it belongs to has
-gone.
+A job is an iterator that yields now and then. It runs in a thread of its own, a turn at a time, so
+that however many jobs there are, a few threads compute and the rest of the server answers. A turn
+ends when the iterator yields or has taken long enough (:mod:`sadam.pauses`); on the way pages that
+are being drawn go first (:func:`visitor`). A job ends when its iterator does, when it is stopped,
+when it fails, or when the session it belongs to has gone.
 """
 
 from __future__ import annotations
@@ -20,10 +20,13 @@ from typing import Generic, Literal, Protocol, TypeVar
 from streamlit.runtime import Runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from sadam.pauses import breathing
+
 MAX_JOBS = 8  # at a time, on the whole server
 GRACE = 4.0  # seconds that a session may be away, as while its browser reconnects
-PAUSE = 0.001  # seconds between slices, in which another thread can take the turn
-GIVE_WAY = 0.5  # seconds that a job waits, before each slice, for pages that are being drawn
+PAUSE = 0.001  # seconds between turns, in which another thread can take one
+TURN = 0.25  # seconds of computing after which another job may go on
+GIVE_WAY = 0.5  # seconds that a job waits, in one turn, for pages that are being drawn
 PUBLISH = 0.3  # seconds between two results for the screen, or more where making one takes long
 
 R = TypeVar("R")
@@ -38,7 +41,7 @@ _drawing = 0  # pages that are being drawn
 
 @contextmanager
 def visitor() -> Iterator[None]:
-    """While a page is being drawn: jobs wait for it before their next slice, but not for ever."""
+    """While a page is being drawn: jobs wait for it, but not for ever."""
     global _drawing
     with _drawn:
         _drawing += 1
@@ -100,7 +103,8 @@ class Job(Generic[R]):
         self.latest: Published[R] | None = None
         self.error: Exception | None = None
         self.began = time.monotonic()
-        self.computing = 0.0  # seconds spent on the slices themselves
+        self.computing = 0.0  # seconds spent on the turns themselves
+        self._turn, self._waited = self.began, 0.0  # when it began; how long it waited since
         self._wanted = threading.Event()
         self._seen = self.began
         self.thread = threading.Thread(target=self._run, name="job", daemon=True)
@@ -141,17 +145,17 @@ class Job(Generic[R]):
                 if self._wanted.is_set() or not self._attended():
                     state = "stopped" if self._wanted.is_set() else "left"
                     break
-                with _drawn:
-                    _drawn.wait_for(lambda: not _drawing, GIVE_WAY)
                 with _turns:
-                    began = time.monotonic()
-                    last = next(steps, None)
-                    self.computing += time.monotonic() - began
+                    self._begin_turn()
+                    with breathing(self._breathe):
+                        self._breathe()
+                        last = next(steps, None)
+                    self._account()
                     if last is None:
                         break
                     self.step, self.steps = last.step, last.steps
+                    began = time.monotonic()
                     if began - shown >= every or last.step == last.steps:
-                        began = time.monotonic()
                         self.latest = Published(last.result(), last.step)
                         shown = time.monotonic()
                         every = max(PUBLISH, 4 * (shown - began))
@@ -168,6 +172,28 @@ class Job(Generic[R]):
             with _lock:
                 _alive.discard(self)
             self.state = state
+
+    def _begin_turn(self) -> None:
+        self._turn, self._waited = time.monotonic(), 0.0
+
+    def _account(self) -> None:
+        self.computing += time.monotonic() - self._turn - self._waited
+
+    def _breathe(self) -> None:
+        """Let pages be drawn first, and after a while another job go on."""
+        if _drawing and self._waited < GIVE_WAY:
+            began = time.monotonic()
+            with _drawn:
+                _drawn.wait_for(lambda: not _drawing, GIVE_WAY - self._waited)
+            self._waited += time.monotonic() - began
+        if time.monotonic() - self._turn - self._waited > TURN:
+            self._account()
+            _turns.release()
+            try:
+                time.sleep(PAUSE)
+            finally:
+                _turns.acquire()
+            self._begin_turn()
 
     def _attended(self) -> bool:
         """Whether the session is there, or has been a moment ago."""

@@ -5,8 +5,14 @@ import time
 from typing import NamedTuple
 
 import pytest
+import torch
 
 from pages.shared import jobs
+from sadam.lab.training.run import run_training
+from sadam.lab.training.spec import Training
+from sadam.pauses import breathe, breathing
+from sadam.rules import RULES
+from sadam.sweep import sweep
 
 
 class Step(NamedTuple):
@@ -138,3 +144,53 @@ def test_a_page_that_fails_holds_nothing_up():
     with pytest.raises(KeyError), jobs.visitor():
         raise KeyError
     assert jobs.start(counting(3)).wait(10)
+
+
+def breathing_once(order, name, moments=40):
+    """An iterator whose one step is long, with moments at which it may be made to wait."""
+
+    def each(i):
+        if i == 1:
+            for _ in range(moments):
+                order.append(name)
+                time.sleep(0.002)
+                breathe()
+
+    return counting(1, each)
+
+
+def test_long_steps_take_turns_too(monkeypatch):
+    monkeypatch.setattr(jobs, "TURN", 0.005)
+    order = []
+    pair = [jobs.start(breathing_once(order, name)) for name in ("first", "second")]
+    assert all(job.wait(20) for job in pair)
+    assert order.index("second") < 30, "a later job waits for no other's step"
+    assert all(0.05 < job.computing < 2 for job in pair), "waiting for a turn is not computing"
+
+
+def test_a_page_comes_first_in_the_middle_of_a_step(monkeypatch):
+    monkeypatch.setattr(jobs, "GIVE_WAY", 60)
+    order = []
+    job = jobs.start(breathing_once(order, "job", 1000))
+    while not order:
+        time.sleep(0.001)
+    with jobs.visitor():
+        time.sleep(0.05)  # more than one moment
+        reached = len(order)
+        time.sleep(0.1)
+        assert len(order) == reached < 1000
+    assert job.wait(20)
+    assert len(order) == 1000
+
+
+def test_a_sweep_and_a_training_breathe():
+    breaths = []
+    with breathing(lambda: breaths.append(1)):
+        starts = torch.tensor([[1.0, 1.0]], dtype=torch.float64)
+        sweep(lambda x: x.abs().sum(-1), RULES["adam"](lr=0.1), starts, steps=64)
+        of_sweep = len(breaths)
+        training = Training(seeds=1, steps=8, rules=(("adam", RULES["adam"](lr=0.1)),))
+        run_training(training)
+    breathe()
+    assert of_sweep >= 4
+    assert len(breaths) >= of_sweep + 8
