@@ -1,5 +1,7 @@
 """The engine on the whole catalogue: torch.optim, autograd and the batch as oracles."""
 
+from functools import partial
+
 import pytest
 import torch
 
@@ -10,10 +12,10 @@ from sadam.rules import RULES, SAdam
 STEPS = 500
 LR = 0.01
 OPTIMIZERS = {
-    "sgd": lambda p: torch.optim.SGD(p, lr=LR / 100, momentum=0.9),
-    "adam": lambda p: torch.optim.Adam(p, lr=LR),
-    "amsgrad": lambda p: torch.optim.Adam(p, lr=LR, amsgrad=True),
-    "adamw": lambda p: torch.optim.AdamW(p, lr=LR),
+    "sgd": partial(torch.optim.SGD, lr=LR / 100, momentum=0.9, foreach=False),
+    "adam": partial(torch.optim.Adam, lr=LR, foreach=False),
+    "amsgrad": partial(torch.optim.Adam, lr=LR, amsgrad=True, foreach=False),
+    "adamw": partial(torch.optim.AdamW, lr=LR, foreach=False),
 }
 RULES_HERE = {key: RULES[key](lr=LR / 100 if key == "sgd" else LR) for key in OPTIMIZERS}
 
@@ -24,14 +26,17 @@ def test_engine_equals_torch_optim(key):
     landscape = CATALOGUE[key]
     start = torch.tensor(landscape.start, dtype=torch.float64)
     got = run(landscape.value, RULES_HERE, start[None], steps=STEPS)
-    for name, make in OPTIMIZERS.items():
-        x = start.clone().requires_grad_()
-        optimizer, path = make([x]), [start.clone()]
-        for _ in range(STEPS):
-            x.grad = landscape.value.value_and_grad(x.detach())[1]
+    points = [start.clone().requires_grad_() for _ in OPTIMIZERS]
+    optimizers = [make([x]) for make, x in zip(OPTIMIZERS.values(), points, strict=True)]
+    paths = [torch.stack(points).detach()]
+    for _ in range(STEPS):
+        grads = landscape.value.value_and_grad(paths[-1])[1]
+        for x, grad, optimizer in zip(points, grads, optimizers, strict=True):
+            x.grad = grad
             optimizer.step()
-            path.append(x.detach().clone())
-        assert (got[name].points[:, 0] - torch.stack(path)).abs().max() < 1e-12, name
+        paths.append(torch.stack(points).detach())
+    for name, path in zip(OPTIMIZERS, torch.stack(paths, 1), strict=True):
+        assert (got[name].points[:, 0] - path).abs().max() < 1e-12, name
 
 
 @pytest.mark.parametrize("key", CATALOGUE)

@@ -17,16 +17,16 @@ from tests.sadam.optim_cases import F64, closure_of, crease, data, small_net, tr
 @pytest.mark.parametrize("weight_decay", [0.0, 0.1])
 def test_sadam_without_damping_is_torchs_adamw(weight_decay, maximize):
     same = {"lr": 3e-3, "betas": (0.8, 0.97), "weight_decay": weight_decay, "maximize": maximize}
-    ours = trained(lambda p: SAdam(p, damping=0.0, probes="two-sided", **same), 200)
-    theirs = trained(lambda p: torch.optim.AdamW(p, **same), 200)
+    ours = trained(lambda p: SAdam(p, damping=0.0, probes="two-sided", **same), 100)
+    theirs = trained(lambda p: torch.optim.AdamW(p, **same), 100)
     assert (ours - theirs).abs().max() < 1e-12 * max(1, float(theirs.abs().max()))
     assert (ours - vector(small_net())).abs().max() > 0.1
 
 
 @pytest.mark.parametrize("maximize", [False, True])
 def test_prox_sgd_without_l1_is_torchs_sgd(maximize):
-    ours = trained(lambda p: ProxSGD(p, 1e-2, 0.8, l1=0.0, maximize=maximize), 200)
-    theirs = trained(lambda p: torch.optim.SGD(p, 1e-2, 0.8, maximize=maximize), 200)
+    ours = trained(lambda p: ProxSGD(p, 1e-2, 0.8, l1=0.0, maximize=maximize), 100)
+    theirs = trained(lambda p: torch.optim.SGD(p, 1e-2, 0.8, maximize=maximize), 100)
     assert (ours - theirs).abs().max() < 1e-12 * max(1, float(theirs.abs().max()))
     assert (ours - vector(small_net())).abs().max() > 0.1
 
@@ -42,7 +42,7 @@ def test_prox_sgd_shrinks_what_sgd_would_reach():
 @pytest.mark.parametrize("kind", ["one-sided", "two-sided"])
 @pytest.mark.parametrize("k", [2, 5])
 def test_shell_is_the_engine_on_the_same_directions(kind, k):
-    steps = 300
+    steps = 150
     start = torch.tensor([1.3, 0.4], dtype=F64)
     rule = rules.SAdam(0.03, num_probes=k, probes=kind, damping=3.0, radius=0.02, weight_decay=0.1)
     track = engine.run(crease, {"it": rule}, start[None], steps=steps, seed=5)["it"]
