@@ -80,7 +80,8 @@ def test_a_directory_and_its_report(run, tmp_path):
     assert (code, err) == (0, "")
     assert "report" in out
     names = {path.name for path in (tmp_path / "runs").iterdir()}
-    assert names == {"spec.json", "runs.parquet", "results.json", "best.csv", "ratios.csv"}
+    runs = {"runs.parquet", "runs.parquet.sha256"}
+    assert names == {"spec.json", "results.json", "best.csv", "ratios.csv"} | runs
     before = {n: (tmp_path / "runs" / n).read_bytes() for n in names}
     assert run("compare", *QUICK, "--out", tmp_path / "runs")[1] == out
     assert before == {n: (tmp_path / "runs" / n).read_bytes() for n in names}

@@ -1,35 +1,55 @@
 """A run directory: what a comparison has found so far, whole at any instant.
 
-    spec.json             what is compared
-    parts/00007.parquet   the rows of block 7, until all blocks are there
-    runs.parquet          then: all rows, in the order of the plan
+    spec.json                      what is compared
+    parts/00007-SHA256.parquet     the rows of block 7, until all blocks are there
+    runs.parquet                   then: all rows, in the order of the plan
+    runs.parquet.sha256            its checksum
 
 Each file is written under another name and renamed, so that a file that is there is complete, and
 whoever runs the same command again goes on from what is there. The bytes of the end result do not
-depend on how often that happened. Parts carry checksums: one that was damaged is computed anew.
+depend on how often that happened. A file that no longer is what its checksum says is computed anew.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
+import shutil
+import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sadam.lab.codec import SpecError
 from sadam.lab.compare.networks import MOST_LANES
+from sadam.lab.compare.sealed import (
+    HALF_WRITTEN,
+    DamagedError,
+    digest_of,
+    is_sealed,
+    part_name,
+    parts_in,
+    read_sealed,
+    renamed,
+    sum_beside,
+    sum_line,
+)
 from sadam.lab.compare.spec import Compare
 from sadam.lab.export import ExportError, with_metadata
 from sadam.sweep import BLOCK
 
+try:
+    import fcntl
+except ImportError:  # not on this system: then nothing guards against a second writer
+    fcntl = None
+
 ROW_GROUP = 1 << 16
-PREFIX = ".sadam-"  # of files that are being written
+READS = 3  # of a directory in which somebody joins the parts
+ABANDONED = 3600.0  # seconds after which nobody is still writing to a directory of tables or pages
 
 
 class RunDirectory:
@@ -53,26 +73,39 @@ class RunDirectory:
         self.runs = self.path / "runs.parquet"
         self.identity = identity_of(spec)
         self.notes: list[str] = []
+        self._held: int | None = None
         with self._writing():
             self.path.mkdir(parents=True, exist_ok=True)
-            self._held = os.open(self.path, os.O_RDONLY)
+            if fcntl is not None:
+                self._held = os.open(self.path, os.O_RDONLY)
         try:
             self._hold()
             with self._writing():
                 self._begin()
         except BaseException:
-            os.close(self._held)
+            self._release()
             raise
 
     def _hold(self) -> None:
-        try:
-            import fcntl
-        except ImportError:  # not on this system: then nothing guards against a second writer
+        """Lock the directory itself: the system takes the lock from a process that is gone."""
+        if fcntl is None or self._held is None:
             return
         try:
             fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ExportError(
+                f"another process is writing to {self.path}: wait for it, or choose another "
+                "directory"
+            ) from None
         except OSError:
-            raise ExportError(f"another process is writing to {self.path}") from None
+            self.notes.append(
+                f"the file system of {self.path} knows no locks: let nobody else write there"
+            )
+
+    def _release(self) -> None:
+        if self._held is not None:
+            os.close(self._held)
+            self._held = None
 
     def _begin(self) -> None:
         """Check whose it is, clear what was left half-written, and see which blocks are there."""
@@ -84,31 +117,41 @@ class RunDirectory:
                     f"one with --spec {there}"
                 )
         else:
-            with _renamed(there) as file:
+            with renamed(there) as file:
                 file.write((self.spec.to_json(indent=2) + "\n").encode())
-        for place in (self.path, self.parts):
-            for left in place.glob(PREFIX + "*"):
-                left.unlink(missing_ok=True)
+        self._clear_half_written()
+        self.found: dict[int, Path] = {}
         self.complete = self.runs.exists() and self._fine(self.runs, "all")
-        self.done: set[int] = set(range(self.blocks)) if self.complete else set()
         if self.complete:
             self._clear_parts()
             return
         self.parts.mkdir(exist_ok=True)
-        for path in sorted(self.parts.glob("*.parquet")):
-            if path.stem.isdigit() and self._fine(path, _part_mark(int(path.stem))):
-                self.done.add(int(path.stem))
+        for number, path in parts_in(self.parts):
+            if self._fine(path, _part_mark(number)):
+                self.found[number] = path
+
+    def _clear_half_written(self) -> None:
+        for place in (self.path, self.parts):
+            for left in place.glob(HALF_WRITTEN + "*"):
+                if not left.is_dir():
+                    left.unlink(missing_ok=True)
+                elif time.time() - left.stat().st_mtime > ABANDONED:
+                    shutil.rmtree(left, ignore_errors=True)
+
+    @property
+    def done(self) -> set[int]:
+        """Numbers of the blocks that are there."""
+        return set(range(self.blocks)) if self.complete else set(self.found)
 
     def _fine(self, path: Path, which: str) -> bool:
         """Whether a file is what this spec's computation wrote; if not, it is removed."""
         try:
-            table = read_checked(path)
-            if table.schema.metadata[b"sadam.block"].decode() == f"{self.identity}:{which}":
+            if _mark_of(read_sealed(path)) == f"{self.identity}:{which}":
                 return True
-            told = "is of another computation"
-        except (pa.ArrowException, OSError, KeyError, TypeError, UnicodeDecodeError):
-            told = "is damaged"
-        self.notes.append(f"{path} {told}, so it is computed anew")
+            told = f"{path} is of another computation"
+        except DamagedError as error:
+            told = str(error)
+        self.notes.append(f"{told}, so it is computed anew")
         path.unlink()
         return False
 
@@ -118,11 +161,13 @@ class RunDirectory:
         Raises:
             ExportError: If they cannot be written; what was there before still is.
         """
-        with self._writing(), _renamed(self._part(number)) as file:
-            buffer = pa.BufferOutputStream()
-            _write(self._marked(table, _part_mark(number)), buffer)
-            file.write(buffer.getvalue())
-        self.done.add(number)
+        buffer = pa.BufferOutputStream()
+        pq.write_table(self._marked(table, _part_mark(number)), buffer, **_OPTIONS)
+        content = buffer.getvalue()
+        path = self.parts / part_name(number, hashlib.sha256(content).hexdigest())
+        with self._writing(), renamed(path) as file:
+            file.write(content)
+        self.found[number] = path
 
     def finish(self) -> None:
         """Join the parts of all blocks, in the order of the plan, into one file.
@@ -133,14 +178,17 @@ class RunDirectory:
         if self.complete:
             return
         with self._writing():
-            with _renamed(self.runs) as file:
+            with renamed(self.runs) as file:
                 self._join(file)
+                file.flush()
+                with renamed(sum_beside(self.runs)) as beside:  # there before the file is
+                    beside.write(sum_line(digest_of(Path(file.name)), self.runs))
             self.complete = True
             self._clear_parts()
 
-    def _join(self, file: BinaryIO) -> None:
+    def _join(self, file: IO[bytes]) -> None:
         writer = None
-        for table in _grouped(read_checked(self._part(i)) for i in range(self.blocks)):
+        for table in _grouped(self._read(self.found[i]) for i in range(self.blocks)):
             table = self._marked(with_metadata(table, self.spec), "all")
             if writer is None:
                 writer = pq.ParquetWriter(file, table.schema, **_OPTIONS)
@@ -157,14 +205,19 @@ class RunDirectory:
 
     def tables(self) -> Iterator[pa.Table]:
         """Yield the rows that are there, in the order of the plan."""
-        if self.complete:
-            yield read_checked(self.runs)
-            return
-        for number in sorted(self.done):
-            yield read_checked(self._part(number))
+        paths = [self.runs] if self.complete else [self.found[i] for i in sorted(self.found)]
+        for path in paths:
+            with self._writing():
+                table = self._read(path)
+            yield table
 
-    def _part(self, number: int) -> Path:
-        return self.parts / f"{number:05d}.parquet"
+    def _read(self, path: Path) -> pa.Table:
+        try:
+            return read_sealed(path)
+        except DamagedError as error:
+            raise ExportError(
+                f"{error}: run the same command again, which computes it anew"
+            ) from error
 
     def _marked(self, table: pa.Table, which: str) -> pa.Table:
         known = table.schema.metadata or {}
@@ -173,9 +226,16 @@ class RunDirectory:
     @contextmanager
     def _writing(self) -> Iterator[None]:
         try:
+            if self._held is not None and not self._in_place():
+                raise FileNotFoundError
             yield
         except OSError as error:
             reason = error.strerror or str(error).partition("\n")[0]
+            if isinstance(error, FileNotFoundError):
+                raise ExportError(
+                    f"{self.path} was removed, or a part of it, while results were written to it: "
+                    "run the same command again, which computes what is missing"
+                ) from error
             if isinstance(error, FileExistsError | NotADirectoryError):
                 reason = "it is not a directory, or lies within something that is none"
             raise ExportError(
@@ -183,11 +243,21 @@ class RunDirectory:
                 "same command goes on from there)"
             ) from error
 
+    def _in_place(self) -> bool:
+        """Whether the directory is still the one that is locked: not removed, nor made anew."""
+        assert self._held is not None
+        return os.path.samestat(os.stat(self.path), os.fstat(self._held))
+
     def __enter__(self) -> RunDirectory:
         return self
 
     def __exit__(self, *_: Any) -> None:
-        os.close(self._held)
+        self._release()
+
+
+def _mark_of(table: pa.Table) -> str:
+    """What a file is marked with: the spec that it is of, and which rows; empty if it has none."""
+    return (table.schema.metadata or {}).get(b"sadam.block", b"").decode("ascii", "replace")
 
 
 def _part_mark(number: int) -> str:
@@ -196,10 +266,6 @@ def _part_mark(number: int) -> str:
 
 
 _OPTIONS: dict[str, Any] = {"compression": "zstd", "write_page_checksum": True}
-
-
-def _write(table: pa.Table, sink: Any) -> None:
-    pq.write_table(table, sink, **_OPTIONS)
 
 
 def _grouped(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
@@ -222,15 +288,6 @@ def joined(tables: Collection[pa.Table]) -> pa.Table:
 def identity_of(spec: Compare) -> str:
     """Return what tells a spec's files from those of any other."""
     return hashlib.sha256(spec.to_json().encode()).hexdigest()
-
-
-def read_checked(path: Path) -> pa.Table:
-    """Read a Parquet file, checksums verified.
-
-    Raises:
-        OSError: If it is damaged (or ``pyarrow.ArrowException``).
-    """
-    return pq.read_table(path, page_checksum_verification=True, partitioning=None)
 
 
 def read_spec_of(directory: str | os.PathLike[str]) -> Compare:
@@ -259,32 +316,29 @@ def read_directory(
     Raises:
         ExportError: If it is no run directory.
     """
-    spec, notes = read_spec_of(directory), []
-    whole, identity = Path(directory) / "runs.parquet", identity_of(spec)
-    paths = [whole] if whole.exists() else sorted((Path(directory) / "parts").glob("*.parquet"))
-    tables = []
+    spec = read_spec_of(directory)
+    for _ in range(READS):
+        try:
+            return spec, *_read(Path(directory), identity_of(spec))
+        except FileNotFoundError:  # the parts have just been joined: then the whole is there
+            continue
+    raise ExportError(f"{directory} changes while it is read: try again when nobody writes to it")
+
+
+def _read(directory: Path, identity: str) -> tuple[list[pa.Table], list[str]]:
+    whole = directory / "runs.parquet"
+    paths = [whole] if whole.exists() else [path for _, path in parts_in(directory / "parts")]
+    tables, notes = [], []
     for path in paths:
         try:
-            table = read_checked(path)
-            if not table.schema.metadata[b"sadam.block"].startswith(identity.encode()):
-                notes.append(f"{path} is of another computation and was left out")
-                continue
+            table = read_sealed(path)
+        except DamagedError as error:
+            notes.append(f"{error} and was left out: run the comparison again")
+            continue
+        if _mark_of(table).startswith(identity):
             tables.append(table)
-        except (pa.ArrowException, OSError, KeyError, TypeError):
-            notes.append(f"{path} is damaged and was left out: run the comparison again")
-    return spec, tables, notes
-
-
-@contextmanager
-def _renamed(target: Path) -> Iterator[BinaryIO]:
-    """A file that gets its name when the block ends well, and is removed when it does not."""
-    handle, name = tempfile.mkstemp(prefix=PREFIX, dir=target.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
-        os.chmod(name, 0o644)
-        os.replace(name, target)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(name)
-        raise
+        else:
+            notes.append(f"{path} is of another computation and was left out")
+    if not all(map(is_sealed, paths)):
+        notes.append(f"{directory} is of an earlier version, without checksums of whole files")
+    return tables, notes
