@@ -13,6 +13,7 @@ import pytest
 
 import sadam.lab.compare.scheduler as scheduler
 from sadam.lab.compare.blocks import plan
+from sadam.lab.compare.problems import Starts, problems_of
 from sadam.lab.compare.run import iter_compare, run_compare
 from sadam.lab.compare.scheduler import WorkError, on_dask
 
@@ -65,6 +66,27 @@ def cluster():
         running("worker", registered, where, *WORKER) as (two, _),
     ):
         yield where, [one, two]
+
+
+def test_networks_on_a_cluster_are_the_same_to_the_last_bit(small, cluster, tmp_path):
+    address, workers = cluster
+    assert all(worker.poll() is None for worker in workers)
+    nets = (
+        "net: two-moons; hidden = 8,4; batch = 16; n = 64",
+        "net: sawtooth; hidden = 8; weight_bits = 2; batch = 8; n = 32",
+    )
+    problems, starts = problems_of(("l1", *nets)), Starts("own")
+    spec = replace(small, problems=problems, starts=starts, axes=(), seeds=2, steps=16)
+    assert sum(block.problem.is_network for block in plan(spec)) > 8
+    there = run_compare(spec, tmp_path / "cluster", scheduler=address)
+    here = run_compare(spec, tmp_path / "here")
+    networks = here.frame[here.frame["landscape"].isin(nets)]
+    # Two nets, schedules and seeds at each learning rate; three rules and a control.
+    assert len(networks) == 2 * 2 * 2 * len(spec.lrs) * 4
+    assert networks["final_gap"].nunique() > len(networks) / 2
+    assert there.frame.equals(here.frame)
+    for name in ("spec.json", "runs.parquet"):
+        assert (tmp_path / "cluster" / name).read_bytes() == (tmp_path / "here" / name).read_bytes()
 
 
 def test_a_cluster_finds_the_same_bytes_though_a_worker_is_killed(small, cluster, tmp_path):
