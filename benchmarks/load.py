@@ -26,7 +26,7 @@ from streamlit.proto.Slider_pb2 import Slider
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from benchmarks.latency import serve
+from benchmarks.latency import report, serve
 
 LIGHT = ("race", "instability", "lessons", "")
 TRAINING = "v=1&net_steps=2000&net_seeds=16&net_seed={}"
@@ -121,7 +121,8 @@ async def light(url: str, page: str, until: float, think: float, seed: int, out:
         out.opened.append(await visitor.run())
         while time.monotonic() < until:
             await asyncio.sleep(rng.expovariate(1 / think))
-            out.redraws.append(await visitor.run(move=rng))
+            taken = 1000 * await visitor.run(move=rng)
+            out.redraws.setdefault(page, []).append(taken)
 
 
 async def heavy(url: str, page: str, query: str, until: float, out: "Out") -> None:
@@ -149,7 +150,7 @@ class Out:
 
     visitors: list[Visitor] = field(default_factory=list)
     opened: list[float] = field(default_factory=list)
-    redraws: list[float] = field(default_factory=list)
+    redraws: dict[str, list[float]] = field(default_factory=dict)
     ended: dict[str, list[float]] = field(default_factory=dict)
     memory: list[tuple[float, float]] = field(default_factory=list)
 
@@ -193,11 +194,9 @@ def main() -> None:
     finally:
         process.terminate()
         process.wait(10)
-    times = sorted(1000 * t for t in out.redraws)
-    print(
-        f"light redraws   median {statistics.median(times):4.0f} ms   "
-        f"95 % {times[int(0.95 * (len(times) - 1))]:4.0f} ms   n {len(times)}"
-    )
+    report("light redraws", list(itertools.chain(*out.redraws.values())))
+    for page, times in sorted(out.redraws.items()):
+        report(f"  {page or 'gallery'}", times)
     print(f"opening a page  median {statistics.median(out.opened):.1f} s, n {len(out.opened)}")
     for page, seconds in out.ended.items():
         print(f"{page:15s} {len(seconds)} ended, median {statistics.median(seconds):.1f} s")

@@ -218,6 +218,7 @@ class _Block:
         """Take all steps."""
         table: Iterator[StepCoefficients] = iter(())
         for step in range(self.steps + 1):
+            breathe()
             self._evaluate()
             # The sum of all squares is the cheapest sign of a number beyond the limit, or NaN.
             if not float(torch.dot(self.flat, self.flat)) < LIMIT * LIMIT and self._take_out(step):
@@ -234,7 +235,6 @@ class _Block:
                 return
             k = next(table, None)
             if k is None:
-                breathe()
                 self._count()
                 table = self._table(step)
                 k = next(table)
