@@ -144,6 +144,11 @@ class Formula:
         """Return all of :attr:`kinks` at ``x``: what they share is computed once."""
         return self._kink_tape(*x.unbind(-1)) if self._places else []
 
+    @property
+    def kink_operations(self) -> int:
+        """How many operations :meth:`kink_values` takes at a point."""
+        return len(self._kink_tape)
+
     @cached_property
     def _places(self) -> list[Node]:
         graph, root = lower(self.text, parse(self.text), self.parameters)

@@ -7,7 +7,7 @@ from typing import Literal
 
 from landscapes.base import Landscape, Objective, Point, Prox
 from landscapes.formula import Formula
-from landscapes.kinks import real_kinks
+from landscapes.kinks import MAX_WORK, real_kinks
 
 
 def landscape_from_formula(
@@ -48,7 +48,8 @@ def landscape_from_formula(
         convex: Whether it is known to be convex.
         regular: Whether it is known to be Clarke regular.
         latex: For display, instead of the formula's own.
-        kinks: Instead of those found in the window.
+        kinks: Instead of those found in the window; of a formula with more places for one than can
+            be looked at (:data:`landscapes.kinks.MAX_WORK`), none are, and the note says so.
         smooth: The smooth part of a composite function.
         prox: The proximal map of its other part.
         traps: Stationary points that are not minima.
@@ -57,8 +58,18 @@ def landscape_from_formula(
         FormulaError: If the text is not a formula.
     """
     formula = Formula.parse(text, parameters)
+    many = len(formula.kinks) * formula.kink_operations if kinks is None else 0
+    if many > MAX_WORK:  # a second and more, and as many lines as nobody can read
+        kinks, group = (), group or "kinked"
+        note = (
+            f"{note} Its kinks are neither drawn nor counted: it has {len(formula.kinks)} places "
+            f"for one, which take {formula.kink_operations} operations to look at; {MAX_WORK:,} "
+            "is the most for the product of both numbers."
+        ).strip()
     if kinks is None:
-        kinks = real_kinks(formula, formula.kinks, window, formula.kink_values)
+        kinks = real_kinks(
+            formula, formula.kinks, window, formula.kink_values, formula.kink_operations
+        )
     return Landscape(
         name=name,
         title=title,

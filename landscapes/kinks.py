@@ -14,8 +14,10 @@ from landscapes.derivatives import adjoints
 from landscapes.expressions import Graph, Node
 
 _GRID = 49  # lines per direction
-_PER_CANDIDATE = 32  # places looked at
-_SECTIONS, _ROUNDS = 64, 5  # from the width of a cell down to 1e-9 of it
+_PER_CANDIDATE = 32  # places looked at, unless there are many candidates
+_PLACES = 16_000  # places times what computes all candidates: tens of milliseconds
+_SECTIONS, _ROUNDS = 16, 8  # from the width of a cell down to 1e-9 of it
+MAX_WORK = 5_000  # candidates times the operations that compute them all
 _STEPS = ("sign", "floor", "round")
 
 
@@ -80,6 +82,7 @@ def real_kinks(
     candidates: Sequence[Objective],
     window: tuple[Point, Point],
     together: Callable[[Tensor], Sequence[Tensor]] | None = None,
+    operations: int = 1,
 ) -> tuple[Objective, ...]:
     """Keep the functions on whose zero set the objective's value or gradient really jumps.
 
@@ -92,56 +95,76 @@ def real_kinks(
         candidates: Functions whose zero sets are in question, NaN where they do not apply.
         window: ``((x_min, x_max), (y_min, y_max))``.
         together: All candidates at once, where that is cheaper than one after the other.
+        operations: How many operations ``together`` takes: the more, the fewer places of each
+            candidate are looked at, from 32 down to 2.
 
     Returns:
         Those with a jump somewhere in the window.
     """
+    if not candidates:
+        return ()
     (x0, x1), (y0, y1) = window
     size = torch.tensor([x1 - x0, y1 - y0], dtype=torch.float64)
     # Off the round numbers and off the diagonals, where kinks like to lie.
     ticks = torch.arange(_GRID, dtype=torch.float64)
     ticks = torch.meshgrid((ticks + 0.4567) / _GRID, (ticks + 0.2931) / _GRID, indexing="ij")
     grid = torch.tensor([x0, y0], dtype=torch.float64) + size * torch.stack(ticks, -1)
-    values = together(grid) if together else [u(grid) for u in candidates]
-    found = zip(candidates, values, strict=True)
-    return tuple(u for u, at in found if _jumps(objective, *_zeros(u, grid, at), size))
+    values = together or (lambda x: [u(x) for u in candidates])
+    places = min(max(_PLACES // (len(candidates) * (operations + 1)), 2), _PER_CANDIDATE)
+    whose, at, along = _zeros(values, grid, places)
+    jumps = whose[_jumps(objective, at, along, size)]
+    return tuple(u for i, u in enumerate(candidates) if i in set(jumps.tolist()))
 
 
-def _zeros(u: Objective, grid: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-    """Return points near zeros of u, ``(n, 2)``, and unit vectors along which it changes sign.
+def _zeros(
+    values: Callable[[Tensor], Sequence[Tensor]], grid: Tensor, places: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return points near zeros of functions and unit vectors along which they change sign.
 
     Args:
-        u: The function.
+        values: All functions at once.
         grid: Points, ``(n, n, 2)``.
-        values: What u is there.
+        places: At how many places of each function to look.
+
+    Returns:
+        Which function, ``(m,)``; the points, ``(m, 2)``; the vectors, ``(m, 2)``.
     """
-    signs = torch.sign(values)
-    ends = []
+    signs = torch.sign(torch.stack([*values(grid)]))
+    whose, ends = [], []
     for axis in (0, 1):
-        here, there = signs.narrow(axis, 0, _GRID - 1), signs.narrow(axis, 1, _GRID - 1)
-        i, j = torch.nonzero(here * there < 0, as_tuple=True)
+        here, there = (signs.narrow(axis + 1, k, _GRID - 1) for k in (0, 1))
+        k, i, j = torch.nonzero(here * there < 0, as_tuple=True)
+        whose.append(k)
         ends.append(torch.stack((grid[i, j], grid[i + (axis == 0), j + (axis == 1)])))
-    low, high = torch.cat(ends, 1)
-    if not len(low):
-        return low, high
-    every = max(1, -(-len(low) // _PER_CANDIDATE))
-    low, high = low[::every], high[::every]
+    owner, order = torch.cat(whose).sort(stable=True)
+    counts = torch.bincount(owner, minlength=len(signs))
+    rank = torch.arange(len(owner)) - (counts.cumsum(0) - counts)[owner]
+    some = rank % (-(counts // -places)).clamp(min=1)[owner] == 0
+    owner, (low, high) = owner[some], torch.cat(ends, 1)[:, order[some]]
+    until = torch.bincount(owner, minlength=len(signs)).cumsum(0).tolist()
+    shares = [slice(a, b) for a, b in zip([0, *until], until, strict=False)]
+    if not len(owner):
+        return owner, low, high
     along = (high - low) / torch.linalg.vector_norm(high - low, dim=-1, keepdim=True)
     fractions = torch.linspace(0, 1, _SECTIONS + 1, dtype=torch.float64)[:, None, None]
-    n = torch.arange(len(low))
+    n = torch.arange(len(owner))
+
+    def own(points: Tensor) -> Tensor:  # of each point the function whose it is
+        found = zip(values(points), shares, strict=True)
+        return torch.cat([at[..., share] for at, share in found], -1)
+
     for _ in range(_ROUNDS):
         points = low + fractions * (high - low)
-        signs = torch.sign(u(points))
+        signs = torch.sign(own(points))
         same = (signs == signs[0]).cumprod(0).sum(0).clamp(max=_SECTIONS)  # points before a change
         low, high = points[same - 1, n], points[same, n]
     # Where it turns into NaN it does not vanish: it becomes hidden.
-    found = u(low) * u(high) <= 0
-    return low[found], along[found]
+    found = own(low) * own(high) <= 0
+    return owner[found], low[found], along[found]
 
 
-def _jumps(f: DifferentiableObjective, at: Tensor, along: Tensor, size: Tensor) -> bool:
-    if not len(at):
-        return False
+def _jumps(f: DifferentiableObjective, at: Tensor, along: Tensor, size: Tensor) -> Tensor:
+    """Whether value or gradient jump at points, ``(m,)``."""
     scales = torch.tensor([1e-5, 1e-5 / 8, 1e-5 / 64], dtype=torch.float64)[:, None, None]
     step = scales * (along * size)
     value, grad = f.value_and_grad(torch.stack((at + step, at - step)))
@@ -150,4 +173,4 @@ def _jumps(f: DifferentiableObjective, at: Tensor, along: Tensor, size: Tensor) 
     # What grows in proportion to the distance cancels.
     wide, narrow = (middle - far / 8).abs(), (near - middle / 8).abs()
     rounding = 1e-9 * (1 + both.abs().amax((0, 1)))
-    return bool(((narrow > wide / 2) & (narrow > rounding)).any())
+    return ((narrow > wide / 2) & (narrow > rounding)).any(-1)

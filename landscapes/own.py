@@ -70,14 +70,17 @@ def own_landscape(name: str) -> Landscape:
         parameters,
         name=own_name(text, parameters, window, start if "start" in given else None),
         title="Your own function" + (f" ({values})" if values else ""),
-        note="Typed in. Its kinks are found from the formula, its minimum by search: it may be "
-        "another.",
         window=window,
         start=start,
         minimisers=() if least is None else (least[0],),
         minimum=None if least is None else least[1],
     )
-    return replace(landscape, proved=False)
+    searched = "its minimum by search: it may be another"
+    if landscape.note:
+        note = f"Typed in, {searched}. {landscape.note}"
+    else:
+        note = f"Typed in. Its kinks are found from the formula, {searched}."
+    return replace(landscape, proved=False, note=note)
 
 
 def parse_own(name: str) -> tuple[str, dict[str, float], tuple[Point, Point], Point]:

@@ -196,6 +196,9 @@ class Tape:
             results[k] = results[k].expand(x.shape).clone(memory_format=torch.contiguous_format)
         return results
 
+    def __len__(self) -> int:
+        return len(self._calls)
+
     def bind(self, x: Tensor, y: Tensor, outputs: Sequence[Tensor]) -> list[Callable[[], Any]]:
         """Fix the memory of an evaluation, for a loop that evaluates at the same place many times.
 

@@ -104,6 +104,7 @@ def box(set_start: Callable[[float, float], None]) -> None:
     if error is not None:
         st.error(f"{sentence(error)} Until then the last one is shown.")
     else:
+        st.caption(own_function().note)
         for name in _parameters():
             value = float(state["own_values"].get(name, 1.0))
             state[f"own_value_{name}"] = value

@@ -1,11 +1,14 @@
 """Kinks of formulas: where they are found, where they are hidden, which of them are real."""
 
 import pickle
+import time
 
 import pytest
 import torch
 
-from landscapes import Formula, real_kinks
+from landscapes import Formula, landscape_from_formula, own_name, real_kinks
+from landscapes.kinks import MAX_WORK
+from landscapes.own import own_landscape
 
 WINDOW = ((-3.0, 3.0), (-3.0, 3.0))
 
@@ -83,3 +86,43 @@ def test_a_kink_survives_pickling():
     (kink,) = Formula.parse("abs(x - a*y)", {"a": 2.0}).kinks
     x = torch.randn(5, 2)
     assert torch.equal(pickle.loads(pickle.dumps(kink))(x), kink(x))
+
+
+def test_together_and_one_by_one_are_the_same():
+    for text in ("max(x, y, -x - y, sin(3*x))", "abs(sin(2*x) - y) + floor(x + y)"):
+        f = Formula.parse(text)
+        together = real_kinks(f, f.kinks, WINDOW, f.kink_values, f.kink_operations)
+        assert together == real_kinks(f, f.kinks, WINDOW) != ()
+
+
+SINES = ", ".join(f"sin({i}*x + {i * i}*y)" for i in range(1, 21))
+WIDE = (
+    f"max({SINES})",
+    f"max({SINES[:400].rpartition(', sin')[0]}) + abs(x)",
+    "+".join(f"abs(x-{i}/24)" for i in range(-30, 30)),
+    " + ".join(f"floor(sin({i}*x + y))" for i in range(30)),
+    "max(" * 39 + "x" + ", y)" * 39,
+)
+
+
+@pytest.mark.parametrize("text", WIDE)
+def test_a_formula_with_many_kinks_is_not_slow(text):
+    times = []
+    for _ in range(3):
+        began = time.thread_time()
+        landscape_from_formula(text)
+        times.append(time.thread_time() - began)
+    # 50 ms on an idle machine; without the cap the first takes 1.6 s.
+    assert min(times) < 0.15
+
+
+def test_more_places_than_can_be_looked_at_are_said():
+    f = Formula.parse(WIDE[0])
+    assert len(f.kinks) * f.kink_operations > MAX_WORK
+    own = own_landscape(own_name(WIDE[0]))
+    assert (own.kinks, own.group) == ((), "kinked")
+    assert f"it has {len(f.kinks)} places" in own.note
+    assert f"{MAX_WORK:,}" in own.note
+    below = own_landscape(own_name(WIDE[2]))
+    assert len(below.kinks) == 60
+    assert "found from the formula" in below.note
