@@ -17,12 +17,16 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from pages.shared.words import sentence
+from sadam.lab.codec import nearest
 
 VERSION = 1
 MAX_PACKED = 200_000  # characters of a text that a link brings compressed
 _SHOWN = "_link"  # the page and the query that the session's state agrees with
 _NOTES = "_link_notes"
 PRESENT = "present"  # the presenter mode, in the address of any page; app.py reads it
+
+MOST_NOTES = 6  # said of one address; more are counted
+MOST_NAMED = 12  # options that a note names; of more, the nearest
 
 Read = Callable[[str], Any]
 """Reads a field's text; ValueError says, after the field's name, what it must be."""
@@ -34,10 +38,22 @@ def choice(options: Collection[Any]) -> Read:
 
     def read(text: str) -> Any:
         if text not in by_text:
-            raise ValueError(f"must be one of {', '.join(by_text)}")
+            raise ValueError(_one_of(text, by_text))
         return by_text[text]
 
     return read
+
+
+def _one_of(text: str, options: Collection[str]) -> str:
+    if len(options) <= MOST_NAMED:
+        return f"must be one of {', '.join(options)}"
+    near = nearest(text, options)
+    return f"must be one of {len(options)}" + (f": {near}" if near.startswith("did") else "")
+
+
+def _shown(text: str) -> str:
+    """A part of an address as a note shows it: short, on one line."""
+    return " ".join(text.split())[:40]
 
 
 def many(options: Collection[str]) -> Read:
@@ -162,12 +178,14 @@ class Link:
         version = query.pop("v", str(VERSION))
         query.pop(PRESENT, None)
         if version != str(VERSION):
-            notes.append(f"it is of version {version[:8]}, this app writes version {VERSION}")
+            notes.append(
+                f"it is of version {_shown(version)[:8]}, this app writes version {VERSION}"
+            )
         for name, default in self.defaults.items():
             state[name] = default
         for name, text in query.items():
             if name not in self.fields:
-                notes.append(f"nothing here is called {name[:40]}")
+                notes.append(f"nothing here is called {_shown(name)}")
                 continue
             try:
                 state[name] = self.fields[name](text)
@@ -235,6 +253,8 @@ def notes() -> str:
     told = st.session_state.pop(_NOTES, None)
     if not told:
         return ""
+    if len(told) > MOST_NOTES:
+        told = [*told[: MOST_NOTES - 1], f"and {len(told) - MOST_NOTES + 1} things more"]
     return (
         sentence("the link could not be followed in everything: " + "; ".join(told))
         + " The rest is as the link says."

@@ -79,7 +79,7 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         invalid = re.match(r"argument .*: invalid choice: '(.*?)' \(choose from (.*)\)", message)
         if unknown := re.search(r"unrecognized arguments: (\S+)", message):
-            flag = unknown.group(1).partition("=")[0]
+            flag = unknown.group(1).partition("=")[0] or unknown.group(1)
             message = (
                 f"unknown argument {flag!r}{_hint(flag, _options(self)) if flag[0] == '-' else ''}"
             )

@@ -257,6 +257,7 @@ def test_pictures_asked_for_but_impossible_are_told(run, tmp_path, monkeypatch):
         (["list", "rulez"], "did you mean 'rules'?"),
         (["race", "--landscap", "cb2"], "did you mean '--landscape'?"),
         (["race", "cb2"], "unknown argument 'cb2'"),
+        (["race", "= abs(x)"], "unknown argument '='"),
         (["race", "--start"], "expected one argument"),
         (["race", "--landscape", "cresent"], "'crescent'"),
         (["race", "--rules", "adm"], "unknown rule 'adm': did you mean 'adam'?"),

@@ -75,6 +75,15 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_kept():
     assert not app.warning  # once is enough
 
 
+def test_what_a_link_lost_is_one_line_however_odd_and_however_much():
+    app = opened(**{"a\u2028b\n": "1", "landscape": "cb22", **{f"x{i}": "1" for i in range(40)}})
+    (said,) = told(app).splitlines()
+    assert "nothing here is called a b" in said
+    assert "did you mean 'cb2'?" in said
+    assert "and 37 things more" in said
+    assert len(said) < 400
+
+
 def test_a_link_cannot_bring_a_picture_of_another_host():
     text = "![](https://example.org/x.png)"
     app = opened(lr=text, **{text: "1"})
