@@ -14,6 +14,27 @@ const KEPT_GROUNDS = 12;
 const COARSE = matchMedia("(pointer: coarse)"); // fingers
 const CALM = matchMedia("(prefers-reduced-motion: reduce)");
 
+/** What Python sent: facts, overlay, ground and panels; see `_payload` in stage.py. */
+function unpack(bytes) {
+  const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
+  const numbers = bytes.byteOffset + 4 + length;
+  const parts = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length)));
+  const fill = (node, at) => {
+    if (Array.isArray(node.bdata)) {
+      const [start, size] = node.bdata;
+      node.bdata = bytes.buffer.slice(numbers + at + start, numbers + at + start + size);
+    } else
+      for (const child of Object.values(node)) if (child && typeof child === "object") fill(child, at);
+  };
+  for (const { value, at } of parts) if (value) fill(value, at);
+  const [facts, overlay, ground, ...panels] = parts;
+  return {
+    stamp: parts.map((part) => part.stamp).join(""),
+    facts: facts.value, overlay: overlay.value, ground: ground.value,
+    panels: panels.map(({ stamp, value }) => ({ stamp, figure: value })),
+  };
+}
+
 class Stage {
   constructor(parent) {
     this.life = new AbortController();
@@ -30,7 +51,7 @@ class Stage {
   /** Called for every rerun and every change of theme. */
   async update(bytes, send) {
     this.send = send;
-    const data = bytes === this.bytes ? this.data : JSON.parse(new TextDecoder().decode(bytes));
+    const data = bytes === this.bytes ? this.data : unpack(bytes);
     this.bytes = bytes;
     this.asked = null; // the server has answered
     this.invalidate();

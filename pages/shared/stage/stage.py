@@ -14,6 +14,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -181,7 +182,11 @@ def _point(value: object) -> Point | None:
 def _payload(
     race_map: _Figure, panels: Sequence[_Figure], known: str | None, facts: dict[str, Any]
 ) -> bytes:
-    """Everything the browser needs, as JSON; without the ground if the browser knows it."""
+    """Everything the browser needs; without the ground if the browser knows it.
+
+    JSON, its length in four bytes before it and the numbers of all arrays behind it: as text they
+    would cost both sides more than all else that they do with them.
+    """
     layout = _layout(race_map)
     flat = "scene" not in layout
     known = known if flat else None
@@ -192,20 +197,22 @@ def _payload(
     if not known:
         rest = [_plain(t) for t, own in zip(traces, ours, strict=True) if not own]
         ground = {"data": rest, "layout": layout}
-    drawn = []
-    for panel in panels:
-        data = panel.data if isinstance(panel, go.Figure) else panel["data"]
-        text = _json({"data": [_plain(t) for t in data], "layout": _layout(panel)})
-        drawn.append(f'{{"stamp":"{_stamp(text)}","figure":{text}}}')
-    body = ",".join(
-        (
-            f'"facts":{_json(facts)}',
-            f'"overlay":{_json(overlay)}',
-            f'"ground":{_json(ground)}',
-            f'"panels":[{",".join(drawn)}]',
-        )
-    )
-    return f'{{"stamp":"{_stamp(body)}",{body}}}'.encode()
+    drawn = [
+        {
+            "data": [_plain(t) for t in (p.data if isinstance(p, go.Figure) else p["data"])],
+            "layout": _layout(p),
+        }
+        for p in panels
+    ]
+    texts, blocks, at = [], [], 0
+    for part in (facts, overlay, ground, *drawn):
+        text, numbers = _packed(part)
+        stamp = _stamp(text.encode(), numbers)
+        texts.append(f'{{"stamp":"{stamp}","at":{at},"value":{text}}}')
+        blocks.append(numbers)
+        at += len(numbers)
+    body = f"[{','.join(texts)}]".encode()
+    return b"".join([len(body).to_bytes(4, "little"), body, *blocks])
 
 
 def _layout(figure: _Figure) -> dict[str, Any]:
@@ -225,20 +232,42 @@ def _role(trace: Any) -> str | None:
     return meta.get("role") if isinstance(meta, Mapping) else None
 
 
-def _stamp(text: str) -> str:
-    """A short name for a text's content."""
-    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+def _stamp(*parts: bytes) -> str:
+    """A short name for a content."""
+    name = hashlib.blake2b(digest_size=8)
+    for part in parts:
+        name.update(part)
+    return name.hexdigest()
 
 
-def _json(value: object) -> str:
-    """JSON with arrays as Plotly's base64 blocks; NaN in plain lists becomes null."""
+def _packed(value: object) -> tuple[str, bytes]:
+    """JSON in which an array's ``bdata`` says where its bytes are, and those bytes."""
+    blocks: list[bytes] = []
+    at = 0
+
+    def place(array: bytes) -> list[int]:
+        nonlocal at
+        blocks.append(array)
+        at += len(array)
+        return [at - len(array), len(array)]
+
+    return _json(value, place), b"".join(blocks)
+
+
+def _base64(array: bytes) -> str:
+    return base64.b64encode(array).decode("ascii")
+
+
+def _json(value: object, written: Callable[[bytes], object] = _base64) -> str:
+    """JSON with arrays as Plotly's blocks, bytes ``written`` in; NaN in lists becomes null."""
+    encode = partial(_encode, written=written)
     try:
-        return json.dumps(value, default=_encode, allow_nan=False, separators=(",", ":"))
+        return json.dumps(value, default=encode, allow_nan=False, separators=(",", ":"))
     except (TypeError, ValueError):
         return pio.json.to_json_plotly(value, engine="json")
 
 
-def _encode(value: object) -> object:
+def _encode(value: object, written: Callable[[bytes], object]) -> object:
     """An array as plotly.js reads it without parsing numbers; small or odd ones as lists."""
     if isinstance(value, np.generic):
         return value.item()
@@ -251,6 +280,6 @@ def _encode(value: object) -> object:
     value = np.ascontiguousarray(value, dtype=value.dtype.newbyteorder("<"))
     return {
         "dtype": f"{value.dtype.kind}{value.dtype.itemsize}",
-        "bdata": base64.b64encode(value.tobytes()).decode("ascii"),
+        "bdata": written(value.tobytes()),
         "shape": ", ".join(map(str, value.shape)),
     }

@@ -131,10 +131,11 @@ const TYPED = {
   i2: Int16Array, u2: Uint16Array, i4: Int32Array, u4: Uint32Array,
 };
 
-/** A figure's array, given as a list or as one of Plotly's base64 blocks, flat. */
+/** A figure's array, given as a list or as one of Plotly's blocks (bytes or base64), flat. */
 function flat(array) {
   if (array == null) return [];
   if (array.bdata == null) return Array.isArray(array[0]) ? array.flat() : array;
+  if (array.bdata instanceof ArrayBuffer) return new TYPED[array.dtype](array.bdata);
   const raw = atob(array.bdata);
   const bytes = new Uint8Array(raw.length);
   for (let i = 0; i < raw.length; i++) bytes[i] = raw.charCodeAt(i);
