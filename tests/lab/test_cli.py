@@ -1,3 +1,4 @@
+import io
 import json
 import os
 import shlex
@@ -22,7 +23,7 @@ from sadam.lab.race import results_table, run_race
 from sadam.lab.rulebook import DEFAULT_LR, SHORTCUTS
 from sadam.rules import RULES, SAdam
 from sadam.schedules import SCHEDULES
-from tests.lab.processes import ROOT, spawn
+from tests.lab.processes import ROOT
 
 
 @pytest.fixture
@@ -215,11 +216,12 @@ def test_the_options_override_the_spec(run, tmp_path, monkeypatch):
     assert chosen["sgd"].lr == DEFAULT_LR  # new
 
 
-def test_the_spec_may_come_from_standard_input():
+def test_the_spec_may_come_from_standard_input(run, monkeypatch):
     spec = Experiment(steps=5, seed=9)
-    process = spawn("race", "--spec", "-", "--json", stdin=subprocess.PIPE)
-    out, err = process.communicate(spec.to_json())
-    assert (process.returncode, err) == (0, "")
+    typed = io.TextIOWrapper(io.BytesIO(spec.to_json().encode()))
+    monkeypatch.setattr("sys.stdin", typed)
+    code, out, err = run("race", "--spec", "-", "--json")
+    assert (code, err) == (0, "")
     assert Experiment.from_dict(json.loads(out)["spec"]) == spec
 
 
@@ -236,6 +238,7 @@ def test_out_writes_the_files_and_says_so(run, tmp_path):
     assert set(json.loads(text)["files"]) == names
 
 
+@pytest.mark.slow
 def test_pictures_asked_for_but_impossible_are_told(run, tmp_path, monkeypatch):
     monkeypatch.setenv("BROWSER_PATH", "/nowhere/chromium")
     words = ["race", "--steps", 5, "--out", tmp_path]

@@ -37,6 +37,7 @@ def race():
     return run_race(SPEC)
 
 
+@pytest.mark.slow
 def test_everything_in_one_zip(spec, tmp_path, capsys):
     out = tmp_path / "all.zip"
     assert main(["export", spec, "--out", str(out), "--formats", "html,csv,parquet,gif"]) == 0
@@ -52,6 +53,7 @@ def test_everything_in_one_zip(spec, tmp_path, capsys):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["all.zip", "spec.json"]
 
 
+@pytest.mark.slow
 def test_the_script_in_a_zip_prints_the_same_numbers(spec, tmp_path, race):
     out = tmp_path / "all.zip"
     assert main(["export", spec, "--out", str(out), "--formats", "csv"]) == 0
@@ -80,6 +82,8 @@ def test_a_small_page_of_one_figure(spec, tmp_path):
     assert (tmp_path / "race" / "plotly.min.js").exists()
 
 
+@pytest.mark.slow
+@pytest.mark.browser
 @needs_browser
 def test_a_picture_for_a_column(spec, tmp_path):
     words = ["--formats", "png,svg,pdf", "--figures", "map", "--width", "480", "--scale", "3"]

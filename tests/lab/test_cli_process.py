@@ -20,6 +20,7 @@ def test_an_error_of_the_process_is_one_line():
     assert "crescent" in err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("blow", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["Ctrl-C", "SIGTERM"]
 )

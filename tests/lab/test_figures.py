@@ -1,5 +1,7 @@
 """Figures carry the numbers of the race, every rule in its style, and what the stage needs."""
 
+from functools import cache
+
 import numpy as np
 import plotly.graph_objects as go
 import pytest
@@ -18,6 +20,11 @@ def make(landscape="crescent", steps=60, **spec):
     return run_race(Experiment(landscape=landscape, steps=steps, rules=rules, **spec))
 
 
+@cache
+def short(landscape):
+    return make(landscape, steps=12)
+
+
 @pytest.fixture(scope="module")
 def race():
     return make()
@@ -30,7 +37,7 @@ def by_role(figure, role):
 @pytest.mark.parametrize("key", CATALOGUE)
 @pytest.mark.parametrize("name", RACE_FIGURES)
 def test_every_figure_of_every_landscape_is_a_valid_figure(key, name):
-    figure = RACE_FIGURES[name](make(key, steps=12))
+    figure = RACE_FIGURES[name](short(key))
     assert isinstance(figure, go.Figure)
     assert len(figure.data) >= 1
     figure.to_json()

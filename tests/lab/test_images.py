@@ -25,6 +25,7 @@ def need_browser():
         pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 @pytest.mark.parametrize("form", ["html", "html-small"])
 def test_the_page_opens_offline_and_draws_every_figure(race, tmp_path, form):
@@ -79,6 +80,7 @@ def _png_chunks(data):
         at += 12 + length
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 @pytest.mark.timeout(300)
 def test_every_figure_is_there_in_every_format(race, tmp_path):
@@ -113,6 +115,7 @@ def _check_pictures(race, directory, name):
     assert pdf.rstrip().endswith(b"%%EOF")
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 @pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGSTOP])
 def test_a_browser_that_dies_or_hangs_is_replaced(blow):
@@ -154,6 +157,7 @@ def _parent(pid):
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
+@pytest.mark.slow
 def test_without_a_browser_there_is_one_line_and_all_else(race, tmp_path, monkeypatch):
     monkeypatch.setenv("BROWSER_PATH", "/nowhere/chromium")
     done = export_race(race, tmp_path / "out", FORMATS)
@@ -163,6 +167,7 @@ def test_without_a_browser_there_is_one_line_and_all_else(race, tmp_path, monkey
     assert not [name for name in done.files if name.endswith((".png", ".svg", ".pdf"))]
 
 
+@pytest.mark.slow
 def test_a_browser_that_is_none_is_told_in_one_line(monkeypatch):
     monkeypatch.setenv("BROWSER_PATH", shutil.which("false"))
     done, problems = images.draw({"a": go.Figure()}, ("png", "svg"), timeout=30)

@@ -269,6 +269,7 @@ def test_the_command_prints_a_table(run):
         assert phrase in out
 
 
+@pytest.mark.slow
 def test_the_command_writes_everything(run, tmp_path):
     out = tmp_path / "map"
     code, printed, err = run(
@@ -306,6 +307,7 @@ def test_the_command_writes_everything(run, tmp_path):
     assert json.loads(changed)["spec"]["window"] == [[-3, 3], [-3, 3]]
 
 
+@pytest.mark.slow
 def test_calibrate_writes_tables_and_says_why(run, tmp_path):
     code, out, err = run(
         "calibrate", "--landscape", "spiral", "--radius", "0.05", "--grid", 61, "--num-probes", 16,

@@ -13,13 +13,22 @@ APP = str(Path(__file__).parents[2] / "app.py")
 TABS = ("Inspector", "Calibration", "Spread", "Data and code")
 
 
-@pytest.fixture
-def app():
+def opened():
     test = AppTest.from_file(APP, default_timeout=90)
     test.session_state["landscape"] = "l1"
     test.session_state["lgi_grid"] = 101
-    test.run()
     return rerun(test.switch_page("pages/instability.py"))
+
+
+@pytest.fixture
+def app():
+    return opened()
+
+
+@pytest.fixture(scope="module")
+def visited():
+    """A page that several tests use: each puts back what it sets."""
+    return opened()
 
 
 def rerun(app):
@@ -65,10 +74,14 @@ def test_it_opens_with_both_lgis_and_an_inspected_point(app):
         ("damping_two", 0.5, lambda s: s.damping_two_sided),
     ],
 )
-def test_every_control_reaches_the_spec(app, name, value, read):
-    assert read(spec(app)) != value
-    app.session_state[f"lgi_{name}"] = value
-    assert read(spec(app)) == value
+def test_every_control_reaches_the_spec(visited, name, value, read):
+    before = visited.session_state[f"lgi_{name}"]
+    assert read(spec(visited)) != value
+    try:
+        visited.session_state[f"lgi_{name}"] = value
+        assert read(spec(visited)) == value
+    finally:
+        visited.session_state[f"lgi_{name}"] = before
 
 
 def test_a_map_that_is_chosen_is_computed(app):
@@ -96,11 +109,12 @@ def test_difference(app):
 
 
 @pytest.mark.parametrize("key", CATALOGUE)
-def test_every_landscape_can_be_shown(app, key):
-    app.session_state["landscape"] = key
-    rerun(app)
-    assert not app.error
-    assert spec(app).landscape == key
+def test_every_landscape_can_be_shown(visited, key):
+    visited.session_state["landscape"] = key
+    assert spec(visited).landscape == key
+    assert not visited.error
+    open_tab(visited, "Inspector")
+    assert not visited.error
 
 
 @pytest.mark.parametrize("tab", TABS)

@@ -48,6 +48,7 @@ def test_a_page_as_it_opens_has_a_bare_address():
     job(app).stop()
 
 
+@pytest.mark.slow
 def test_an_address_opens_the_same_training_with_the_same_numbers():
     app = at(**QUICK, net_dataset="digits", net_n="100", net_kind="conv", net_weight_bits="2")
     app.session_state["net_rules"] = ["sgd", "s-adam"]

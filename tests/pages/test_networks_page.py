@@ -180,6 +180,7 @@ def test_a_rule_that_diverges_is_reported_and_the_others_go_on():
     assert not app.error
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "values",
     [

@@ -1,5 +1,6 @@
 """The Race page without a browser: every control reaches the experiment, errors are sentences."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -11,13 +12,23 @@ from sadam.lab.experiment import PAPER_RULES, load
 APP = str(Path(__file__).parents[2] / "app.py")
 
 
-@pytest.fixture
-def app():
+def opened():
     test = AppTest.from_file(APP, default_timeout=60).switch_page("pages/race.py")
     test.session_state["below"] = "Code"  # where the page shows its spec
     test.run()
     assert not test.exception
     return test
+
+
+@pytest.fixture
+def app():
+    return opened()
+
+
+@pytest.fixture(scope="module")
+def visited():
+    """A page that several tests use: each puts back what it sets."""
+    return opened()
 
 
 def spec(app):
@@ -63,10 +74,14 @@ def test_it_opens_on_a_drawn_race(app):
         ("start_y", -0.5, lambda s: s.starts[0][1]),
     ],
 )
-def test_every_control_reaches_the_experiment(app, name, value, read):
-    assert read(spec(app)) != value
-    app.session_state[name] = value
-    assert read(spec(rerun(app))) == value
+def test_every_control_reaches_the_experiment(visited, name, value, read):
+    before = visited.session_state[name]
+    assert read(spec(visited)) != value
+    try:
+        visited.session_state[name] = value
+        assert read(spec(rerun(visited))) == value
+    finally:
+        visited.session_state[name] = before
 
 
 def test_choosing_a_landscape_moves_the_start(app):
@@ -77,9 +92,9 @@ def test_choosing_a_landscape_moves_the_start(app):
 
 
 @pytest.mark.parametrize("key", CATALOGUE)
-def test_every_landscape_can_be_shown(app, key):
-    app.session_state["landscape"] = key
-    assert spec(rerun(app)).landscape == key
+def test_every_landscape_can_be_shown(visited, key):
+    visited.session_state["landscape"] = key
+    assert spec(rerun(visited)).landscape == key
 
 
 def test_the_list_holds_the_catalogue_group_by_group(app):
@@ -109,10 +124,11 @@ def test_no_optimizer_is_met_with_a_sentence(app):
 
 
 def test_a_race_too_large_names_the_cap(app):
-    app.session_state["steps"] = 20_000
-    app.session_state["num_probes"] = 32
-    app.session_state["rules"] = list(PAPER_RULES)
+    large = spec(app).to_dict() | {"steps": 20_000, "starts": [[0.0, i / 9] for i in range(200)]}
+    app.session_state["loaded"] = json.dumps(large)
     rerun(app)
+    (told,) = app.error
+    assert "2000000" in told.value.replace(",", "")
 
 
 def test_reset_restores_the_first_picture(app):

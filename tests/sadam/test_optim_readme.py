@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow  # a process of its own, with tensorboard in it
 ROOT = Path(__file__).parents[2]
 SECTION = re.search(
     r"^## Drop-in optimizers\n(.*?)^## ", (ROOT / "README.md").read_text(), re.M | re.S

@@ -21,6 +21,7 @@ from tests.sadam.optim_cases import (
 )
 
 
+@pytest.mark.slow
 def test_a_run_resumed_in_another_process_continues_bit_by_bit(tmp_path):
     make = partial(SAdam, lr=1e-2, probes="two-sided", probe_every=2, seed=7)
     net = small_net()

@@ -84,6 +84,7 @@ def test_a_lane_is_what_the_engine_makes_of_it_to_the_last_bit(key, schedule):
         assert (tracks["sgd"].diverged_at >= 0).any()
 
 
+@pytest.mark.slow
 @settings(max_examples=20)
 @given(
     block=st.integers(1, 40),

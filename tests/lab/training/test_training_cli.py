@@ -18,6 +18,7 @@ from sadam.lab.training.table import results_table
 SMALL = ["--examples", "80", "--hidden", "4", "--seeds", "2", "--steps", "12"]
 
 
+@pytest.mark.slow
 def test_numbers_are_those_of_python(tmp_path, capsys):
     words = [*SMALL, "--rules", "adam,s-adam", "--lr-grid", "0.1", "--json",
              "--out", str(tmp_path), "--formats", "html,parquet"]  # fmt: skip
@@ -92,6 +93,7 @@ def test_divergence_is_a_result_not_an_error(capsys):
     assert "2 of 2, first at step 1" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_what_was_computed(tmp_path):
     words = ["--steps", "20000", "--seeds", "8", "--rules", "adam,s-adam", "--out",
              str(tmp_path / "out"), "--formats", "parquet"]  # fmt: skip

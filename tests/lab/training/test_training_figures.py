@@ -117,6 +117,7 @@ def test_a_decision_map_shows_the_network(result):
     assert sum(len(t["x"]) for t in shown) == len(result.data.train)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("data", "network", "wanted"),
     [
