@@ -19,6 +19,7 @@ from pages.shared.desk import Shown  # noqa: E402
 from pages.shared.share import share  # noqa: E402
 from pages.shared.words import sentence  # noqa: E402
 from sadam.lab.codec import SpecError  # noqa: E402
+from sadam.lab.compare.networks import is_network  # noqa: E402
 from sadam.lab.compare.problems import noun_of  # noqa: E402
 from sadam.lab.compare.report import about, headline, remarks, title_of  # noqa: E402
 from sadam.lab.compare.results import Results  # noqa: E402
@@ -119,12 +120,16 @@ def answer(seen: Shown[Results]) -> None:
             "Blue: so many times closer to the minimum, brown: farther, pale: a tie, as the 95 % "
             f"paired bootstrap interval over {results.spec.runs} runs holds 1. Each rule at its "
             "own best learning rate. It does not show what a step costs. Press a cell to watch "
-            f"the run in the middle, or the name of a {one} for all rules."
+            f"the run in the middle{_or_training(results)}, or the name of a {one} for all rules."
         )
     if len(results.labels) > 1:
         with picture:
             figure = seen.once(("forest", schedule), lambda: ratio_forest(results, schedule))
             tabs.picture(figure, "compare_forest")
+
+
+def _or_training(results: Results) -> str:
+    return ", a network's on the Networks page" if any(map(is_network, results.problems)) else ""
 
 
 def below(seen: Shown[Results]) -> None:

@@ -1,23 +1,27 @@
 """The Compare page without a browser: what it compares, every control, every error, the races."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from landscapes.made_data import SOURCES
 from pages.shared.compare import races, session
 from pages.shared.compare.controls import DEFAULTS, landscape_names
 from pages.shared.compare.matrix import factor, ratio_cells, tone_of, verdict_cells
 from pages.shared.links import pack
+from pages.shared.networks.values import MAX_RECORDS
 from sadam.lab.compare import tables
 from sadam.lab.compare.races import race_behind, race_of_cell, typical_run
 from sadam.lab.compare.report import headline
 from sadam.lab.compare.run import run_compare
 from sadam.lab.compare.spec import Compare
 from sadam.lab.compare.suites import SUITES
-from sadam.lab.experiment import load
+from sadam.lab.experiment import MAX_STEPS, load
 from sadam.lab.race import run_race
+from sadam.lab.rulebook import MAX_RULES
 
 APP = str(Path(__file__).parents[2] / "app.py")
 SMALL = {
@@ -241,7 +245,7 @@ def test_an_address_says_the_comparison_functions_included():
 NET = "net: two-moons; hidden = 4; n = 64"
 
 
-def test_networks_are_compared_and_a_cell_says_how_to_train_them_again(monkeypatch):
+def test_networks_are_compared_and_a_cell_opens_the_training_behind_it(monkeypatch):
     app = opened(landscapes=[NET, "l1"], starts="own", seeds=2, steps=12)
     assert "2 rules on 2 problems" in texts(app)
     found = results(app)
@@ -257,11 +261,30 @@ def test_networks_are_compared_and_a_cell_says_how_to_train_them_again(monkeypat
     assert training == race_behind(
         found, NET, "constant", ["adam"], typical_run(found, NET, "constant", "adam")
     )
-    shown = []
-    monkeypatch.setattr(races, "_training_dialog", shown.append)
-    races.st.session_state["_cmp_race"] = training
+    page, query = gone_to(training, monkeypatch)
+    assert page == "pages/networks.py"
+    monkeypatch.undo()
+    there = AppTest.from_file(APP, default_timeout=90)
+    there.query_params.update(query)
+    there.switch_page(page)
+    rerun(there)
+    assert there.session_state["_net_job"].wait(60)
+    usual = replace(training.data, noise=SOURCES["two-moons"].noise)
+    assert there.session_state["_net_spec"] == replace(training, data=usual)
+
+
+def test_the_largest_training_behind_a_cell_is_not_too_much_for_its_page():
+    assert MAX_RULES * MAX_STEPS <= MAX_RECORDS
+
+
+def gone_to(spec, monkeypatch):
+    """Page and query that a cell leads to."""
+    found = {}
+    monkeypatch.setattr(races.st, "session_state", {"_cmp_race": spec})
+    monkeypatch.setattr(races.st, "switch_page", lambda page, query_params: found.update(
+        page=page, query=query_params))  # fmt: skip
     races.go_to_race()
-    assert shown == [training]
+    return found["page"], found["query"]
 
 
 def test_networks_alone_have_no_basin_map():

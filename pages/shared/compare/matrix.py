@@ -90,14 +90,19 @@ def ratio_cells(results: Results, schedule: str) -> tuple[list[Head], list[Row],
             pick = PARTED.join((name, label))
             gap = f"final gap {row['final_gap']:.3g} [{row['low']:.3g}, {row['high']:.3g}]"
             if label == spec.baseline:
-                told = f"{where}: {gap}. Opens the race."
+                told = f"{where}: {gap}.{_opens(pick)}"
                 line.append(Cell(f"{row['final_gap']:.2g}", "gap", told=told, pick=pick))
                 continue
             found, _ = tables.problem_ratio(results, name, Side(label, schedule), base)
             told = f"{where}: {gap}; ratio to {title}'s"
             line.append(_cell(found, told, not several, pick))
-        rows.append((Head(title_of_problem(name), _kind(name), pick=name + PARTED), line))
+        rows.append((Head(_title(name), _kind(name), pick=name + PARTED), line))
     return [head_of(results, label) for label in labels], rows, int(several)
+
+
+def _title(name: str) -> str:
+    """A problem's title, which no line ends within "n = 64"."""
+    return title_of_problem(name).replace(" = ", "\u00a0=\u00a0")
 
 
 def _kind(name: str) -> str:
@@ -109,10 +114,16 @@ def _kind(name: str) -> str:
     return ", ".join(words)
 
 
+def _opens(pick: str) -> str:
+    """What a click on a cell does, in words."""
+    if not pick:
+        return ""
+    return " Opens the training." if is_network(pick) else " Opens the race."
+
+
 def _cell(found: Estimate, told: str, interval: bool, pick: str = "") -> Cell:
     """A ratio with its verdict, and its interval if there is room."""
-    opens = " Opens the race." if pick else ""
-    told = f"{told} {found.value:.3g} [{found.low:.3g}, {found.high:.3g}].{opens}"
+    told = f"{told} {found.value:.3g} [{found.low:.3g}, {found.high:.3g}].{_opens(pick)}"
     note = word_of(found.verdict)
     if interval:
         low, high = sorted((found.low, found.high))
@@ -157,5 +168,5 @@ def pair_cells(results: Results, schedule: str, a: str, b: str) -> tuple[list[He
     for name, ratio in sorted(found, key=lambda item: (order[item[1].verdict], item[1].value)):
         told = f"{results.style(a).title} against {results.style(b).title} on {name}: ratio"
         cell = _cell(ratio, told, True, PARTED.join((name, a, b)))
-        rows.append((Head(title_of_problem(name), _kind(name)), [cell]))
+        rows.append((Head(_title(name), _kind(name)), [cell]))
     return [Head(f"{results.style(a).title} is …", f"than {results.style(b).title}")], rows

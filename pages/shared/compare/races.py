@@ -1,4 +1,4 @@
-"""From a cell of a comparison to the race behind it, on the Race page, or to its training."""
+"""From a cell of a comparison to the race behind it, or on a network to its training."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import streamlit as st
 
 from pages.shared.compare import session
 from pages.shared.controls import LINK, open_spec
+from pages.shared.networks import controls as networks
 from sadam.lab.compare.races import race_behind, race_of_cell, typical_run
 from sadam.lab.compare.results import Results
 from sadam.lab.compare.tables import heatmap
@@ -21,33 +22,23 @@ PARTED = "|"  # between the parts of what a cell sends
 
 
 def go_to_race() -> None:
-    """Turn to the Race page if a cell was clicked, or say how a network's run is trained again.
+    """Turn to the page that a cell was clicked for: Race, or of a network's row Networks.
 
-    To be called by the script, not a callback.
+    To be called by the script, not a callback. The page gets its address at once, so that one step
+    back leads here.
     """
     spec = st.session_state.pop(_NEXT, None)
-    if isinstance(spec, Training):
-        _training_dialog(spec)
+    if isinstance(spec, Training):  # one seed and few rules: never too much for that page
+        networks.open_spec(spec)
+        st.switch_page("pages/networks.py", query_params=networks.query_of(spec))
     elif spec is not None:
         open_spec(spec)
-        # With its address at once, so that one step back leads here.
         st.switch_page("pages/race.py", query_params=LINK.written())
 
 
 def _results() -> Results | None:
     seen = session.shown()
     return None if seen is None else seen.result
-
-
-@st.dialog("The training behind this cell", width="large")
-def _training_dialog(spec: Training) -> None:
-    rates = ", ".join(f"{label} at {rule.lr:.3g}" for label, rule in spec.rules)  # type: ignore[attr-defined]
-    st.markdown(
-        f"One run of this comparison: seed {spec.seed}, {spec.steps} steps, learning rates "
-        f"{rates}. This command trains the same networks again, and draws their losses, "
-        "LGI and units."
-    )
-    st.code(spec.to_command(), language="bash", wrap_lines=True)
 
 
 def _show(spec: Experiment | Training) -> None:

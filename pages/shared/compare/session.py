@@ -13,7 +13,7 @@ from sadam.lab.compare import tables
 from sadam.lab.compare.blocks import plan
 from sadam.lab.compare.results import Results
 from sadam.lab.compare.run import iter_compare, weight
-from sadam.lab.compare.spec import Compare, estimate
+from sadam.lab.compare.spec import Compare, Cost, estimate
 
 SMALL = 60_000_000  # evaluations of a comparison that starts by itself, and is kept for others
 SMALL_WORK = 2e9  # multiplications of its networks: two or three seconds
@@ -85,7 +85,7 @@ def progress() -> tuple[float, str]:
     if spec is None:
         return 0.0, "Nothing has been compared yet."
     whole = estimate(spec)
-    size = f"{whole.lanes:,} runs, {whole.evaluations / 1e6:,.1f} million function evaluations"
+    size = _size(whole)
     if current is None:
         return 1.0, size
     share = min(current.step / (current.steps or 1), 1.0)
@@ -108,6 +108,13 @@ def progress() -> tuple[float, str]:
     return share, f"{size}, computed in {duration(current.computing)}"
 
 
+def _size(cost: Cost) -> str:
+    """How much is computed, in words."""
+    million = cost.evaluations >= 1e6
+    count = f"{cost.evaluations / 1e6:,.1f} million" if million else f"{cost.evaluations:,}"
+    return f"{cost.lanes:,} runs, {count} function evaluations"
+
+
 def duration(seconds: float) -> str:
     """A time in words."""
     if seconds < 10:
@@ -117,11 +124,8 @@ def duration(seconds: float) -> str:
 
 def cost_of(spec: Compare) -> str:
     """What a comparison takes, in words, before it is started."""
-    whole = estimate(spec)
-    return (
-        f"{whole.lanes:,} runs, {whole.evaluations / 1e6:,.1f} million function evaluations: about "
-        f"{duration(_work(spec) / _pace[0])} on this server when nobody else computes."
-    )
+    seconds = duration(_work(spec) / _pace[0])
+    return f"{_size(estimate(spec))}: about {seconds} on this server when nobody else computes."
 
 
 @st.cache_data(max_entries=64, show_spinner=False, hash_funcs={Compare: lambda s: s.to_json()})

@@ -44,7 +44,6 @@ def picture(
         least_width: As :func:`plot`.
         more: What a click does.
     """
-    st.markdown(f"**{figure.layout.title.text}**")
     plot(figure, key=key, on_click=on_click, least_width=least_width)
     st.caption(f"{figure.layout.meta['words']} {more}".strip())
 
@@ -118,7 +117,7 @@ def _verdicts(seen: Shown[Results], schedule: str) -> None:
         )
         st.caption(
             "Factor between the final gaps, each rule at its own best learning rate, with its 95 % "
-            f"paired bootstrap interval over {results.spec.runs} runs. Press one to watch its race."
+            f"paired bootstrap interval over {results.spec.runs} runs. Press one to watch its run."
         )
     if len(results.problems) > 1:
         picture(figures.rank_diagram(results, schedule), "compare_ranks")
@@ -247,7 +246,7 @@ def _heatmaps(seen: Shown[Results], schedule: str) -> None:
         compare_maps.hyperparameter_map(results, label, name, schedule, x, y),
         "compare_heatmap",
         on_click=lambda click: races.open_heatmap(click, label, name, schedule, x, y),
-        more="Press a cell to watch its race.",
+        more="Press a cell to watch its run.",
     )
 
 

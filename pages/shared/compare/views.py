@@ -33,7 +33,7 @@ _cells = st.components.v2.component(
 )
 _plot = st.components.v2.component(
     "sadam_plot",
-    js=_read(_STAGE / "theme.js", _STAGE / "load.js", _HERE / "plot.js"),
+    js=_read(*(_STAGE / f"{name}.js" for name in ("theme", "load", "save")), _HERE / "plot.js"),
     css=_CSS,
     isolate_styles=False,
 )
@@ -120,7 +120,9 @@ def plot(
     least_width: int = 0,
     on_click: Callable[[Mapping[str, Any]], None] | None = None,
 ) -> None:
-    """Show a figure of the lab in the theme's colours, without its title.
+    """Show a figure of the lab in the theme's colours, its title above it as text that wraps.
+
+    A button beside the title saves it as PNG or SVG, white on any screen, or its numbers as CSV.
 
     Args:
         figure: The figure; its height counts.

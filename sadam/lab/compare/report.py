@@ -81,7 +81,7 @@ def about(results: Results) -> str:
         done = f" So far {len(results.problems)} of {len(spec.problems)} {spec.nouns} are complete."
     return (
         f"{spec.runs} runs of each rule and learning rate on each {one}, {start}, "
-        f"{spec.seeds} seed(s) from {spec.seed} on; {budget}; {rates}; "
+        f"{spec.seeds} seed{'s' * (spec.seeds > 1)} from {spec.seed} on; {budget}; {rates}; "
         "each rule is taken at its own best, the one of least median final gap "
         f"({gap} over the last 10 % of steps).{nets}{done}"
     )
