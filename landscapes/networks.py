@@ -154,7 +154,8 @@ class MLP(Network):
     def __post_init__(self) -> None:
         if not isinstance(self.hidden, tuple) or not 1 <= len(self.hidden) <= MAX_DEPTH:
             raise ValueError(
-                f"Invalid hidden: {self.hidden!r}, must be a tuple of 1 to {MAX_DEPTH} widths"
+                f"Invalid hidden: {str(self.hidden)[:60]}, must be a tuple of 1 to {MAX_DEPTH} "
+                "widths"
             )
         for width in self.hidden:
             if not isinstance(width, int) or not 1 <= width <= MAX_WIDTH:

@@ -101,7 +101,7 @@ class Job(Generic[R]):
         self.state: State = "running"
         self.step = self.steps = 0
         self.latest: Published[R] | None = None
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
         self.began = time.monotonic()
         self.computing = 0.0  # seconds spent on the turns themselves
         self._turn, self._waited = self.began, 0.0  # when it began; how long it waited since
@@ -164,7 +164,7 @@ class Job(Generic[R]):
             if state == "stopped" and kept is not None and self.latest_step != kept.step:
                 with _turns:
                     self.latest = Published(kept.result(), kept.step)
-        except Exception as error:
+        except BaseException as error:  # whatever ends the thread, its visitor is told
             self.error, state = error, "failed"
         finally:
             if steps is not None and hasattr(steps, "close"):

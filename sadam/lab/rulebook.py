@@ -209,6 +209,8 @@ def rules_from_plain(entries: Sequence[Any]) -> LabelledRules:
     Raises:
         SpecError: If it is anything else.
     """
+    if len(entries) > MAX_RULES:  # before each is read: a file may hold thousands
+        raise SpecError(f"{len(entries)} rules are too many, at most {MAX_RULES} are allowed")
     return tuple(read_rule(entry, f"rules[{i}]") for i, entry in enumerate(entries))
 
 

@@ -1,0 +1,74 @@
+"""What may go wrong around the app: its port is taken, the clock jumps, a worker dies."""
+
+import itertools
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from pages.shared import jobs
+
+ROOT = Path(__file__).parents[1]
+
+
+class Step(NamedTuple):
+    step: int
+    steps: int
+    result: object
+
+
+def three():
+    for i in range(4):
+        yield Step(i, 3, lambda i=i: i)
+
+
+@pytest.mark.slow
+def test_a_port_that_is_taken_is_one_sentence():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        ended = subprocess.run(
+            [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true",
+             "--server.address=127.0.0.1", f"--server.port={port}"],
+            cwd=ROOT, capture_output=True, text=True, timeout=120,
+        )  # fmt: skip
+    assert ended.returncode == 1
+    said = ended.stdout + ended.stderr
+    assert said.count("\n") == 1
+    assert f"Port {port} is not available" in said
+
+
+def test_a_clock_that_jumps_changes_no_time_left(monkeypatch):
+    jumps = itertools.cycle([0.0, 4e9, -4e9])
+    monkeypatch.setattr(time, "time", lambda: next(jumps))
+    job = jobs.start(three)
+    lefts = []
+    while not job.wait(0.001):
+        lefts.append(job.seconds_left)
+    lefts.append(job.seconds_left)
+    assert job.state == "done"
+    assert lefts[-1] == 0
+    assert all(left is None or 0 <= left < 60 for left in lefts)
+    assert 0 <= job.computing < 60
+
+
+@pytest.mark.parametrize("blow", [MemoryError("no room"), SystemExit(3), RecursionError("deep")])
+def test_a_worker_that_dies_is_told_and_the_next_job_runs(blow):
+    def dying():
+        yield Step(0, 3, lambda: "kept")
+        raise blow
+
+    before = jobs.running()
+    job = jobs.start(dying)
+    assert job.wait(10)
+    assert (job.state, job.error) == ("failed", blow)
+    assert job.latest.result == "kept"
+    assert jobs.running() == before
+    again = jobs.start(three)
+    assert again.wait(10)
+    assert again.state == "done"
