@@ -1,25 +1,34 @@
-"""Time of basin maps and hyperparameter sweeps against a plain loop over trajectories.
+"""Time of basin maps, sweeps and networks of a comparison against a plain loop over runs.
 
-    python -m benchmarks.compare [--landscape KEY ...] [--probes 2] [--trajectories 4] [--repeats 3]
+    python -m benchmarks.compare [--landscape KEY ...] [--net TEXT] [--probes 2] [--trajectories 4]
+                                 [--repeats 3]
 
 The plain loop is what one would write first: ``torch.optim``, one trajectory at a time, and for
 S-Adam a closure that is called once for the gradient and once for every probe. It would take about
 a quarter of an hour; therefore a few trajectories of it are timed and their time is scaled to all,
-and marked "about". Both are timed in one process, repeats interleaved; medians are compared.
+and marked "about". On a network it trains one model at a time with ``torch.nn`` and records
+nothing, where a comparison records losses on the whole training set. Both are timed in one process,
+repeats interleaved; medians are compared.
 """
 
 import argparse
+import itertools
 import statistics
 
 import torch
+from torch import nn
 
+from benchmarks.networks import PROBES, one_model
 from benchmarks.race import plain_loop, seconds
 from landscapes import CATALOGUE
+from sadam.lab.compare.networks import data_of, network_of
+from sadam.lab.compare.training_lanes import train_lanes
 from sadam.rules import RULES, SAdam
 from sadam.sweep import sweep
 
 LR, STEPS, SIDE, AXIS, SEEDS = 0.05, 300, 64, 24, 16
 TARGETS = (1e-1, 1e-2, 1e-3)
+NET, NET_LRS, NET_SEEDS = "two-moons; hidden = 16,16", 8, 16
 KEYS = ("adam", "adamw", "prox-sgd", "s-adam", "s-adam-two-sided")
 
 
@@ -82,16 +91,58 @@ def plain_s_adam(landscape, probes: int) -> None:
         optimizer.step()
 
 
+def networks(name: str, probes: int) -> None:
+    """Adam and two-sided S-Adam at several learning rates for several seeds."""
+    lr = torch.logspace(-3, -1, NET_LRS, dtype=torch.float64).repeat_interleave(NET_SEEDS)
+    seeds = list(range(NET_SEEDS)) * NET_LRS
+    for key, more in (("adam", {}), ("s-adam-two-sided", {"num_probes": probes})):
+        rule = RULES[key](lr=lr, **more)
+        train_lanes(name, rule, seeds, steps=STEPS, schedule="constant", shares=TARGETS)
+
+
+def plain_networks(name: str) -> None:
+    """One model with each of the two rules; for S-Adam with two probes."""
+    spec = network_of(name)
+    data = data_of(spec.data).train
+    inputs = torch.from_numpy(data.inputs).double()
+    targets = torch.from_numpy(data.targets).double()[:, None]
+    for key in ("adam", "s-adam-two-sided"):
+        widths = (inputs.shape[1], *spec.network.hidden)
+        layers = [
+            part for a, b in itertools.pairwise(widths) for part in (nn.Linear(a, b), nn.ReLU())
+        ]
+        net = nn.Sequential(*layers, nn.Linear(widths[-1], 1)).double()
+        one_model(net, key, inputs, targets, STEPS)
+
+
+def compare_networks(text: str, trajectories: int, repeats: int) -> None:
+    """Print a line for a network of two classes; two probes, as in the plain loop."""
+    name, models = f"net: {text}", NET_LRS * NET_SEEDS
+    networks(name, PROBES)
+    batched, one = [], []
+    for _ in range(repeats):
+        batched.append(seconds(networks, name, PROBES))
+        one.append(sum(seconds(plain_networks, name) for _ in range(trajectories)) / trajectories)
+    mine, theirs = statistics.median(batched), models * statistics.median(one)
+    print(
+        f"{name}: {NET_LRS} learning rates x {NET_SEEDS} seeds x 2 rules x {STEPS} steps, "
+        f"k = {PROBES}: {mine:5.2f} s against about {theirs:5.0f} s ({trajectories} of {models} "
+        f"timed, scaled), ratio {theirs / mine:6.1f}"
+    )
+
+
 def main() -> None:
-    """Print two lines for each landscape."""
+    """Print two lines for each landscape, and one for the network."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--landscape", nargs="+", default=["chebyshev-n2", "wolfe", "l1"])
+    parser.add_argument("--landscape", nargs="*", default=["chebyshev-n2", "wolfe", "l1"])
+    parser.add_argument("--net", default=NET, help="a network of two classes with an MLP")
     parser.add_argument("--probes", type=int, default=2)
     parser.add_argument("--trajectories", type=int, default=4, help="of the plain loop, each time")
     parser.add_argument("--repeats", type=int, default=3)
     args = parser.parse_args()
     torch.set_num_threads(1)
     n = args.trajectories
+    compare_networks(args.net, n, args.repeats)
     works = {
         f"basins {SIDE} x {SIDE} starts x 5 rules x {STEPS} steps": (
             basins,
