@@ -26,7 +26,11 @@ st.logo(str(HERE / "pages/shared/icon.svg"), size="large")
 st.html(  # the picture first: less room above it and beside it
     "<style>.stMainBlockContainer { padding-top: 3.75rem; padding-bottom: 3rem; }"
     "@media (min-width: 820px) {"
-    ".stMainBlockContainer { padding-left: 2.5rem; padding-right: 2.5rem; } }</style>"
+    ".stMainBlockContainer { padding-left: 2.5rem; padding-right: 2.5rem; } }"
+    # White on the dark theme's light blue is 2.2 to 1: what was picked wears the text's colour.
+    ".stMultiSelect [data-tag], .stMultiSelect [data-tag] * { color: inherit; }"
+    ".stMultiSelect [data-tag] "
+    "{ background-color: color-mix(in srgb, currentColor 14%, transparent); }</style>"
 )
 for name in list(st.session_state):  # Streamlit forgets what only another page's controls hold
     if str(name).startswith(("lgi_", "net_", "cmp_", "les")):

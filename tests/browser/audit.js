@@ -1,6 +1,6 @@
 // What a screen reader, a keyboard and weak eyes would stumble over on this page.
 () => {
-  const shown = (n) => n.getBoundingClientRect().width > 0 && getComputedStyle(n).visibility !== "hidden";
+  const shown = (n) => n.getBoundingClientRect().width > 0 && n.checkVisibility({ visibilityProperty: true });
   const text = (n) => (n?.innerText ?? n?.textContent ?? "").trim();
   const named = (n) => (n.getAttribute("aria-labelledby") ?? "").split(/\s+/).map((id) => id && text(document.getElementById(id))).join("");
   const name = (n) => n.getAttribute("aria-label") || named(n) || [...(n.labels ?? [])].map(text).join("")

@@ -10,6 +10,9 @@ PAGES = {
     "/": ".sadam-gallery .picture[data-ready=true]",
     "/race": ".sadam-stage[data-ready=true]",
     "/lessons?lesson=clarke": ".stPlotlyChart .main-svg",
+    "/networks": ".sadam-board[data-ready=true]",
+    "/instability": ".sadam-maps[data-ready=true]",
+    "/compare": ".st-key-compare_ratios .sadam-cells[data-ready=true]",
 }
 # Where the focus is, and whether it shows: by an outline, a shadow or a border of its own.
 FOCUS = """() => {
