@@ -233,12 +233,12 @@ def race(browser: Browser, url: str, n: int) -> None:
 
     for i in range(WARM):  # the first few find both sides cold
         measure(page, partial(click, i))
+    measured(page, "click on the map", [partial(click, i) for i in range(WARM, WARM + n)])
     press = partial(page.keyboard.press, "ArrowLeft")
     page.locator(".st-key-lr input[type=range]").focus()
     measure(page, partial(page.keyboard.press, "End"))
     # From the largest learning rate down: none is seen twice, so nothing is remembered.
     measured(page, "slider", [press] * min(n, len(RATES) - 1))
-    measured(page, "click on the map", [partial(click, i) for i in range(WARM, WARM + n)])
 
 
 if __name__ == "__main__":
