@@ -25,7 +25,7 @@ _SHOWN = "_link"  # the page and the query that the session's state agrees with
 _NOTES = "_link_notes"
 PRESENT = "present"  # the presenter mode, in the address of any page; app.py reads it
 
-MOST_NOTES = 6  # said of one address; more are counted
+MOST_NOTES = 12  # said of one address; more are counted
 MOST_NAMED = 12  # options that a note names; of more, the nearest
 
 Read = Callable[[str], Any]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from base64 import b64encode
 from collections.abc import Iterator
 
 import numpy as np
@@ -22,7 +23,10 @@ def preview(data: Dataset) -> None:
     counts = f"{len(data.train)} / {len(data.validation)} / {len(data.test)}"
     kind = f"{len(data.classes)} classes" if data.classes else "values to predict"
     shape = "×".join(map(str, data.input_shape))
-    st.image(picture(data), width="stretch")
+    drawn = b64encode(picture(data).encode()).decode()  # st.image would give it no alt
+    st.html(
+        f'<img src="data:image/svg+xml;base64,{drawn}" alt="{_label(data)}" style="width: 100%">'
+    )
     st.caption(
         f"{counts} examples to train, validate and test; {shape} inputs, {kind}."
         if data.input_shape != (1,)
@@ -38,11 +42,15 @@ def picture(data: Dataset) -> str:
         marks, height = _curves(data), 90
     else:
         marks, height = _points(data), HEIGHT
-    label = html.escape(f"Some training examples of {data.name}")
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" '
-        f'height="{height}" role="img" aria-label="{label}">{"".join(marks)}</svg>'
+        f'height="{height}" role="img" aria-label="{_label(data)}">{"".join(marks)}</svg>'
     )
+
+
+def _label(data: Dataset) -> str:
+    """What the picture shows, for an attribute."""
+    return html.escape(f"Some training examples of {data.name}")
 
 
 def _points(data: Dataset) -> Iterator[str]:
