@@ -72,3 +72,28 @@ def test_a_worker_that_dies_is_told_and_the_next_job_runs(blow):
     again = jobs.start(three)
     assert again.wait(10)
     assert again.state == "done"
+
+
+LEAVING = """
+import atexit
+atexit.register(lambda: print("alive" if job.thread.is_alive() else "ended"))
+import torch
+from pages.shared import jobs
+from sadam.rules import RULES
+from sadam.sweep import sweep
+
+def work():
+    while True:
+        sweep(lambda x: x.abs().sum(-1), RULES["adam"](lr=0.1), torch.ones(10**5, 2), steps=10**4)
+        yield
+
+job = jobs.start(work)
+"""
+
+
+@pytest.mark.slow
+def test_a_server_that_ends_ends_its_jobs_first():
+    command = [sys.executable, "-c", LEAVING]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert (ended.returncode, ended.stdout) == (0, "ended\n")
+    assert "terminate" not in ended.stderr

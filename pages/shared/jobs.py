@@ -9,6 +9,7 @@ when it fails, or when the session it belongs to has gone.
 
 from __future__ import annotations
 
+import atexit
 import os
 import threading
 import time
@@ -27,6 +28,7 @@ GRACE = 4.0  # seconds that a session may be away, as while its browser reconnec
 PAUSE = 0.001  # seconds between turns, in which another thread can take one
 TURN = 0.25  # seconds of computing after which another job may go on
 GIVE_WAY = 0.5  # seconds that a job waits, in one turn, for pages that are being drawn
+LEAVE = 5.0  # seconds that the end of the server waits for a job
 PUBLISH = 0.3  # seconds between two results for the screen, or more where making one takes long
 
 R = TypeVar("R")
@@ -37,6 +39,7 @@ _alive: set[Job] = set()
 _lock = threading.Lock()
 _drawn = threading.Condition()
 _drawing = 0  # pages that are being drawn
+_leaving = threading.Event()  # the server ends
 
 
 @contextmanager
@@ -181,6 +184,8 @@ class Job(Generic[R]):
 
     def _breathe(self) -> None:
         """Let pages be drawn first, and after a while another job go on."""
+        if _leaving.is_set():
+            raise SystemExit
         if _drawing and self._waited < GIVE_WAY:
             began = time.monotonic()
             with _drawn:
@@ -231,3 +236,15 @@ def running() -> int:
     """Return how many jobs there are on this server."""
     with _lock:
         return len(_alive)
+
+
+@atexit.register
+def _leave() -> None:
+    """End the jobs: PyTorch aborts a process that ends while a thread computes with it."""
+    _leaving.set()
+    with _lock:
+        jobs = list(_alive)
+    for job in jobs:
+        job.stop()
+    for job in jobs:
+        job.wait(LEAVE)

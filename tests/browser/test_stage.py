@@ -350,3 +350,27 @@ def test_a_page_that_cannot_load_plotly_says_so(serve, browser):
     trouble.wait_for()
     assert "could not be" in trouble.inner_text()
     page.close()
+
+
+def test_an_axis_stays_while_the_data_fit_it_and_fill_it(stage):
+    page = stage()
+    range_of = """([y, title]) => {
+      const panel = document.querySelector('.sadam-stage').stage.panels[0];
+      panel.setData({ stamp: `${y} ${title}`, figure: {
+        data: [{ type: 'scatter', mode: 'lines', x: [0, 1], y }],
+        layout: { title: { text: title }, xaxis: {}, yaxis: {} },
+      } });
+      return panel.patches.yaxis.range;
+    }"""
+    first, within, beyond, back, small, other = (
+        page.evaluate(range_of, [y, title])
+        for y, title in (
+            ([1, 10], "a"), ([2, 9], "a"), ([-30, 90], "a"), ([-20, 75], "a"), ([4, 5], "a"),
+            ([-20, 75], "b"),
+        )
+    )  # fmt: skip
+    assert first == within
+    assert beyond[0] <= -30 < 90 <= beyond[1]
+    assert back == beyond
+    assert 3 < small[0] <= 4 < 5 <= small[1] < 6, "what would fill little of it gets its own"
+    assert other != beyond, "what another figure had does not count"

@@ -1,7 +1,5 @@
 // A figure of the lab in the theme's colours; the node stays while the numbers change.
 
-const SAVE = "M11 4h2v8h3l-4 5-4-5h3zM5 18h14v2H5z";
-
 class Plot {
   constructor(parent) {
     this.box = make("div", { class: "box" });

@@ -2,7 +2,6 @@
 
 const FINGERS = matchMedia("(pointer: coarse)");
 const WHOLE = "M4 4h6v2H6v4H4zM14 4h6v6h-2V6h-4zM4 14h2v4h4v2H4zM18 14h2v6h-6v-2h4z";
-const SAVE = "M11 4h2v8h3l-4 5-4-5h3zM5 18h14v2H5z";
 const PLUS = "M11 5h2v6h6v2h-6v6h-2v-6H5v-2h6z";
 const MINUS = "M5 11h14v2H5z";
 

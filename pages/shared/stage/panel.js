@@ -12,7 +12,6 @@ class Panel {
   /** @param stage what a panel may ask for: seek, preview, theme, hidden, colours, tell. */
   constructor(stage, signal) {
     this.stage = stage;
-    this.ranges = new Map(); // of axes, by landscape, title and name
     this.title = make("div", { class: "panel-title" });
     this.plot = make("div", { class: "panel-plot" });
     this.canvas = make("canvas", { class: "overlay", "aria-hidden": "true" });
@@ -273,12 +272,11 @@ class Panel {
    * landscape can be compared by eye, and Plotly draws axes only when they change.
    */
   #steady(name, [low, high]) {
-    const place = `${this.stage.groundName} ${this.title.textContent} ${name}`;
-    const [from, to] = this.ranges.get(place) ?? [low, high];
+    const place = `${this.stage.groundName} ${this.title.textContent}`;
+    if (this.ranges?.place !== place) this.ranges = { place };
+    const [from, to] = this.ranges[name] ?? [low, high];
     const inside = Math.min(low, high) >= Math.min(from, to) && Math.max(low, high) <= Math.max(from, to);
-    const range = inside && Math.abs(high - low) > 0.6 * Math.abs(to - from) ? [from, to] : [low, high];
-    this.ranges.set(place, range);
-    return range;
+    return (this.ranges[name] = inside && Math.abs(high - low) > 0.6 * Math.abs(to - from) ? [from, to] : [low, high]);
   }
 
   #range(axis, parts, letter) {

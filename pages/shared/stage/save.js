@@ -5,6 +5,8 @@ const PAPER = {
   line: "rgba(28,36,48,0.25)", kink: "rgba(20,26,36,0.42)", font: "Inter, Arial, sans-serif",
 };
 
+const SAVE = "M11 4h2v8h3l-4 5-4-5h3zM5 18h14v2H5z"; // the icon of the button that saves
+
 /** Hand a file to the visitor. */
 function download(name, url) {
   const link = make("a", { href: url, download: name, hidden: true });

@@ -4,7 +4,7 @@ const ICON = {
   play: "M8 5v14l11-7z", pause: "M7 5h4v14H7zM13 5h4v14h-4z",
   first: "M6 5h2v14H6zM20 5v14L9 12z", last: "M16 5h2v14h-2zM4 5v14l11-7z",
   back: "M15.5 5v14L6 12z", forward: "M8.5 5v14L18 12z",
-  save: "M11 4h2v8h3l-4 5-4-5h3zM5 18h14v2H5z",
+  save: SAVE,
   plus: "M11 5h2v6h6v2h-6v6h-2v-6H5v-2h6z", minus: "M5 11h14v2H5z",
   whole: "M4 4h6v2H6v4H4zM14 4h6v6h-2V6h-4zM4 14h2v4h4v2H4zM18 14h2v6h-6v-2h4z",
 };
