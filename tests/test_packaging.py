@@ -5,6 +5,8 @@ import tomllib
 from importlib import import_module
 from pathlib import Path
 
+import plotly
+
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 LIBRARY = ("landscapes", "sadam")
@@ -47,3 +49,10 @@ def test_version_and_licence_are_the_same_everywhere():
     assert (ROOT / "LICENSE").read_text().startswith(f"{project['license']} License")
     newest = (ROOT / "docs/CHANGELOG.md").read_text().split("\n## ")[1].split()[0]
     assert newest == project["version"]
+
+
+def test_both_sizes_of_plotly_are_of_one_version():
+    whole = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
+    plane = ROOT / "pages" / "shared" / "stage" / "cartesian" / "plotly-cartesian.min.js"
+    whole, plane = (re.search(r"v(\d+\.\d+\.\d+)", f.read_text()[:300])[1] for f in (whole, plane))
+    assert whole == plane

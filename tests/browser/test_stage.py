@@ -344,7 +344,7 @@ def test_the_surface_is_drawn_and_played(stage):
 
 def test_a_page_that_cannot_load_plotly_says_so(serve, browser):
     page = browser.new_page()
-    page.route("**/plotly.min.js", lambda route: route.abort())
+    page.route("**/plotly-cartesian.min.js", lambda route: route.abort())
     page.goto(serve(APP))
     trouble = page.locator(".sadam-stage .trouble")
     trouble.wait_for()

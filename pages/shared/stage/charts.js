@@ -15,7 +15,7 @@ function chartMenu(button, chart, assets) {
   const title = plainText(titleOf(chart.layout).text) || chart.layout.meta?.title || "figure";
   const name = title.trim().toLowerCase().replace(/[^a-z0-9]+/g, "-");
   const picture = async (format) => {
-    const Plotly = await loadPlotly(assets);
+    const Plotly = await loadPlotly(assets, chart.data);
     await saveSvg(name, await svgOf(Plotly, [onPaper(chart)]), format);
   };
   saveMenu(button, [

@@ -69,7 +69,13 @@ class Stage {
     if (!ground) return send("need", { ground: stamp }); // lost on the way: ask, keep the old picture
     const turn = (this.turn = (this.turn ?? 0) + 1);
     this.Plotly ??= await loadPlotly(data.facts.assets);
+    const mapper = await loadPlotly(data.facts.assets, ground.data);
     if (turn !== this.turn || this.life.signal.aborted) return; // newer data came while loading
+    if (this.mapper && mapper !== this.mapper) { // from the map to the surface, or back
+      this.mapper.purge(this.plot);
+      this.wired = false;
+    }
+    this.mapper = mapper;
     const redraw = name !== this.groundName || look !== this.look || "scene" in ground.layout;
     Object.assign(this, { data, theme, look, ground, groundName: name, facts: data.facts });
     this.memory = SHELF.memories.get(key) ?? { head: null, hidden: new Set(), speed: 1, played: false };
@@ -102,7 +108,7 @@ class Stage {
   }
 
   async #renderMap() {
-    const { theme, ground, Plotly } = this;
+    const { theme, ground } = this;
     const [width, height] = [this.map.clientWidth, this.map.clientHeight];
     if (width < 40 || height < 40) return;
     if (this.gridsOf !== ground) this.rest = this.layer.setGround(this.solid ? [] : ground.data);
@@ -117,7 +123,7 @@ class Stage {
       uirevision: this.solid ? this.groundName.split(":")[0] : JSON.stringify([ground.layout.xaxis?.range, ground.layout.yaxis?.range]),
     });
     if (!this.solid) for (const a of ["xaxis", "yaxis"]) layout[a].showgrid ??= false;
-    await Plotly.react(this.plot, data, layout, {
+    await this.mapper.react(this.plot, data, layout, {
       displayModeBar: false, scrollZoom: true, doubleClick: false, displaylogo: false,
     });
     this.counts.ground += 1;
@@ -162,7 +168,7 @@ class Stage {
     });
     this.root.classList.toggle("zoomed", differs);
     if (COARSE.matches && this.plot._fullLayout.dragmode !== (differs ? "pan" : false))
-      this.Plotly.relayout(this.plot, { dragmode: differs ? "pan" : false }); // a finger scrolls the page or moves a zoomed map
+      this.mapper.relayout(this.plot, { dragmode: differs ? "pan" : false }); // a finger scrolls the page or moves a zoomed map
     if (paint) this.paint();
   }
 
@@ -332,7 +338,7 @@ class Stage {
     if (!plotted || (this.playing && now - (this.solidAt ?? 0) < 80)) return;
     this.solidAt = now;
     const { x, y, z } = this.#heads(this.layer.paths.filter((p) => !this.hidden.has(p.rule)));
-    this.Plotly.restyle(this.plot, { x: [x], y: [y], z: [z] }, [plotted - 1]);
+    this.mapper.restyle(this.plot, { x: [x], y: [y], z: [z] }, [plotted - 1]);
   }
 
   // ---------------------------------------------------------------- pointer and keys on the map
@@ -410,12 +416,12 @@ class Stage {
   #zoom(factor) {
     const { xaxis, yaxis } = this.plot._fullLayout;
     const around = ([a, b]) => [(a + b) / 2 - ((b - a) / 2) * factor, (a + b) / 2 + ((b - a) / 2) * factor];
-    this.Plotly.relayout(this.plot, { "xaxis.range": around(xaxis.range), "yaxis.range": around(yaxis.range) });
+    this.mapper.relayout(this.plot, { "xaxis.range": around(xaxis.range), "yaxis.range": around(yaxis.range) });
   }
 
   #whole() {
     const { xaxis, yaxis } = this.ground.layout;
-    this.Plotly.relayout(this.plot, {
+    this.mapper.relayout(this.plot, {
       ...(xaxis?.range ? { "xaxis.range": [...xaxis.range] } : { "xaxis.autorange": true }),
       ...(yaxis?.range ? { "yaxis.range": [...yaxis.range] } : { "yaxis.autorange": true }),
     });
@@ -476,12 +482,12 @@ class Stage {
   }
 
   #resize() {
-    if (!this.Plotly || !this.memory || this.life.signal.aborted) return;
+    if (!this.mapper || !this.memory || this.life.signal.aborted) return;
     const { clientWidth: width, clientHeight: height } = this.map;
     const full = this.plot._fullLayout;
     if (width > 40 && !full) this.#renderMap().then(() => this.paint());
     else if (full && width > 40 && (full.width !== width || full.height !== height))
-      this.Plotly.relayout(this.plot, { width, height });
+      this.mapper.relayout(this.plot, { width, height });
     for (const panel of this.panels) {
       const { clientWidth: w, clientHeight: h } = panel.box;
       const drawn = panel.plot._fullLayout;
@@ -564,7 +570,7 @@ class Stage {
 
   /** The map as a picture: the complete figure in the light theme, as it is zoomed now. */
   async #save(format) {
-    const { ground, facts, Plotly } = this;
+    const { ground, facts } = this;
     const full = this.plot._fullLayout;
     const overlay = this.solid ? [] : this.data.overlay;
     const scale = ground.layout.meta?.ground_colorscales?.light;
@@ -582,7 +588,7 @@ class Stage {
     });
     if (this.solid) layout.scene.camera = full.scene.camera;
     else for (const a of ["xaxis", "yaxis"]) layout[a].range = [...full[a].range];
-    download(`${facts.filename}.${format}`, await Plotly.toImage({ data, layout }, { format, width, height, scale: format === "png" ? 2 : 1 }));
+    download(`${facts.filename}.${format}`, await this.mapper.toImage({ data, layout }, { format, width, height, scale: format === "png" ? 2 : 1 }));
   }
 
   /** What stands beside the map, one below the other. */
@@ -618,7 +624,7 @@ class Stage {
     clearTimeout(this.resizing);
     if (this.frame) cancelAnimationFrame(this.frame);
     for (const panel of this.panels) panel.destroy(this.Plotly);
-    this.Plotly?.purge(this.plot);
+    this.mapper?.purge(this.plot);
     this.root.remove();
   }
 }

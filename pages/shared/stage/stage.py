@@ -27,7 +27,11 @@ from streamlit.components.v1 import declare_component
 
 _HERE = Path(__file__).parent
 _PARTS = ("theme.js", "load.js", "save.js", "grid.js", "paths.js", "panel.js", "stage.js")
-_FOLDERS = {"fonts": _HERE / "fonts", "plotly": Path(plotly.__file__).parent / "package_data"}
+_FOLDERS = {
+    "fonts": _HERE / "fonts",
+    "cartesian": _HERE / "cartesian",  # the same version of plotly.js, without maps, 3-D, WebGL
+    "plotly": Path(plotly.__file__).parent / "package_data",
+}
 _OVERLAY = frozenset({"path", "end", "start", "minimiser"})  # roles drawn by us, not by Plotly
 _ASSETS = f"component/{__name__}."
 _FONT_STYLE = "<style>{}</style>".format(
@@ -80,10 +84,10 @@ def _declare() -> None:
 def serve_assets(*, wait: float = 0) -> None:
     """Hand out plotly.js and the fonts of the theme from this app's own server.
 
-    Call it in app.py on every run. Two folders are served read-only, `plotly/package_data` and
-    `fonts`, under ``component/pages.shared.stage.stage.<name>/``. The fonts are declared here and
-    not in ``theme.fontFaces``, which the browser reads before the first script run has declared
-    where they are.
+    Call it in app.py on every run. Three folders are served read-only, `plotly/package_data`,
+    `cartesian` and `fonts`, under ``component/pages.shared.stage.stage.<name>/``. The fonts are
+    declared here and not in ``theme.fontFaces``, which the browser reads before the first script
+    run has declared where they are.
 
     Args:
         wait: Seconds before the browser loads plotly.js. 0 is for pages that draw with it: the
