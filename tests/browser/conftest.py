@@ -146,12 +146,8 @@ class Trouble(list):
         page.on("pageerror", lambda e: self.append(f"page error: {e}"))
 
 
-@pytest.fixture
-def look_at(browser) -> Iterator[Callable]:
-    """Open an address in a fresh context; at the end nothing may have gone wrong on the page.
-
-    `look_at(url, look="light", reduced=True)` gives a Playwright page with `page.trouble`.
-    """
+def visits(browser) -> Iterator[Callable]:
+    """Open addresses in fresh contexts; at the end nothing may have gone wrong on a page."""
     contexts, troubles = [], []
 
     def visit(url: str, look: str = "light", *, reduced: bool = True):
@@ -170,6 +166,21 @@ def look_at(browser) -> Iterator[Callable]:
     for context in contexts:
         context.close()
     assert [t for trouble in troubles for t in trouble] == []
+
+
+@pytest.fixture
+def look_at(browser) -> Iterator[Callable]:
+    """`look_at(url, look="light", reduced=True)` gives a Playwright page with `page.trouble`."""
+    yield from visits(browser)
+
+
+@pytest.fixture(scope="module")
+def open_once(browser) -> Iterator[Callable]:
+    """`look_at` for a page that tests of a module share: opening one takes longer than a test.
+
+    Each test says itself where it starts from, and so do those after it.
+    """
+    yield from visits(browser)
 
 
 def idle(page) -> None:

@@ -25,6 +25,29 @@ def race(look_at, app_url, wait_idle):
     return visit
 
 
+@pytest.fixture(scope="module")
+def opened(open_once, app_url, wait_idle):
+    """The page, opened once for the tests that may take it as others leave it."""
+    page = open_once(app_url + "/race")
+    page.wait_for_selector(READY)
+    wait_idle(page)
+    return page
+
+
+@pytest.fixture
+def shared(opened, wait_idle):
+    """That page on its first tab, with the whole window on its map."""
+    opened.get_by_role("tab").first.click()
+    opened.wait_for_selector(READY)
+    wait_idle(opened)
+    whole = opened.get_by_role("button", name="Show the whole window")
+    if whole.is_visible():
+        whole.click()
+        whole.wait_for(state="hidden")
+    opened.locator(".sadam-stage .map").evaluate("e => e.scrollIntoView({ block: 'center' })")
+    return opened
+
+
 def stamp(page):
     return page.locator(".sadam-stage").get_attribute("data-stamp")
 
@@ -62,8 +85,8 @@ def test_the_first_picture_appears_by_itself(race, look):
     assert wide <= 0
 
 
-def test_a_click_on_the_map_is_the_new_start(race):
-    page = race()
+def test_a_click_on_the_map_is_the_new_start(shared):
+    page = shared
     old = stamp(page)
     x, y = page.evaluate(PLACE, [1.25, 0.5])
     page.mouse.click(x, y)
@@ -72,8 +95,8 @@ def test_a_click_on_the_map_is_the_new_start(race):
     assert start_of(page) == pytest.approx((1.25, 0.5), abs=0.01)
 
 
-def test_a_slider_redraws_and_keeps_the_zoom(race):
-    page = race()
+def test_a_slider_redraws_and_keeps_the_zoom(shared):
+    page = shared
     x, y = page.evaluate(PLACE, [0.0, 0.0])
     page.mouse.move(x, y)
     page.keyboard.down("Control")
@@ -115,24 +138,24 @@ def test_surface_and_frames(race):
     page.wait_for_selector(".sadam-stage .gl-container canvas")
 
 
-def test_the_chattering_tab_draws(race, wait_idle):
-    page = race()
+def test_the_chattering_tab_draws(shared, wait_idle):
+    page = shared
     page.get_by_role("tab", name="Chattering").click()
     page.get_by_text("Power spectrum of the gradient").wait_for()
     page.get_by_text("Components of the gradient").wait_for()
     wait_idle(page)
 
 
-def test_the_matched_control_joins_the_race(race):
-    page = race()
+def test_the_matched_control_joins_the_race(shared):
+    page = shared
     old = stamp(page)
     page.get_by_text("Matched control", exact=True).click()
     changed(page, old)
     assert "Matched to two-sided" in page.locator(".sadam-stage").inner_text()
 
 
-def test_everything_can_be_downloaded_and_opened(race, wait_idle):
-    page = race()
+def test_everything_can_be_downloaded_and_opened(shared, wait_idle):
+    page = shared
     page.get_by_role("tab", name="Data and figures").click()
     page.get_by_role("tab", name="Data and figures", selected=True).wait_for()
     wait_idle(page)
@@ -146,8 +169,8 @@ def test_everything_can_be_downloaded_and_opened(race, wait_idle):
     assert archive.testzip() is None
 
 
-def test_the_page_can_be_driven_from_the_keyboard(race):
-    page = race()
+def test_the_page_can_be_driven_from_the_keyboard(shared):
+    page = shared
     page.locator(".sadam-stage").get_by_role("button", name="Play").first.focus()
     page.keyboard.press("Home")
     page.wait_for_selector(".sadam-stage[data-head='0']")

@@ -7,6 +7,7 @@ import struct
 import threading
 import time
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -15,7 +16,7 @@ import pytest
 
 from sadam.lab import images, webpage
 from sadam.lab.experiment import load
-from sadam.lab.export import FORMATS, export_race
+from sadam.lab.export import FORMATS, export_bundle, export_race, race_bundle
 from sadam.lab.figures import RACE_FIGURES
 
 
@@ -25,44 +26,62 @@ def need_browser():
         pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
 
 
-@pytest.mark.slow
-@pytest.mark.browser
-@pytest.mark.parametrize("form", ["html", "html-small"])
-def test_the_page_opens_offline_and_draws_every_figure(race, tmp_path, form):
+@pytest.fixture
+def open_file():
+    """Open a file in a browser: what it asks for and what goes wrong are kept."""
     need_browser()
     from playwright.sync_api import sync_playwright
 
-    export_race(race, tmp_path, (form,))
-    (path,) = tmp_path.glob("figures*.html")
-    asked, wrong = [], []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=images.find_browser(), args=["--no-sandbox"]
         )
-        try:
-            page = browser.new_page()
-            page.on("request", lambda request: asked.append(request.url))
-            page.on("pageerror", lambda error: wrong.append(str(error)))
-            page.on("console", lambda line: wrong.append(line.text) if line.type == "error" else 0)
+        page = browser.new_page()
+        page.asked, page.wrong = [], []
+        page.on("request", lambda request: page.asked.append(request.url))
+        page.on("pageerror", lambda error: page.wrong.append(str(error)))
+        page.on("console", lambda line: page.wrong.append(line.text) if line.type == "error" else 0)
+
+        def open_it(path, figures):
             page.goto(path.as_uri())
             page.wait_for_function(
                 "n => document.querySelectorAll('.plot .main-svg').length >= n",
-                arg=len(RACE_FIGURES),
+                arg=figures,
                 timeout=60_000,
             )
-            drawn = page.evaluate(
-                "[...document.querySelectorAll('.plot')].map(d => d._fullData.length)"
-            )
-            assert wrong == []
-            if form == "html-small":  # moved without its library, it says what is missing
-                (tmp_path / "plotly.min.js").unlink()
-                page.reload()
-                page.wait_for_function("document.body.innerText.includes('put plotly.min.js')")
-        finally:
-            browser.close()
-    assert {url.partition(":")[0] for url in asked} <= {"file", "data", "blob"}
+            return page
+
+        yield open_it
+        browser.close()
+    assert {url.partition(":")[0] for url in page.asked} <= {"file", "data", "blob"}
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+def test_the_page_opens_offline_and_draws_every_figure(race, tmp_path, open_file):
+    export_race(race, tmp_path, ("html",))
+    page = open_file(tmp_path / "figures.html", len(RACE_FIGURES))
+    drawn = page.evaluate("[...document.querySelectorAll('.plot')].map(d => d._fullData.length)")
+    assert page.wrong == []
     assert len(drawn) == len(RACE_FIGURES)
     assert min(drawn) >= 2
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+def test_the_small_page_reads_its_library_from_beside_it(race, tmp_path, open_file):
+    export_bundle(only(race, "map"), tmp_path, ("html-small",))
+    page = open_file(tmp_path / "figures-small.html", 1)
+    assert page.wrong == []
+    (tmp_path / "plotly.min.js").unlink()  # moved without it, the page says what is missing
+    page.reload()
+    page.wait_for_function("document.body.innerText.includes('put plotly.min.js')")
+
+
+def only(race, *names):
+    """A bundle of a race with some of its figures."""
+    figures = {name: RACE_FIGURES[name](race) for name in names}
+    return replace(race_bundle(race), figures=lambda: figures)
 
 
 # ---- pictures
@@ -82,15 +101,31 @@ def _png_chunks(data):
 
 @pytest.mark.slow
 @pytest.mark.browser
-@pytest.mark.timeout(300)
-def test_every_figure_is_there_in_every_format(race, tmp_path):
+def test_a_picture_in_every_format(race, tmp_path):
     need_browser()
-    pictures = export_race(race, tmp_path, images.IMAGE_FORMATS)
+    names = ("map", "gap-by-step")
+    pictures = export_bundle(only(race, *names), tmp_path, images.IMAGE_FORMATS)
     assert pictures.notes == ()
-    expected = {f"{name}.{form}" for name in RACE_FIGURES for form in images.IMAGE_FORMATS}
+    expected = {f"{name}.{form}" for name in names for form in images.IMAGE_FORMATS}
     assert set(pictures.files) == expected | {"spec.json", "results.json"}
-    for name in RACE_FIGURES:
+    for name in names:
         _check_pictures(race, pictures.directory, name)
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+def test_every_figure_is_drawn(race, tmp_path):
+    need_browser()
+    pictures = export_race(race, tmp_path, ("svg",))
+    assert pictures.notes == ()
+    for name in RACE_FIGURES:
+        root = ElementTree.parse(tmp_path / f"{name}.svg").getroot()
+        assert load(_metadata(root)) == race.experiment
+
+
+def _metadata(root):
+    (metadata,) = (element for element in root if element.tag.endswith("metadata"))
+    return metadata.text
 
 
 def _check_pictures(race, directory, name):
@@ -103,8 +138,7 @@ def _check_pictures(race, directory, name):
 
     root = ElementTree.parse(directory / f"{name}.svg").getroot()
     assert root.tag.endswith("svg")
-    (metadata,) = (element for element in root if element.tag.endswith("metadata"))
-    assert load(metadata.text) == race.experiment
+    assert load(_metadata(root)) == race.experiment
     words = "".join(root.itertext())
     assert "python -m sadam race --landscape cb2" in words
 
@@ -130,7 +164,7 @@ def test_a_browser_that_dies_or_hangs_is_replaced(blow):
 
     striker = threading.Thread(target=strike, daemon=True)
     striker.start()
-    done, problems = images.draw(figures, ("svg",), timeout=20)
+    done, problems = images.draw(figures, ("svg",), timeout=10)
     assert struck
     assert problems == []
     assert set(done) == {(name, "svg") for name in figures}
