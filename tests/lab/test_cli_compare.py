@@ -140,6 +140,7 @@ def test_what_cannot_be_is_one_sentence(run, words, sentence):
     assert err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_what_is_done_and_says_so(tmp_path):
     """On a terminal, in the middle."""
     words = [sys.executable, "-m", "sadam", "compare", "--steps", "500"]

@@ -21,6 +21,8 @@ from sadam.lab.lgi_map import LgiMap
 from sadam.lab.race import run_race
 from sadam.lab.report import race_report, terminal_text
 
+pytestmark = pytest.mark.slow  # films, archives and pages of 5 MB
+
 SPEC = Experiment(landscape="cb2", steps=40)
 needs_browser = pytest.mark.skipif(images.find_browser() is None, reason="no Chromium is installed")
 
@@ -37,7 +39,6 @@ def race():
     return run_race(SPEC)
 
 
-@pytest.mark.slow
 def test_everything_in_one_zip(spec, tmp_path, capsys):
     out = tmp_path / "all.zip"
     assert main(["export", spec, "--out", str(out), "--formats", "html,csv,parquet,gif"]) == 0
@@ -53,7 +54,6 @@ def test_everything_in_one_zip(spec, tmp_path, capsys):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["all.zip", "spec.json"]
 
 
-@pytest.mark.slow
 def test_the_script_in_a_zip_prints_the_same_numbers(spec, tmp_path, race):
     out = tmp_path / "all.zip"
     assert main(["export", spec, "--out", str(out), "--formats", "csv"]) == 0
@@ -82,7 +82,6 @@ def test_a_small_page_of_one_figure(spec, tmp_path):
     assert (tmp_path / "race" / "plotly.min.js").exists()
 
 
-@pytest.mark.slow
 @pytest.mark.browser
 @needs_browser
 def test_a_picture_for_a_column(spec, tmp_path):

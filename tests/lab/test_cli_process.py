@@ -10,6 +10,8 @@ import pytest
 import sadam.lab.cli as cli
 from tests.lab.processes import ROOT, spawn
 
+pytestmark = pytest.mark.slow  # a process of its own for each
+
 
 def test_an_error_of_the_process_is_one_line():
     process = spawn("race", "--landscape", "cresent")
@@ -20,7 +22,6 @@ def test_an_error_of_the_process_is_one_line():
     assert "crescent" in err
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("blow", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["Ctrl-C", "SIGTERM"]
 )

@@ -173,6 +173,7 @@ def test_the_page_is_one_file_with_everything_in_it(race, light):
     assert race.landscape.title in shown
 
 
+@pytest.mark.slow
 def test_whatever_is_put_into_the_page_is_escaped(race):
     evil = "</script><script>alert('x')</script>&<!--"
     nasty = replace(race, landscape=replace(race.landscape, title=evil, formula=f"x + {evil}"))
@@ -223,6 +224,7 @@ def _tree(directory):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("failure", [OSError(28, "No space left on device"), KeyboardInterrupt()])
 @pytest.mark.parametrize("place", ["page", "write_csv", "write_table", "replace"])
 def test_a_failure_in_the_middle_leaves_nothing(race, tmp_path, monkeypatch, failure, place):

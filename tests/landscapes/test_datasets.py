@@ -19,6 +19,7 @@ def spec(name, **more):
     return DataSpec(name, n=SMALL.get(name, 200), **more)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(SOURCES))
 def test_equal_specs_give_equal_arrays_and_other_seeds_others(name):
     one, two, other = load(spec(name)), load(spec(name)), load(spec(name, seed=1))

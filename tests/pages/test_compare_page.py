@@ -23,6 +23,8 @@ from sadam.lab.experiment import MAX_STEPS, load
 from sadam.lab.race import run_race
 from sadam.lab.rulebook import MAX_RULES
 
+pytestmark = pytest.mark.slow  # each opens the page, which compares by itself
+
 APP = str(Path(__file__).parents[2] / "app.py")
 SMALL = {
     "landscapes": ["l1", "wolfe"],

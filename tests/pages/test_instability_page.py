@@ -9,6 +9,8 @@ from streamlit.testing.v1 import AppTest
 from landscapes import CATALOGUE
 from sadam.lab.experiment import load
 
+pytestmark = pytest.mark.slow  # each opens the page, which computes maps
+
 APP = str(Path(__file__).parents[2] / "app.py")
 TABS = ("Inspector", "Calibration", "Spread", "Data and code")
 

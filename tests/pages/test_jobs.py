@@ -168,6 +168,7 @@ def test_long_steps_take_turns_too(monkeypatch):
     assert all(0.05 < job.computing < 2 for job in pair), "waiting for a turn is not computing"
 
 
+@pytest.mark.slow
 def test_a_page_comes_first_in_the_middle_of_a_step(monkeypatch):
     monkeypatch.setattr(jobs, "GIVE_WAY", 60)
     order = []

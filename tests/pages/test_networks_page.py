@@ -210,6 +210,7 @@ def test_the_other_planes(kind):
     assert {"random": "filter-normalised", "line": "through the ends"}[kind] in texts(page).lower()
 
 
+@pytest.mark.slow
 def test_stop_keeps_what_was_computed():
     app = AppTest.from_file(APP, default_timeout=90)
     app.run()

@@ -18,7 +18,7 @@ from sadam.lab.compare.run import iter_compare, run_compare
 from sadam.lab.compare.scheduler import WorkError, on_dask
 
 pytest.importorskip("distributed")
-pytestmark = pytest.mark.filterwarnings("default")  # Dask's own
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]  # processes; Dask's own
 
 ROOT = Path(__file__).parents[3]
 WORKER = ("--nthreads", "1", "--no-dashboard", "--no-nanny", "--host", "127.0.0.1")

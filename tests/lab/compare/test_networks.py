@@ -283,6 +283,7 @@ def test_a_control_is_adamw_with_the_mean_step_of_the_same_run(nets, found):
 # ---- blocks
 
 
+@pytest.mark.slow
 def test_blocks_of_networks_do_not_depend_on_the_size_of_blocks(nets, monkeypatch):
     for size in (1, 7, 4096):
         blocks = [block for block in plan(nets, size) if block.problem.is_network]
@@ -305,6 +306,7 @@ def test_blocks_of_networks_do_not_depend_on_the_size_of_blocks(nets, monkeypatc
     np.testing.assert_allclose(one, other, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_processes_find_the_same_bits_and_a_directory_goes_on(nets, found, tmp_path):
     spec = replace(nets, problems=problems_of((SAW,)), axes=(), schedules=("constant",))
     numbers = range(len(plan(spec)))

@@ -261,6 +261,7 @@ def test_the_reference_experiment_comes_out_as_it_did():
 # ---- figures
 
 
+@pytest.mark.slow
 def test_every_figure_draws_and_says_what_it_shows_and_what_not(small_results):
     figures = compare_figures(small_results)
     for schedule in ("constant", "cosine"):

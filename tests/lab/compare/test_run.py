@@ -22,6 +22,8 @@ from sadam.lab.experiment import Experiment
 from sadam.lab.race import run_race
 from sadam.rules import AdamW
 
+pytestmark = pytest.mark.slow  # processes of its own
+
 ROOT = Path(__file__).parents[3]
 
 

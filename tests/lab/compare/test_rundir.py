@@ -21,6 +21,8 @@ from sadam.lab.compare.run import iter_compare, load_results, run_compare
 from sadam.lab.compare.sealed import DamagedError, read_sealed
 from sadam.lab.export import ExportError
 
+pytestmark = pytest.mark.slow  # processes, killed and started again
+
 ROOT = Path(__file__).parents[3]
 
 

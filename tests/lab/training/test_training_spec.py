@@ -75,6 +75,7 @@ def parsed(words):
     return training_from(build_parser().parse_args(words))
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(trainings())
 def test_a_spec_survives_json_and_the_command_line(spec):
