@@ -120,14 +120,14 @@ def show_maps(spec: LgiMap, problem: str | None, over: list[Line]) -> None:
 
 def below(spec: LgiMap, over: list[Line]) -> None:
     """What is said about the point, the estimators and the numbers."""
-    parts: dict[str, Callable[[], None]] = {
-        "Inspector": lambda: inspector.show(landscape.name),
-        "Calibration": lambda: calibration.show(landscape.name),
-        "Spread": lambda: spread.show(landscape, over),
-        "Data and code": lambda: data.show(spec),
-    }
-    tabs = st.tabs(list(parts), key="instability_tab", on_change="rerun")
-    for tab, show in zip(tabs, parts.values(), strict=True):
+    parts: tuple[Callable[[], None], ...] = (
+        lambda: inspector.show(landscape.name),
+        lambda: calibration.show(landscape.name),
+        lambda: spread.show(landscape, over),
+        lambda: data.show(spec),
+    )
+    tabs = st.tabs(controls.TABS, key=f"{controls.PREFIX}tab", on_change="rerun")
+    for tab, show in zip(tabs, parts, strict=True):
         with tab:
             if tab.open:
                 try:

@@ -1,6 +1,7 @@
 """The Compare page in a browser: results fill in, are stopped, and every cell opens its race."""
 
 import re
+from xml.etree import ElementTree
 
 from playwright.sync_api import expect
 
@@ -50,6 +51,19 @@ def test_cells_open_their_races_and_back_leads_to_what_was_there(look_at, app_ur
     page.get_by_role("tab", name="Where runs end").click()
     page.wait_for_selector(".st-key-compare_basins .sadam-plot[data-ready=true]")
     wait_idle(page)
+    maps = page.locator(".st-key-compare_basins .sadam-plot")
+    drawn = maps.get_attribute("data-stamp")
+    page.locator(".st-key-cmp_steps input").fill("60")
+    page.locator(".st-key-cmp_steps input").press("Enter")
+    expect(page.get_by_text("press Start")).to_be_visible()
+    page.get_by_role("button", name="Start", exact=True).click()
+    expect(maps).not_to_have_attribute("data-stamp", drawn)  # the tab stays what it was
+    wait_idle(page)
+    maps.get_by_role("button", name="Save picture and numbers").click()
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Save as SVG").click()
+    assert ElementTree.parse(saved.value.path()).getroot().tag.endswith("svg")
+    assert saved.value.suggested_filename.endswith(".svg")
     map_of_adam = page.locator(".st-key-compare_basins .nsewdrag").first
     map_of_adam.scroll_into_view_if_needed()
     map_of_adam.click(position={"x": 30, "y": 30})

@@ -63,7 +63,7 @@ def ended(app):
 
 def spec(app):
     """What the page would compare, by its own code tab."""
-    app.session_state["compare_tab"] = "Report, data, code"
+    app.session_state["cmp_tab"] = "Report, data, code"
     rerun(app)
     return load(next(c.value for c in app.code if c.language == "python").split("'''")[1])
 
@@ -199,7 +199,7 @@ def test_what_is_large_waits_for_start():
 def test_every_tab_can_be_opened(values):
     app = opened(**values)
     for tab in TABS:
-        app.session_state["compare_tab"] = tab
+        app.session_state["cmp_tab"] = tab
         rerun(app)
         assert not app.error
 
@@ -254,7 +254,7 @@ def test_networks_are_compared_and_a_cell_opens_the_training_behind_it(monkeypat
     assert found.problems == (NET, "l1")
     assert found.frame.equals(run_compare(spec(app)).frame)
     for tab in TABS:
-        app.session_state["compare_tab"] = tab
+        app.session_state["cmp_tab"] = tab
         rerun(app)
         assert not app.error
     _, rows, lead = ratio_cells(found, "constant")
@@ -291,7 +291,7 @@ def gone_to(spec, monkeypatch):
 
 def test_networks_alone_have_no_basin_map():
     app = opened(landscapes=[NET], starts="own", seeds=2, steps=12)
-    app.session_state["compare_tab"] = "Where runs end"
+    app.session_state["cmp_tab"] = "Where runs end"
     rerun(app)
     assert any("no basin map" in info.value for info in app.info)
 

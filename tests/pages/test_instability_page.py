@@ -7,12 +7,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from landscapes import CATALOGUE
+from pages.shared.instability.controls import TABS
 from sadam.lab.experiment import load
 
 pytestmark = pytest.mark.slow  # each opens the page, which computes maps
 
 APP = str(Path(__file__).parents[2] / "app.py")
-TABS = ("Inspector", "Calibration", "Spread", "Data and code")
 
 
 def opened():
@@ -40,7 +40,7 @@ def rerun(app):
 
 
 def open_tab(app, name):
-    app.session_state["instability_tab"] = name
+    app.session_state["lgi_tab"] = name
     return rerun(app)
 
 

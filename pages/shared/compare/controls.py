@@ -41,6 +41,15 @@ GRIDS: dict[str, Callable[[float, float, int], tuple[float, ...]]] = {
 }
 LABELS = {"damping": "Damping λ", "radius": "Probe radius σ", "num_probes": "Probes k"}
 
+TABS = (
+    "Learning rates",
+    "Win, tie, loss",
+    "Cost",
+    "Where runs end",
+    "Heatmaps",
+    "Table",
+    "Report, data, code",
+)
 DEFAULTS: dict[str, Any] = {
     "landscapes": list(SIX),
     "rules": ["adam", "adamw", "s-adam", "s-adam-two-sided"],
@@ -64,6 +73,7 @@ DEFAULTS: dict[str, Any] = {
     "grid_radius": "",
     "grid_num_probes": "",
     "loaded": "",
+    "tab": TABS[0],
 }
 
 PRESETS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -81,7 +91,13 @@ PRESETS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "Traps and basins": (
         "Landscapes with traps from 64 × 64 starts: who is caught where?",
-        {"landscapes": ["trap"], "number": 64, "steps": 300, "lrs": "0.01,0.03,0.1"},
+        {
+            "landscapes": ["trap"],
+            "number": 64,
+            "steps": 300,
+            "lrs": "0.01,0.03,0.1",
+            "tab": "Where runs end",
+        },
     ),
     "lr × damping": (
         "Two-sided S-Adam on one landscape over 24 learning rates × 24 dampings, 16 seeds.",
@@ -94,6 +110,7 @@ PRESETS: dict[str, tuple[str, dict[str, Any]]] = {
             "lrs": "0.001:1:24",
             "steps": 300,
             "grid_damping": "0:11.5:24",
+            "tab": "Heatmaps",
         },
     ),
     "Small networks": (
@@ -153,6 +170,7 @@ FIELDS: dict[str, links.Read] = {
         "grid_radius": links.words,
         "grid_num_probes": links.words,
         "loaded": links.packed,
+        "tab": links.choice(TABS),
     }.items()
 }
 
@@ -166,7 +184,7 @@ def _idle(name: str) -> bool:
     """Whether a control means nothing as things are."""
     name = name.removeprefix(PREFIX)
     if value("loaded"):
-        return name != "loaded"
+        return name not in ("loaded", "tab")
     return {"number": value("starts") == "own", "scale": value("starts") != "random"}.get(
         name, False
     )

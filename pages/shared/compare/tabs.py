@@ -11,6 +11,7 @@ import streamlit as st
 
 from landscapes import get
 from pages.shared.compare import files, races
+from pages.shared.compare.controls import PREFIX, TABS
 from pages.shared.compare.matrix import pair_cells, verdict_cells
 from pages.shared.compare.races import PARTED
 from pages.shared.compare.views import cells, plot
@@ -50,17 +51,9 @@ def picture(
 
 def show(seen: Shown[Results], schedule: str) -> None:
     """Draw the tabs."""
-    parts: dict[str, Callable[[Shown, str], None]] = {
-        "Learning rates": _rates,
-        "Win, tie, loss": _verdicts,
-        "Cost": _cost,
-        "Where runs end": _ends,
-        "Heatmaps": _heatmaps,
-        "Table": _table,
-        "Report, data, code": files.show,
-    }
-    places = st.tabs(list(parts), key="compare_tab", on_change="rerun")
-    for place, draw in zip(places, parts.values(), strict=True):
+    parts = (_rates, _verdicts, _cost, _ends, _heatmaps, _table, files.show)
+    places = st.tabs(TABS, key=f"{PREFIX}tab", on_change="rerun")
+    for place, draw in zip(places, parts, strict=True):
         with place:
             if place.open:
                 draw(seen, schedule)

@@ -31,6 +31,8 @@ VIEWS = ["Side by side", "Difference"]
 ALL_SCALES = "All scales"
 SLICE_SCALES = [ALL_SCALES] + [f"{scale:.0e}" if scale < 1 else "1" for scale in SCALES]
 
+TABS = ("Inspector", "Calibration", "Spread", "Data and code")
+
 DEFAULTS = {
     "radius": 0.01,
     "left": "one-sided",
@@ -49,6 +51,7 @@ DEFAULTS = {
     "across": True,
     "parts": False,
     "scale": ALL_SCALES,
+    "tab": TABS[0],
 }
 
 
@@ -74,6 +77,7 @@ FIELDS: dict[str, links.Read] = {  # how a link is read
             "across": links.flag,
             "parts": links.flag,
             "scale": links.choice(SLICE_SCALES),
+            "tab": links.choice(TABS),
             "x": links.number(-1e6, 1e6),
             "y": links.number(-1e6, 1e6),
         }.items()
