@@ -180,7 +180,13 @@ def show_results(race: Race, table: pd.DataFrame) -> None:
         f"at step {at}" if count else "no"
         for at, count in zip(table["diverged_at"], table["diverged"], strict=True)
     ]
-    st.dataframe(table[list(COLUMNS)], column_config=COLUMNS, hide_index=True, width="stretch")
+    st.dataframe(
+        table[list(COLUMNS)],
+        column_config=COLUMNS,
+        hide_index=True,
+        placeholder="–",
+        width="stretch",
+    )
     st.caption(
         f"Sorted by final gap. f* = {race.reference:.10g} ({race.reference_kind}). Source: "
         f"{race.landscape.source}. One start and one learning rate: a picture of behaviour, "

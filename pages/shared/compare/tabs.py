@@ -155,6 +155,7 @@ def _cost(seen: Shown[Results], schedule: str) -> None:
     st.dataframe(
         shown,
         hide_index=True,
+        placeholder="–",
         column_config={
             "Steps": st.column_config.NumberColumn(format="%.0f"),
             "Evaluations": st.column_config.NumberColumn(format="%.0f"),
@@ -164,7 +165,7 @@ def _cost(seen: Shown[Results], schedule: str) -> None:
     st.caption(
         f"Medians over {len(results.problems)} {noun_of(results.problems)} of medians over "
         f"{results.spec.runs} runs to {results.spec.targets[-1]:g} of "
-        f"{figures.start_gap(results)}; empty where it is not met on half of them. By "
+        f"{figures.start_gap(results)}; a dash where it is not met on half of them. By "
         "equal steps a rule that probes has used more evaluations: “Equal: "
         "Evaluations” on the left runs the comparison the other way."
     )
@@ -246,7 +247,9 @@ def _heatmaps(seen: Shown[Results], schedule: str) -> None:
 def _table(seen: Shown[Results], schedule: str) -> None:
     results = seen.result
     header, rows = readable_table(results)
-    st.dataframe([dict(zip(header, row, strict=True)) for row in rows], hide_index=True)
+    st.dataframe(
+        [dict(zip(header, row, strict=True)) for row in rows], hide_index=True, placeholder="–"
+    )
     st.caption("As `python -m sadam compare` prints it. Below: each rule on each problem.")
     best = tables.best(results)
     best = best[best["schedule"] == schedule].drop(columns="schedule")
@@ -260,7 +263,7 @@ def _table(seen: Shown[Results], schedule: str) -> None:
     }
     best = best.replace(math.inf, None)
     best["rule"] = [results.style(label).title for label in best["rule"]]
-    st.dataframe(best, hide_index=True, column_config=percent | number)
+    st.dataframe(best, hide_index=True, placeholder="–", column_config=percent | number)
     st.caption(
         f"Medians and quartiles (low, high) over {results.spec.runs} runs at the rule's own best "
         "learning rate; edge: that is at an end of the grid. Steps and evaluations: to "

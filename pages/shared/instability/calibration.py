@@ -240,5 +240,5 @@ def _catalogue() -> None:
         "A row for each landscape with kinks, a panel for each radius; dotted: chance, dashed: "
         "0.95. Where the two-sided area is below 0.95 the table says why."
     )
-    st.dataframe(table, column_config=AREAS, hide_index=True, width="stretch")
+    st.dataframe(table, column_config=AREAS, hide_index=True, placeholder="–", width="stretch")
     st.code(spec.to_command(), language="bash", wrap_lines=True)

@@ -133,6 +133,7 @@ def _results(seen: Shown) -> None:
     st.dataframe(
         shown.loc[ranked.index],
         hide_index=True,
+        placeholder="–",
         width="stretch",
         column_config={
             "Optimizer": st.column_config.TextColumn(pinned=True),
