@@ -1,6 +1,7 @@
 """Every lesson draws and answers, and its link opens the state that it promises."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -198,3 +199,14 @@ def test_the_gallery_does_not_wait_for_torch():
     )
     root = Path(__file__).parents[2]
     assert subprocess.run([sys.executable, "-c", code], cwd=root, timeout=120).returncode == 0
+
+
+def test_the_corners_that_an_answer_names_are_different_ones():
+    (corners,) = re.findall(r"corners of their hull are (.*?)\. Only", said(lesson("clarke")))
+    assert corners == "(-5, 1), (0, -2), (5, 1)"
+
+
+def test_where_steepest_descent_stalls_is_said_without_rounding_errors():
+    told = said(lesson("traps"))
+    assert "Steepest descent ends at (0, 0), 8 above the minimum" in told
+    assert "e-1" not in told

@@ -127,7 +127,7 @@ LESSONS = (
         "published one sees about 1 everywhere, its brake is nearly a constant factor. And try "
         "Rosenbrock's smooth valley, where there is no kink to brake for.",
         optimizers.control,
-        "The control ended farther away. Is the adaptive brake then the better method?",
+        "If the control ends farther away, is the adaptive brake the better method?",
         optimizers.control_answer,
         optimizers.control_opens,
     ),

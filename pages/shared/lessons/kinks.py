@@ -137,12 +137,14 @@ def clarke() -> None:
 def clarke_answer() -> str:
     """DEM at its minimum, computed."""
     near = gradients_near("dem", (0.0, -3.0), 1e-3)
-    corners = ", ".join(f"({x:.3g}, {y:.3g})" for x, y in np.round(near.hull, 2) + 0.0)
+    hull = np.unique(np.round(near.hull, 2) + 0.0, axis=0)  # corners that read alike are one
+    corners = ", ".join(f"({x:.3g}, {y:.3g})" for x, y in hull)
     return (
         "No. At DEM's minimum (0, −3) three smooth pieces meet, and every gradient near by has "
-        f"length 2 or more; the corners of their hull are {corners}. Only the hull knows: its "
-        f"distance from 0 is {near.distance:.2g}. That is why a small |g| is no stopping test on a "
-        "non-smooth function, and why this app measures the distance of 0 to the hull instead."
+        f"length about 2 or more; the corners of their hull are {corners}. Only the hull "
+        f"knows: its distance from 0 is {near.distance:.2g}. That is why a small |g| is no "
+        "stopping test on a non-smooth function, and why this app measures the distance of 0 to "
+        "the hull instead."
     )
 
 
@@ -199,12 +201,13 @@ def traps() -> None:
     for name, end in ends.items():
         near = gradients_near(trap, (float(end[0]), float(end[1])), NEAR)
         gap = gap_at(trap, (float(end[0]), float(end[1])))
+        x, y = np.round(end, 6) + 0.0
         rows.append(
-            f"{name} ends at ({end[0]:.3g}, {end[1]:.3g}), {gap:.3g} above the minimum, with 0 "
-            f"{near.distance:.2g} from the hull of gradients within {NEAR:g}"
+            f"{name} ends at ({x:.3g}, {y:.3g}), {gap:.3g} above the minimum, where the hull of "
+            f"the gradients lies {near.distance:.2g} from 0"
         )
     said = "; ".join(rows)
-    st.markdown(f"{said[:1].upper()}{said[1:]}.")
+    st.markdown(f"{said[:1].upper()}{said[1:]}. (Gradients within {NEAR:g} of each end.)")
     st.caption(
         f"{len(steepest) - 1} exact steps; the optimizers take 400 with lr {TRAP_LR[trap]:g}. "
         f"{landscape.note}"

@@ -76,8 +76,9 @@ def chattering_answer() -> str:
         "No. Adam divides by the root of the mean **square** of the gradient, which stays as large "
         "as ever at a kink, but nothing tells it how close the kink is: the length of its step is "
         f"set by lr. With lr 0.2 from the start chosen, β₂ = 0.999 ends {numbers[0.999]:.3g} above "
-        f"the minimum and β₂ = 0.9 ends {numbers[0.9]:.3g} above. What removes the floor is a step "
-        "that shrinks: by a schedule, or by a brake that notices the kink."
+        f"the minimum and β₂ = 0.9 ends {numbers[0.9]:.3g} above: on |x| + 10 |y| the size of both "
+        "derivatives never changes, so every memory has the same mean square. What removes the "
+        "floor is a step that shrinks: by a schedule, or by a brake that notices the kink."
     )
 
 
@@ -117,7 +118,7 @@ def control() -> None:
     race_stage(
         found,
         "control",
-        f"S-Adam's steps were on average **{braked['mean_brake']:.3f}** of Adam's. It ends "
+        f"S-Adam's brake was on average **{braked['mean_brake']:.3f}**. It ends "
         f"**{gap:.3g}** above the minimum; AdamW with its lr multiplied by that number ends "
         f"**{other:.3g}** above ({_times(gap, other)}); AdamW as it was, {plain['final_gap']:.3g}.",
     )
@@ -134,7 +135,7 @@ def _times(gap: float, other: float) -> str:
 def control_answer() -> str:
     """What the control can and cannot show."""
     return (
-        "Not by itself. It says that in this race the mean factor on the step was not the reason. "
+        "Not by itself. It says that in that race the mean factor on the step was not the reason. "
         "One start and one learning rate may be luck, S-Adam paid for its probes (compare by "
         "evaluations), and the other rules may have a better learning rate. A claim needs each "
         "rule at its own best learning rate, many starts and seeds, and equal cost: that is what "
@@ -187,9 +188,9 @@ def schedules_answer() -> str:
     return (
         "Often it is, and it costs nothing. Two things remain. A schedule must know when the run "
         "ends and shrinks the step everywhere, on smooth ground too; a probe-driven brake shrinks "
-        "it where it measures a kink. And the two combine, as the curves show. In any comparison "
-        "both should be tried: a method that only beats an undecayed Adam has beaten a baseline "
-        "that nobody would use at the end of training."
+        "it where it measures a kink. The two can be combined, for better or for worse: the curves "
+        "show both. In any comparison both should be tried: a method that only beats an undecayed "
+        "Adam has beaten a baseline that nobody would use at the end of training."
     )
 
 
