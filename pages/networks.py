@@ -62,7 +62,12 @@ def header(spec: Training | None, data: Dataset | None) -> None:
     """Title, switches and buttons."""
     words, buttons = st.columns([3, 5], vertical_alignment="bottom", gap="small")
     seen, trained, running = session.desk.shown(), session.desk.spec, session.desk.running
-    words.markdown(f"## {title_of(seen.result) if seen else 'Networks'}")
+    told = "Networks"
+    if seen is not None:
+        told = title_of(seen.result.spec, seen.result.data)
+    elif running and trained is not None and data is not None and trained == spec:
+        told = title_of(trained, data)
+    words.markdown(f"## {told}")
     with buttons.container(horizontal=True, horizontal_alignment="right", gap="small"):
         tabs.curve_controls()
         if running:
@@ -107,7 +112,7 @@ def watch() -> None:
         key="networks_board",
         dots=dots_of(seen.result),
         picked=rule,
-        label=f"What each rule has learnt. {title_of(seen.result)}",
+        label=f"What each rule has learnt. {title_of(seen.result.spec, seen.result.data)}",
         on_pick=tabs.pick_rule,
     )
 

@@ -65,6 +65,12 @@ def share(
             on_click="ignore",
             icon=":material/download:",
         )
-        st.file_uploader("Open a spec", ["json"], key=f"{key}_file", on_change=given)
+        st.file_uploader(
+            "Open a spec",
+            ["json"],
+            key=f"{key}_file",
+            on_change=given,
+            max_upload_size=MAX_BYTES // 1_000_000,
+        )
         if problem := st.session_state.get(f"{key}_problem"):
             st.error(problem)

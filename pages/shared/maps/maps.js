@@ -235,6 +235,7 @@ class Maps {
     if (data.stamp === this.data?.stamp && skin === this.skin) return;
     const turn = (this.turn = (this.turn ?? 0) + 1);
     delete this.root.dataset.ready;
+    if (!this.Plotly) this.#arrange(data.panes); // what stands below has its place while it loads
     this.Plotly ??= await loadPlotly(data.facts.assets);
     if (turn !== this.turn || this.life.signal.aborted) return;
     const moved = JSON.stringify(data.base.window) !== JSON.stringify(this.data?.base.window);
@@ -242,13 +243,7 @@ class Maps {
     const ranges = moved ? data.base.window : this.ranges;
     Object.assign(this, { data, theme, skin, base: data.base, facts: data.facts });
     this.root.classList.toggle("dark", theme.dark);
-    while (this.panes.length > data.panes.length) this.panes.pop().destroy();
-    while (this.panes.length < data.panes.length) {
-      const pane = new MapPane(this);
-      this.panes.push(pane);
-      this.grid.append(pane.root);
-    }
-    this.grid.classList.toggle("single", this.panes.length === 1);
+    this.#arrange(data.panes);
     this.grid.setAttribute("aria-label", data.facts.label);
     this.panes.forEach((pane, i) => pane.setData(data.panes[i]));
     this.root.classList.toggle("zoomed", this.differs(ranges));
@@ -261,6 +256,18 @@ class Maps {
     if (turn !== this.turn) return;
     this.root.dataset.stamp = data.stamp;
     this.root.dataset.ready = "true";
+  }
+
+  /** A pane for each map. */
+  #arrange(given) {
+    while (this.panes.length > given.length) this.panes.pop().destroy();
+    while (this.panes.length < given.length) {
+      const pane = new MapPane(this);
+      pane.heading.textContent = given[this.panes.length].title;
+      this.panes.push(pane);
+      this.grid.append(pane.root);
+    }
+    this.grid.classList.toggle("single", this.panes.length === 1);
   }
 
   /** Coordinates of the first and last cell's centre, which is all that a Grid needs. */

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from landscapes.datasets import Dataset
 from landscapes.made_data import SOURCES
 from pages.shared import desk
 from pages.shared.networks.board import Dots, Tile
@@ -27,7 +28,7 @@ from sadam.lab.figures.training import (
     minibatch_loss,
 )
 from sadam.lab.figures.training_maps import CLASSES
-from sadam.lab.training import TrainingResult
+from sadam.lab.training import Training, TrainingResult
 from sadam.lab.training.run import CONTROL
 from sadam.lab.training.table import results_table, sentence
 from sadam.lab.training.views import View, region_edges, view_of
@@ -187,11 +188,10 @@ def _widen(figure: Plain) -> None:
         figure["layout"]["yaxis"]["range"] = [float(middle) - 0.5, float(middle) + 0.5]
 
 
-def title_of(result: TrainingResult) -> str:
-    """What was trained on what: ``Two moons, 2-16-16-1 ReLU net``."""
-    net, data = result.spec.network, result.data
-    source = SOURCES.get(result.spec.data.name)
-    name = source.title if source else result.spec.data.path or result.spec.data.name
+def title_of(spec: Training, data: Dataset) -> str:
+    """What is trained on what: ``Two moons, 2-16-16-1 ReLU net``."""
+    net, source = spec.network, SOURCES.get(spec.data.name)
+    name = source.title if source else spec.data.path or spec.data.name
     if net.kind == "mlp":
         ends = math.prod(data.input_shape), data.num_outputs
         widths = "-".join(map(str, (ends[0], *net.hidden, ends[1])))

@@ -146,11 +146,14 @@ def _ranking(result: TrainingResult) -> str:
     how = "each rule at its best learning rate" if spec.lr_grid else "at the learning rates given"
     best = order[0]
     seeds = f"median of {spec.seeds} seeds" if spec.seeds > 1 else "one seed"
-    head = f"{where}, {how}, {title[best]} ends with "
-    head += f"{_extreme(metric)} {metric}, **{_shown(stated[models[best]], metric)}** ({seeds})"
-    if len(order) == 1:
+    value = _shown(stated[models[best]], metric)
+    alike = [o for o in order if _shown(stated[models[o]], metric) == value]
+    ends = "ends with" if len(alike) == 1 else "end with"
+    head = f"{where}, {how}, {_listed([title[o] for o in alike])} {ends} "
+    head += f"{_extreme(metric)} {metric}, **{value}** ({seeds})"
+    if len(alike) == len(order):
         return f"{head}."
-    second = order[1]
+    second = order[len(alike)]
     against = f"{title[second]} with {_shown(stated[models[second]], metric)}"
     found = difference(result, models[best], models[second])
     ties = [o for o in order[1:] if _tied(difference(result, models[best], models[o]))]
@@ -158,7 +161,7 @@ def _ranking(result: TrainingResult) -> str:
     if spec.seeds == 1:
         return f"{text}; one seed tells nothing of chance."
     if len(ties) == len(order) - 1:
-        return f"{text}: **none of the {len(order)} rules can be told from it**."
+        return f"{text}: **none of the {len(order)} rules can be told from {title[best]}**."
     if ties:
         names = _listed([title[t] for t in ties])
         return f"{text}. The interval of the difference holds 0 for {names}, not for the others."

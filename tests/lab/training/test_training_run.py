@@ -184,6 +184,20 @@ def test_a_rule_that_diverges_is_said_and_not_ranked():
     assert training_bundle(lost).report.document["results"][1]["test_loss"] is None
 
 
+def test_equal_medians_are_stated_as_equal():
+    twice = (
+        ("one", make_rules(["adam"], lr=0.02)[0][1]),
+        ("two", make_rules(["adam"], lr=0.02)[0][1]),
+    )
+    rules = (*twice, ("still", make_rules(["sgd"], lr=1e-9)[0][1]))
+    text = sentence(run_training(replace(SPEC, rules=rules, lr_grid=())))
+    assert "one and two end with the highest accuracy" in text
+    assert "next is still with" in text
+    alone = sentence(run_training(replace(SPEC, rules=twice, lr_grid=())))
+    assert "one and two end with the highest accuracy" in alone
+    assert "next is" not in alone
+
+
 def test_a_regression_is_stated_in_its_loss():
     found = run_training(
         replace(SPEC, data=DataSpec("sawtooth", n=64), rules=SPEC.rules[:2], lr_grid=())
