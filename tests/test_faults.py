@@ -60,7 +60,7 @@ def test_a_clock_that_jumps_changes_no_time_left(monkeypatch):
 @pytest.mark.parametrize("blow", [MemoryError("no room"), SystemExit(3), RecursionError("deep")])
 def test_a_worker_that_dies_is_told_and_the_next_job_runs(blow):
     def dying():
-        yield Step(0, 3, lambda: "kept")
+        yield Step(1, 3, lambda: "kept")
         raise blow
 
     before = jobs.running()

@@ -158,7 +158,8 @@ class Job(Generic[R]):
                         break
                     self.step, self.steps = last.step, last.steps
                     began = time.monotonic()
-                    if began - shown >= every or last.step == last.steps:
+                    due = last.step > 0 and began - shown >= every  # before the first step: nothing
+                    if due or last.step == last.steps:
                         self.latest = Published(last.result(), last.step)
                         shown = time.monotonic()
                         every = max(PUBLISH, 4 * (shown - began))
