@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from playwright.sync_api import expect
 
 READY = ".sadam-stage[data-ready=true]"
@@ -57,6 +58,36 @@ def test_back_forward_reload_and_elsewhere(look_at, app_url, wait_idle):
     wait_idle(elsewhere)
     assert elsewhere.locator(".sadam-stage").get_attribute("data-stamp") == stamp
     assert elsewhere.locator(".sadam-stage .caption").inner_text() == caption
+
+
+# Two pages away from their defaults, and what is drawn there. Race is above, Networks has a file.
+SHARED = {
+    "/instability?v=1&landscape=mifflin1&lgi_radius=0.02&lgi_num_probes=16&lgi_tab=Calibration": (
+        ".sadam-maps[data-ready=true]"
+    ),
+    "/compare?v=1&cmp_landscapes=wolfe&cmp_rules=adam,s-adam-two-sided&cmp_lrs=0.03,0.1"
+    "&cmp_number=4&cmp_steps=50&cmp_tab=Cost": ".sadam-cells[data-ready=true]",
+}
+
+
+@pytest.mark.parametrize("address", SHARED, ids=["instability", "compare"])
+def test_a_link_from_share_opens_the_same_elsewhere(look_at, app_url, wait_idle, address):
+    page, drawn = look_at(app_url + address), SHARED[address]
+    tab = page.get_by_role("tab", selected=True)
+    expect(tab).to_be_visible()
+    page.wait_for_selector(drawn)
+    wait_idle(page)
+    page.get_by_role("button", name="Share").click()
+    link = page.locator("[data-testid=stPopoverBody] code").first.inner_text()
+    other = look_at(link)
+    expect(other.get_by_role("tab", selected=True)).to_have_text(tab.inner_text())
+    other.wait_for_selector(drawn)
+    wait_idle(other)
+    stamp = page.locator(drawn).first.get_attribute("data-stamp")
+    assert other.locator(drawn).first.get_attribute("data-stamp") == stamp
+    heading = page.get_by_role("heading").first.inner_text()
+    assert other.get_by_role("heading").first.inner_text() == heading
+    assert other.url == link
 
 
 def test_a_function_is_typed_corrected_and_drawn(look_at, app_url, wait_idle):
