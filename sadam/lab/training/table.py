@@ -151,21 +151,25 @@ def _ranking(result: TrainingResult) -> str:
     ends = "ends with" if len(alike) == 1 else "end with"
     head = f"{where}, {how}, {_listed([title[o] for o in alike])} {ends} "
     head += f"{_extreme(metric)} {metric}, **{value}** ({seeds})"
-    if len(alike) == len(order):
+    if len(order) == 1:
         return f"{head}."
-    second = order[len(alike)]
-    against = f"{title[second]} with {_shown(stated[models[second]], metric)}"
-    found = difference(result, models[best], models[second])
-    ties = [o for o in order[1:] if _tied(difference(result, models[best], models[o]))]
-    text = f"{head}; next is {against}, {_difference_text(found, metric)}"
+    found = {o: difference(result, models[best], models[o]) for o in order[1:]}
+    text, others = head, order[len(alike) :]
+    if others:
+        against = f"{title[others[0]]} with {_shown(stated[models[others[0]]], metric)}"
+        text += f"; next is {against}, {_difference_text(found[others[0]], metric)}"
     if spec.seeds == 1:
         return f"{text}; one seed tells nothing of chance."
-    if len(ties) == len(order) - 1:
+    ties = [o for o, estimate in found.items() if _tied(estimate)]
+    if len(ties) == len(found):
         return f"{text}: **none of the {len(order)} rules can be told from {title[best]}**."
     if ties:
         names = _listed([title[t] for t in ties])
-        return f"{text}. The interval of the difference holds 0 for {names}, not for the others."
-    return f"{text}: **better than every other rule here**."
+        return (
+            f"{text}. The interval of the difference from {title[best]} holds 0 for {names}, not "
+            "for the others."
+        )
+    return f"{text}: **{title[best]} is better than every other rule here**."
 
 
 def _controls(result: TrainingResult) -> list[str]:

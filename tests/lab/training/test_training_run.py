@@ -196,6 +196,10 @@ def test_equal_medians_are_stated_as_equal():
     alone = sentence(run_training(replace(SPEC, rules=twice, lr_grid=())))
     assert "one and two end with the highest accuracy" in alone
     assert "next is" not in alone
+    assert "none of the 2 rules can be told from one" in alone
+    once = sentence(run_training(replace(SPEC, rules=twice, lr_grid=(), seeds=1)))
+    assert once.startswith("On the test set")
+    assert "one seed tells nothing of chance" in once
 
 
 def test_a_regression_is_stated_in_its_loss():
