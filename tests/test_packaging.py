@@ -52,6 +52,7 @@ def test_version_and_licence_are_the_same_everywhere():
 
 
 def test_both_sizes_of_plotly_are_of_one_version():
+    """The small one is `plotly-cartesian.min.js` of npm's `plotly.js-cartesian-dist-min`."""
     whole = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
     plane = ROOT / "pages" / "shared" / "stage" / "cartesian" / "plotly-cartesian.min.js"
     whole, plane = (re.search(r"v(\d+\.\d+\.\d+)", f.read_text()[:300])[1] for f in (whole, plane))

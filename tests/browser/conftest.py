@@ -176,11 +176,22 @@ def look_at(browser) -> Iterator[Callable]:
 
 @pytest.fixture(scope="module")
 def open_once(browser) -> Iterator[Callable]:
-    """`look_at` for a page that tests of a module share: opening one takes longer than a test.
+    """`open_once(url, ready)`: a page for all tests of a module, when it is drawn and idle.
 
-    Each test says itself where it starts from, and so do those after it.
+    Opening a page takes longer than most tests. Those that share one take it as others leave it:
+    each brings it to where it starts.
     """
-    yield from visits(browser)
+
+    def opened(visit: Callable):
+        def open_page(url: str, ready: str):
+            page = visit(url)
+            page.wait_for_selector(ready)
+            idle(page)
+            return page
+
+        return open_page
+
+    yield from map(opened, visits(browser))
 
 
 def idle(page) -> None:

@@ -32,12 +32,8 @@ def visit(look_at, app_url, wait_idle):
 
 
 @pytest.fixture(scope="module")
-def opened(open_once, app_url, wait_idle):
-    """The page, opened once for the tests that may take it as others leave it."""
-    page = open_once(app_url + "/instability")
-    page.wait_for_selector(READY)
-    wait_idle(page)
-    return page
+def opened(open_once, app_url):
+    return open_once(app_url + "/instability", READY)
 
 
 @pytest.fixture
@@ -105,6 +101,21 @@ def test_maps_inspector_and_sentence_appear(visit, look):
     below = boxes[1]["y"] > boxes[0]["y"] + boxes[0]["height"] - 1
     assert below == (look == "phone")
     page.wait_for_selector(".st-key-inspector_rose .js-plotly-plot")
+
+
+def test_the_maps_have_their_place_while_plotly_is_loaded(browser, app_url):
+    page, held = browser.new_page(), []
+    page.route("**/plotly-cartesian.min.js", lambda route: held.append(route))
+    page.goto(app_url + "/instability")
+    page.wait_for_function("() => document.querySelectorAll('.sadam-maps .frame').length === 2")
+    assert page.locator(READY).count() == 0
+    heights = [frame.bounding_box()["height"] for frame in page.locator(".sadam-maps .frame").all()]
+    held[0].continue_()
+    page.wait_for_selector(READY)
+    after = [frame.bounding_box()["height"] for frame in page.locator(".sadam-maps .frame").all()]
+    assert heights == after
+    assert min(heights) > 300
+    page.close()
 
 
 def test_the_maps_are_coloured_as_the_numbers_say(shared):

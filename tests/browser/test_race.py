@@ -26,12 +26,8 @@ def race(look_at, app_url, wait_idle):
 
 
 @pytest.fixture(scope="module")
-def opened(open_once, app_url, wait_idle):
-    """The page, opened once for the tests that may take it as others leave it."""
-    page = open_once(app_url + "/race")
-    page.wait_for_selector(READY)
-    wait_idle(page)
-    return page
+def opened(open_once, app_url):
+    return open_once(app_url + "/race", READY)
 
 
 @pytest.fixture

@@ -50,10 +50,7 @@ def stage(serve, look_at):
 
 @pytest.fixture(scope="module")
 def opened(serve, open_once):
-    """A stage, opened once for the tests that may take it as others leave it."""
-    page = open_once(serve(APP))
-    page.wait_for_selector(READY)
-    return page
+    return open_once(serve(APP), READY)
 
 
 @pytest.fixture
@@ -365,6 +362,21 @@ def test_a_page_that_cannot_load_plotly_says_so(serve, browser):
     trouble = page.locator(".sadam-stage .trouble")
     trouble.wait_for()
     assert "could not be" in trouble.inner_text()
+    page.close()
+
+
+def test_a_rerun_while_plotly_is_loaded_leaves_the_stage_there(serve, browser, wait_idle):
+    page, held = browser.new_page(), []
+    page.route("**/plotly-cartesian.min.js", lambda route: held.append(route))
+    page.goto(serve(APP))
+    root(page).wait_for()
+    slider = page.locator("[data-testid=stSlider] input").first
+    slider.focus()
+    page.keyboard.press("ArrowRight")
+    page.get_by_text(re.compile("^clicks ")).wait_for()
+    wait_idle(page)  # by then the stage has been given the new race
+    held[0].continue_()
+    page.wait_for_selector(READY)
     page.close()
 
 

@@ -46,6 +46,18 @@ def test_a_job_runs_to_its_end():
     assert job.seconds_left == 0
 
 
+def test_the_first_result_is_that_of_a_step():
+    made = []
+
+    def work():
+        for i in range(3):
+            yield Step(i, 2, lambda i=i: made.append(i))
+
+    assert jobs.start(work).wait(10)
+    assert made[0] == 1
+    assert made[-1] == 2
+
+
 def test_stopping_keeps_what_was_computed_and_closes_the_iterator():
     reached, closed = threading.Event(), []
 

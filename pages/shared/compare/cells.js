@@ -68,12 +68,4 @@ class Cells {
   destroy() { this.root.remove(); }
 }
 
-/** Streamlit calls this on every rerun and change of theme; one instance per mount. */
-export default function ({ data, parentElement, setTriggerValue }) {
-  const cells = (parentElement.sadamCells ??= new Cells(parentElement));
-  cells.update(data, setTriggerValue);
-  return () => {
-    cells.destroy();
-    delete parentElement.sadamCells;
-  };
-}
+export default mounted(Cells);

@@ -137,16 +137,4 @@ class Plot {
   }
 }
 
-/** Streamlit calls this on every rerun and change of theme; one instance per mount. */
-export default async function ({ data, parentElement, setTriggerValue }) {
-  const plot = (parentElement.sadamPlot ??= new Plot(parentElement));
-  try {
-    await plot.update(data, setTriggerValue);
-  } catch (error) {
-    plot.fail(error);
-  }
-  return () => {
-    plot.destroy();
-    delete parentElement.sadamPlot;
-  };
-}
+export default mounted(Plot);

@@ -27,13 +27,15 @@ def _read(*paths: Path) -> str:
 _CSS = _read(_STAGE / "stage.css", _HERE / "views.css")
 _cells = st.components.v2.component(
     "sadam_cells",
-    js=_read(_STAGE / "theme.js", _HERE / "cells.js"),
+    js=_read(_STAGE / "mount.js", _STAGE / "theme.js", _HERE / "cells.js"),
     css=_CSS,
     isolate_styles=False,
 )
 _plot = st.components.v2.component(
     "sadam_plot",
-    js=_read(*(_STAGE / f"{name}.js" for name in ("theme", "load", "save")), _HERE / "plot.js"),
+    js=_read(
+        *(_STAGE / f"{name}.js" for name in ("mount", "theme", "load", "save")), _HERE / "plot.js"
+    ),
     css=_CSS,
     isolate_styles=False,
 )

@@ -77,11 +77,4 @@ class Gallery {
   }
 }
 
-export default function ({ data, parentElement, setTriggerValue }) {
-  const gallery = (parentElement.sadamGallery ??= new Gallery(parentElement));
-  gallery.update(data, setTriggerValue);
-  return () => {
-    gallery.destroy();
-    delete parentElement.sadamGallery;
-  };
-}
+export default mounted(Gallery);

@@ -25,6 +25,7 @@ _component = st.components.v2.component(
     js="\n".join(
         path.read_text(encoding="utf-8")
         for path in (
+            _HERE.parent / "stage" / "mount.js",
             _HERE.parent / "stage" / "theme.js",
             _HERE.parent / "stage" / "load.js",
             _HERE / "cards.js",

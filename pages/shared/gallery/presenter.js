@@ -48,11 +48,4 @@ class Presenter {
   }
 }
 
-export default function ({ data, parentElement, setTriggerValue }) {
-  const presenter = (parentElement.sadamPresenter ??= new Presenter(parentElement));
-  presenter.update(data, setTriggerValue);
-  return () => {
-    presenter.destroy();
-    delete parentElement.sadamPresenter;
-  };
-}
+export default mounted(Presenter);

@@ -14,7 +14,10 @@ _ASKED = "_present_asked"  # what the address said of it when it was last read
 
 _component = st.components.v2.component(
     "sadam_presenter",
-    js=(_HERE / "presenter.js").read_text(encoding="utf-8"),
+    js="\n".join(
+        path.read_text(encoding="utf-8")
+        for path in (_HERE.parent / "stage" / "mount.js", _HERE / "presenter.js")
+    ),
     css=(_HERE / "presenter.css").read_text(encoding="utf-8"),
     isolate_styles=False,
 )

@@ -381,17 +381,4 @@ class Maps {
   }
 }
 
-/** Streamlit calls this on every rerun and change of theme; one instance per mount. */
-export default async function ({ data, parentElement, setTriggerValue }) {
-  const maps = (parentElement.sadamMaps ??= new Maps(parentElement));
-  try {
-    await maps.update(data, setTriggerValue);
-    maps.trouble.hidden = true;
-  } catch (error) {
-    maps.fail(error);
-  }
-  return () => {
-    maps.destroy();
-    delete parentElement.sadamMaps;
-  };
-}
+export default mounted(Maps);

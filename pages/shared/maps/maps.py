@@ -19,7 +19,10 @@ from pages.shared.stage.stage import _ASSETS, _declare, _json
 
 _HERE = Path(__file__).parent
 _STAGE = _HERE.parent / "stage"
-_PARTS = (*(_STAGE / f"{name}.js" for name in ("theme", "load", "save", "grid")), _HERE / "maps.js")
+_PARTS = (
+    *(_STAGE / f"{name}.js" for name in ("mount", "theme", "load", "save", "grid")),
+    _HERE / "maps.js",
+)
 
 _component = st.components.v2.component(
     "sadam_maps",

@@ -196,17 +196,4 @@ class Board {
   }
 }
 
-/** Streamlit calls this on every rerun and change of theme; one instance per mount. */
-export default async function ({ data, parentElement, setTriggerValue }) {
-  const board = (parentElement.sadamBoard ??= new Board(parentElement));
-  try {
-    await board.update(data, setTriggerValue);
-    board.trouble.hidden = true;
-  } catch (error) {
-    board.fail(error);
-  }
-  return () => {
-    board.destroy();
-    delete parentElement.sadamBoard;
-  };
-}
+export default mounted(Board);

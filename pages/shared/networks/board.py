@@ -20,7 +20,10 @@ from sadam.lab.figures.maker import Plain
 
 _HERE = Path(__file__).parent
 _STAGE = _HERE.parent / "stage"
-_JS = (*(_STAGE / f"{n}.js" for n in ("theme", "load", "grid", "panel")), _HERE / "board.js")
+_JS = (
+    *(_STAGE / f"{n}.js" for n in ("mount", "theme", "load", "grid", "panel")),
+    _HERE / "board.js",
+)
 _CSS = (_STAGE / "stage.css", _HERE / "board.css")
 
 FAR = 1e30  # beyond it numbers are not drawn: the browser's have 32 bits

@@ -629,17 +629,4 @@ class Stage {
   }
 }
 
-/** Streamlit calls this on every rerun and change of theme; one stage per mount. */
-export default async function ({ data, parentElement, setTriggerValue }) {
-  const stage = (parentElement.sadamStage ??= new Stage(parentElement));
-  try {
-    await stage.update(data, setTriggerValue);
-    stage.trouble.hidden = true;
-  } catch (error) {
-    stage.fail(error);
-  }
-  return () => {
-    stage.destroy();
-    delete parentElement.sadamStage;
-  };
-}
+export default mounted(Stage);

@@ -26,7 +26,10 @@ import streamlit as st
 from streamlit.components.v1 import declare_component
 
 _HERE = Path(__file__).parent
-_PARTS = ("theme.js", "load.js", "save.js", "grid.js", "paths.js", "panel.js", "stage.js")
+_PARTS = (
+    *("mount.js", "theme.js", "load.js", "save.js", "grid.js", "paths.js", "panel.js"),
+    "stage.js",
+)
 _FOLDERS = {
     "fonts": _HERE / "fonts",
     "cartesian": _HERE / "cartesian",  # the same version of plotly.js, without maps, 3-D, WebGL
