@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 import pytest
 
 APP = Path(__file__).parent / "harness" / "app.py"
+STAGE = Path(__file__).parents[2] / "pages" / "shared" / "stage"
 READY = ".sadam-stage[data-ready=true]"
 
 # Where data coordinates lie on the page, worked out from Plotly's drag layer alone.
@@ -377,6 +378,34 @@ def test_a_rerun_while_plotly_is_loaded_leaves_the_stage_there(serve, browser, w
     wait_idle(page)  # by then the stage has been given the new race
     held[0].continue_()
     page.wait_for_selector(READY)
+    page.close()
+
+
+def test_a_view_goes_with_its_element_alone_whatever_the_order_of_its_calls(browser):
+    page = browser.new_page()
+    mount = (STAGE / "mount.js").read_text(encoding="utf-8")
+    seen = page.evaluate(
+        """async (mount) => {
+          const seen = [];
+          class View {
+            update(data) { seen.push(data); }
+            destroy() { seen.push('gone'); }
+          }
+          const drawn = new Function(mount + '; return mounted;')()(View);
+          const parentElement = document.body.appendChild(document.createElement('div'));
+          const call = (data) => drawn({ data, parentElement });
+          const newer = await call('newer');  // called first, as while a module still loads
+          await (await call('older'))();
+          await (await call('overtaken'), await call('last'), newer)();  // not drawn by then
+          const last = await call('last again');
+          parentElement.remove();
+          await last();
+          await newer();
+          return seen;
+        }""",
+        mount,
+    )
+    assert seen == ["newer", "older", "newer", "overtaken", "last", "last again", "gone"]
     page.close()
 
 
