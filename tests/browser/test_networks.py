@@ -150,7 +150,8 @@ def test_a_link_from_share_opens_identically_elsewhere(networks, look_at, wait_i
     )
     table = "[data-testid=stDataFrame] table"
     told = page.locator(table).evaluate(rows)
-    assert len(told) > 5 and all(len(row) == 6 for row in told)
+    assert len(told) > 5
+    assert all(len(row) == 6 for row in told)
     assert other.locator(table).evaluate(rows) == told
     said = ".sadam-board .tile .said"
     assert other.locator(said).all_inner_texts() == page.locator(said).all_inner_texts()
