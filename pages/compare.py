@@ -141,19 +141,24 @@ def below(seen: Shown[Results]) -> None:
     tabs.show(seen, schedule_of(seen))
 
 
+def _by_itself(spec: Compare, moved: bool) -> bool:
+    """Whether to compare without a click: at first, and what an address or a file has just said."""
+    shown, running = session.desk.spec, session.desk.running
+    return session.small(spec) and (shown is None or (moved and spec != shown and not running))
+
+
 def page() -> None:
     """The answer first; then the controls."""
     races.go_to_race()
-    controls.LINK.take()
-    controls.keep()
+    moved = controls.take()
     links.show_notes()
     spec, problem = None, ""
     try:
         spec = controls.wanted()
     except SpecError as error:
         problem = sentence(error)
-    if session.desk.spec is None and spec is not None and session.small(spec):
-        session.start(spec)  # something to see without a click
+    if spec is not None and _by_itself(spec, moved):
+        session.start(spec)
     header(spec)
     if problem:  # what is only missing yet is no error
         (st.info if problem.startswith(("Choose", "Give")) else st.error)(problem)

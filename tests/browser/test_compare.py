@@ -1,5 +1,6 @@
 """The Compare page in a browser: results fill in, are stopped, and every cell opens its race."""
 
+import json
 import re
 from xml.etree import ElementTree
 
@@ -58,6 +59,18 @@ def test_cells_open_their_races_and_back_leads_to_what_was_there(look_at, app_ur
     expect(page.get_by_text("press Start")).to_be_visible()
     page.get_by_role("button", name="Start", exact=True).click()
     expect(maps).not_to_have_attribute("data-stamp", drawn)  # the tab stays what it was
+    wait_idle(page)
+
+    page.get_by_role("button", name="Share").click()
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Save the spec").click()
+    spec = json.loads(saved.value.path().read_text(encoding="utf-8"))
+    spec["steps"] = 50
+    page.locator("[data-testid=stPopoverBody] input[type=file]").set_input_files(
+        {"name": "s.json", "mimeType": "application/json", "buffer": json.dumps(spec).encode()}
+    )
+    expect(maps).to_have_attribute("data-stamp", drawn)  # compared without another click
+    expect(page.get_by_text("press Start")).to_have_count(0)
     wait_idle(page)
     maps.get_by_role("button", name="Save picture and numbers").click()
     with page.expect_download() as saved:

@@ -27,6 +27,7 @@ from sadam.rules import RULES, MomentRule
 from sadam.schedules import SCHEDULES
 
 PREFIX = "cmp_"  # of this page's keys; app.py holds their values while other pages are shown
+_OPENED = "_cmp_opened"
 SIX = ("nonsmooth-rosenbrock", "l1", "cb2", "mifflin1", "wolfe", "chebyshev-n2")
 STARTS = {
     "grid": "Grid",
@@ -257,6 +258,17 @@ def _rule(key: str, rule: MomentRule) -> MomentRule:
     return replace(rule, **changes)  # type: ignore[type-var]
 
 
+def take() -> bool:
+    """Bring the controls in line with the address.
+
+    Returns:
+        Whether it, or a spec that was opened, has just said what to compare.
+    """
+    read = LINK.take()
+    keep()
+    return bool(st.session_state.pop(_OPENED, False) or read)
+
+
 def open_spec(spec: Spec) -> None:
     """Show what a spec says, in the controls as far as they can say it.
 
@@ -265,6 +277,13 @@ def open_spec(spec: Spec) -> None:
     """
     if not isinstance(spec, Compare):
         raise SpecError(f"this is a spec of kind {spec.kind!r}; this page opens comparisons")
+    tab = value("tab")  # a file says nothing of it
+    _say(spec)
+    st.session_state[PREFIX + "tab"] = tab
+    st.session_state[_OPENED] = True
+
+
+def _say(spec: Compare) -> None:
     put(**_values_of(spec))
     try:
         same = wanted() == spec
@@ -306,7 +325,7 @@ def choose(preset: str) -> None:
     """Put a preset's values into the controls."""
     values = PRESETS[preset][1]
     if name := values.get("loaded"):
-        open_spec(SUITES[name].spec())
+        _say(SUITES[name].spec())
     else:
         put(**values)
 
