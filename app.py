@@ -5,6 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from pages.shared.gallery import presenter, read_address
+from pages.shared.guard import settings_trouble
 from pages.shared.jobs import visitor
 from pages.shared.stage import serve_assets
 from pages.shared.warm import WAIT, warm_up
@@ -22,6 +23,9 @@ st.set_page_config(
         "Method: Xu, She, Jin, Wang, ICML 2026, arXiv:2605.29547."
     },
 )
+if trouble := settings_trouble(HERE / ".streamlit/config.toml"):
+    st.error(trouble)
+    st.stop()
 st.logo(str(HERE / "pages/shared/icon.svg"), size="large")
 st.html(  # the picture first: less room above it and beside it
     "<style>.stMainBlockContainer { padding-top: 3.75rem; padding-bottom: 3rem; }"

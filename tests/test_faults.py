@@ -1,6 +1,7 @@
 """What may go wrong around the app: its port is taken, the clock jumps, a worker dies."""
 
 import itertools
+import shutil
 import socket
 import subprocess
 import sys
@@ -9,8 +10,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from pages.shared import jobs
+from pages.shared.guard import settings_trouble
 
 ROOT = Path(__file__).parents[1]
 
@@ -24,6 +27,21 @@ class Step(NamedTuple):
 def three():
     for i in range(4):
         yield Step(i, 3, lambda i=i: i)
+
+
+def test_settings_that_cannot_be_read_are_one_sentence_and_no_page(tmp_path):
+    shutil.copy(ROOT / "app.py", tmp_path)
+    (tmp_path / "pages").symlink_to(ROOT / "pages")
+    shutil.copytree(ROOT / ".streamlit", tmp_path / ".streamlit")
+    settings = tmp_path / ".streamlit/config.toml"
+    assert settings_trouble(settings) == ""
+    settings_trouble.cache_clear()
+    settings.write_text("[server\naddress = ", encoding="utf-8")
+    app = AppTest.from_file(str(tmp_path / "app.py"), default_timeout=60).run()
+    assert not app.exception
+    assert [error.value.count(". ") for error in app.error] == [0]
+    assert "`.streamlit/config.toml` cannot be read" in app.error[0].value
+    assert not app.markdown
 
 
 @pytest.mark.slow

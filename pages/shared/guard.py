@@ -1,9 +1,13 @@
-"""First line of every page: make deep links go through app.py.
+"""What has to hold before a page is drawn: its settings were read, and it goes through app.py.
 
 On a fresh server Streamlit routes a deep link such as ``/lgi?lr=0.5`` to ``pages/lgi.py`` by its
 own listing of the ``pages`` folder, without running app.py, until some session has called
 ``st.navigation``. The page would then show without theme, navigation and shared controls.
 """
+
+import tomllib
+from functools import cache
+from pathlib import Path
 
 import streamlit as st
 
@@ -20,3 +24,23 @@ def ensure_router() -> None:
     if PagesManager.uses_pages_directory:
         PagesManager.uses_pages_directory = False
         st.rerun()
+
+
+@cache
+def settings_trouble(path: Path) -> str:
+    """What is wrong with Streamlit's settings, as a sentence; empty if nothing is.
+
+    Streamlit goes on without a file that it cannot read: with another look, and reachable from
+    every address of the machine where this app's own settings say only from itself.
+    """
+    try:
+        tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:  # whoever leaves it out, sets by flags
+        return ""
+    except (OSError, ValueError) as error:
+        return (
+            f"The app's settings in `{path.parent.name}/{path.name}` cannot be read ({error}), so "
+            "Streamlit runs with its own, open to every address: stop it, mend or restore the "
+            "file, and start again."
+        )
+    return ""

@@ -289,6 +289,11 @@ def gone_to(spec, monkeypatch):
     return found["page"], found["query"]
 
 
+def test_nobody_says_whether_a_formula_is_convex():
+    heads = ratio_cells(results(opened(landscapes=["= abs(x) + abs(y)", "l1"])), "constant")[1]
+    assert [head.note for head, _ in heads[1:]] == ["your own", "convex"]
+
+
 def test_networks_alone_have_no_basin_map():
     app = opened(landscapes=[NET], starts="own", seeds=2, steps=12)
     app.session_state["cmp_tab"] = "Where runs end"

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from landscapes import get
+from landscapes import CATALOGUE, get
 from pages.shared.compare.races import PARTED
 from pages.shared.compare.views import Cell, Head
 from sadam.lab.compare import tables
@@ -108,6 +108,8 @@ def _title(name: str) -> str:
 def _kind(name: str) -> str:
     if is_network(name):
         return "network"
+    if name not in CATALOGUE:  # nobody has shown whether it is convex
+        return "your own"
     landscape = get(name)
     words = ["convex" if landscape.convex else "non-convex"]
     words += ["trap"] if landscape.traps else []
