@@ -34,6 +34,7 @@ def by_role(figure, role):
     return [t for t in figure.data if (t.meta or {}).get("role") == role]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", CATALOGUE)
 @pytest.mark.parametrize("name", RACE_FIGURES)
 def test_every_figure_of_every_landscape_is_a_valid_figure(key, name):

@@ -63,6 +63,7 @@ def test_every_figure_is_valid(result):
         go.Figure(json.loads(figure.to_json()))  # valid once more on the way back
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", CATALOGUE)
 def test_every_landscape_can_be_drawn(key):
     result = small(key, probes=("two-sided", "goldstein"))

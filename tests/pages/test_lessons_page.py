@@ -74,6 +74,7 @@ def rerun_of(query):
     return Experiment.from_json(app.text[0].value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", KEYS)
 def test_every_lesson_draws_answers_and_leads_on(key):
     app = lesson(key)
@@ -156,6 +157,7 @@ def test_every_control_of_a_lesson_is_read_back():
     assert all(name.startswith(PREFIX) or name == "lesson" for name in links.FIELDS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", PRESETS, ids=lambda p: p.name)
 def test_a_picture_opens_the_race_that_it_shows(preset):
     page, query = target(preset)

@@ -151,6 +151,7 @@ SPECS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("given_spec", SPECS)
 def test_any_spec_of_a_race_can_be_opened_and_linked(given_spec):
     link = {"v": "1", "loaded": links.pack(given_spec.to_json())}

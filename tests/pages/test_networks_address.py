@@ -15,6 +15,8 @@ from sadam.lab.training import Architecture, Training
 from sadam.rules import RULES
 from tests.pages.networks_app import APP, ROWS, ended, job, rerun, result
 
+pytestmark = pytest.mark.slow  # each opens the page, which trains by itself
+
 QUICK = {"v": "1", "net_steps": "50", "net_seeds": "2", "net_hidden": "5", "net_matched": "0"}
 
 

@@ -42,6 +42,7 @@ def test_the_numbers_are_those_of_python_and_of_the_command_line():
     assert [m.name for m in again.models] == [m.name for m in here.models]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "value", "read"),
     [
@@ -199,6 +200,7 @@ def test_every_tab_draws(values):
         assert not app.error
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["random", "line"])
 def test_the_other_planes(kind):
     page = opened()

@@ -53,6 +53,7 @@ def test_it_opens_on_a_drawn_race(app):
     assert table.value["final_gap"].is_monotonic_increasing
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "value", "read"),
     [
@@ -91,6 +92,7 @@ def test_choosing_a_landscape_moves_the_start(app):
     assert now.starts == (CATALOGUE["cb2"].start,)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", CATALOGUE)
 def test_every_landscape_can_be_shown(visited, key):
     visited.session_state["landscape"] = key

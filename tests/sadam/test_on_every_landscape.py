@@ -20,6 +20,7 @@ OPTIMIZERS = {
 RULES_HERE = {key: RULES[key](lr=LR / 100 if key == "sgd" else LR) for key in OPTIMIZERS}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", CATALOGUE)
 def test_engine_equals_torch_optim(key):
     """Same landscape gradient, other implementation of everything else: 1e-12 over 500 steps."""
@@ -39,6 +40,7 @@ def test_engine_equals_torch_optim(key):
         assert (got[name].points[:, 0] - path).abs().max() < 1e-12, name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", CATALOGUE)
 def test_a_lane_does_not_depend_on_the_batch(key):
     """Batched equals alone, to the last bit, probes and all."""

@@ -72,6 +72,7 @@ def scheduled(make, name, lr):
     return vector(net), settings
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MAKERS)
 @pytest.mark.parametrize("which", PAIRS)
 def test_every_scheduler_drives_it_as_torchs_own(which, name):
