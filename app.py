@@ -4,10 +4,10 @@ from pathlib import Path
 
 import streamlit as st
 
+from pages.shared.browser import serve_assets
 from pages.shared.gallery import presenter, read_address
 from pages.shared.guard import settings_trouble
 from pages.shared.jobs import visitor
-from pages.shared.stage import serve_assets
 from pages.shared.warm import WAIT, warm_up
 
 HERE = Path(__file__).parent

@@ -12,9 +12,9 @@ ensure_router()
 
 from pages.shared import links  # noqa: E402
 from pages.shared.compare import controls, files, races, session, tabs  # noqa: E402
+from pages.shared.compare.cells import cells  # noqa: E402
 from pages.shared.compare.matrix import ratio_cells  # noqa: E402
 from pages.shared.compare.sidebar import sidebar  # noqa: E402
-from pages.shared.compare.views import cells  # noqa: E402
 from pages.shared.desk import Shown  # noqa: E402
 from pages.shared.share import share  # noqa: E402
 from pages.shared.words import sentence  # noqa: E402

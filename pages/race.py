@@ -202,8 +202,8 @@ def show_chattering(race: Race) -> None:
         "where it behaves differently from S-Adam, the mean factor on the step is not the reason."
     )
     pairs = (
-        (turn_rates(race), turn_rates(race, "reversal_rate")),
-        (turn_rates(race, "path_efficiency"), turning_angles(race)),
+        (turn_rates.plain(race), turn_rates.plain(race, "reversal_rate")),
+        (turn_rates.plain(race, "path_efficiency"), turning_angles(race)),
         (power_spectrum(race), gradient_components(race)),
     )
     for row, pair in enumerate(pairs):

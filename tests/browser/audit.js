@@ -40,7 +40,7 @@
       "controls without a name": controls.filter((n) => !name(n).trim()).map((n) => n.outerHTML.slice(0, 200)),
       "out of the order of the page": [...document.querySelectorAll("[tabindex]")].filter((n) => n.tabIndex > 0).map((n) => n.outerHTML.slice(0, 200)),
       "text below 4.5 to 1": faint,
-      "figures without words": [...document.querySelectorAll(".stPlotlyChart:not([aria-label]), canvas:not([aria-hidden]):not([aria-label]), img:not([alt]), [role=img]:not([aria-label]):not(:has(> title))")]
+      "figures without words": [...document.querySelectorAll("canvas:not([aria-hidden]):not([aria-label]), img:not([alt]), [role=img]:not([aria-label]):not(:has(> title))")]
         .filter((n) => shown(n) && !n.closest("[role=img][aria-label], [data-testid=stDataFrame]")).map((n) => n.outerHTML.slice(0, 200)),
     },
   };

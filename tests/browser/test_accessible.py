@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 AUDIT = (Path(__file__).parent / "audit.js").read_text(encoding="utf-8").partition("\n")[2]
-TOLD = "() => [...document.querySelectorAll('.stPlotlyChart')].every(c => c.ariaLabel)"
+TOLD = "() => [...document.querySelectorAll('.sadam-chart .box')].every(c => c.ariaLabel)"
 # The page follows the system: by then its ground is light or dark.
 SEEN = """(look) => {
   const ground = getComputedStyle(document.querySelector(".stApp")).backgroundColor;
@@ -15,7 +15,7 @@ SEEN = """(look) => {
 PAGES = {
     "/": ".sadam-gallery .picture[data-ready=true]",
     "/race": ".sadam-stage[data-ready=true]",
-    "/lessons?lesson=clarke": ".stPlotlyChart .main-svg",
+    "/lessons?lesson=clarke": ".sadam-chart[data-ready=true]",
     "/networks": ".sadam-board[data-ready=true]",
     "/instability": ".sadam-maps[data-ready=true]",
     "/compare": ".st-key-compare_ratios .sadam-cells[data-ready=true]",
@@ -45,7 +45,7 @@ def test_a_page_can_be_read_and_driven_by_anyone(look_at, app_url, wait_idle, pa
 
 def test_the_keyboard_reaches_controls_and_shows_where_it_is(look_at, app_url, wait_idle):
     page = look_at(app_url + "/lessons?lesson=clarke")
-    page.wait_for_selector(".stPlotlyChart .main-svg")
+    page.wait_for_selector(".sadam-chart[data-ready=true]")
     wait_idle(page)
     reached = []
     for _ in range(25):

@@ -50,9 +50,9 @@ def test_cells_open_their_races_and_back_leads_to_what_was_there(look_at, app_ur
     assert page.locator(CELLS).get_attribute("data-stamp") == stamp
 
     page.get_by_role("tab", name="Where runs end").click()
-    page.wait_for_selector(".st-key-compare_basins .sadam-plot[data-ready=true]")
+    page.wait_for_selector(".st-key-compare_basins .sadam-chart[data-ready=true]")
     wait_idle(page)
-    maps = page.locator(".st-key-compare_basins .sadam-plot")
+    maps = page.locator(".st-key-compare_basins .sadam-chart")
     drawn = maps.get_attribute("data-stamp")
     page.locator(".st-key-cmp_steps input").fill("60")
     page.locator(".st-key-cmp_steps input").press("Enter")

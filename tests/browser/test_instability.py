@@ -100,7 +100,7 @@ def test_maps_inspector_and_sentence_appear(visit, look):
     boxes = [box.bounding_box() for box in page.locator(".sadam-maps .frame").all()]
     below = boxes[1]["y"] > boxes[0]["y"] + boxes[0]["height"] - 1
     assert below == (look == "phone")
-    page.wait_for_selector(".st-key-inspector_rose .js-plotly-plot")
+    page.wait_for_selector(".st-key-inspector_rose .sadam-chart[data-ready=true]")
 
 
 def test_the_maps_have_their_place_while_plotly_is_loaded(browser, app_url):
@@ -190,8 +190,8 @@ def test_the_point_can_be_typed(shared, wait_idle):
 def test_the_other_tabs_draw(shared, wait_idle):
     page = shared
     open_tab(page, "Calibration", wait_idle)
-    page.wait_for_selector(".st-key-calibration_roc .js-plotly-plot")
-    page.wait_for_selector(".st-key-calibration_bias .js-plotly-plot")
+    page.wait_for_selector(".st-key-calibration_roc .sadam-chart[data-ready=true]")
+    page.wait_for_selector(".st-key-calibration_bias .sadam-chart[data-ready=true]")
     open_tab(page, "Spread", wait_idle)
     page.locator(".sadam-maps").nth(1).locator(".frame").nth(1).wait_for()
     assert page.locator("[data-testid=stException]").count() == 0

@@ -9,6 +9,8 @@ import numpy as np
 import plotly.graph_objects as go
 import pyarrow.parquet
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from landscapes import CATALOGUE
 from sadam.lab import cli, cli_lgi
@@ -17,7 +19,6 @@ from sadam.lab.calibration import CalibrationSpec, calibrate, run_calibration
 from sadam.lab.experiment import Experiment, load
 from sadam.lab.figures import calibration as calibration_figures
 from sadam.lab.figures import inspector as point_figures
-from sadam.lab.figures import lgi as map_figures
 from sadam.lab.figures.lgi import (
     MAP_FIGURES,
     Overlays,
@@ -27,6 +28,7 @@ from sadam.lab.figures.lgi import (
     map_pair,
     single_map,
 )
+from sadam.lab.figures.polar import PolarPaper
 from sadam.lab.inspector import inspect
 from sadam.lab.lgi_map import QUANTITIES, LgiMap, run_map
 from sadam.lab.race import run_race
@@ -136,12 +138,7 @@ def test_overlays(result):
     assert np.allclose(paths[0].x, track.points[:, 0, 0])
     for marker in by_role(figure, "point"):
         assert (marker.x[0], marker.y[0]) == (1, 2)
-    dark = map_figures.in_theme(figure, True)
-    assert [list(s) for s in dark.layout.coloraxis2.colorscale] == colorscale("lgi", True)
-    assert by_role(dark, "path")[0].line.color == paths[0].meta["color_dark"]
     assert [list(s) for s in figure.layout.coloraxis2.colorscale] == colorscale("lgi")
-    light = map_figures.in_theme(dark, False)
-    assert [list(s) for s in light.layout.coloraxis2.colorscale] == colorscale("lgi")
 
 
 def test_a_map_without_a_finite_number_is_still_a_figure(result):
@@ -157,8 +154,11 @@ def test_a_map_without_a_finite_number_is_still_a_figure(result):
 @pytest.mark.parametrize("name", point_figures.POINT_FIGURES)
 def test_every_figure_of_a_point_is_valid_in_both_themes(key, point, name):
     figure = point_figures.POINT_FIGURES[name](inspect(key, point, repetitions=5, num_samples=8))
-    for dark in (False, True):
-        go.Figure(json.loads(point_figures.in_theme(figure, dark).to_json()))
+    go.Figure(json.loads(figure.to_json()))
+    for trace in figure.data:  # what a dark screen changes is there to be changed
+        assert {"color_dark", "dark"} & set(trace.meta) or trace.mode == "text"
+        for path, value in trace.meta.get("dark", {}).items():
+            trace[path] = value
 
 
 def test_a_flat_place_can_be_drawn():
@@ -171,15 +171,31 @@ def test_the_rose_shows_slopes_and_probes():
     at = inspect("l1", (0.0, 0.0), num_probes=3)
     figure = point_figures.slope_rose(at)
     (forward,), (backward,) = by_role(figure, "forward"), by_role(figure, "backward")
-    assert np.allclose(forward.r[:-1], at.rose.forward)
-    assert np.allclose(backward.r[:-1], at.rose.backward)
-    assert forward.r[0] == forward.r[-1]  # closed
+    assert np.allclose(forward.customdata[:-1, 1], at.rose.forward)
+    assert np.allclose(backward.customdata[:-1, 1], at.rose.backward)
+    assert forward.y[0] == pytest.approx(forward.y[-1])  # closed
     probes, opposites = by_role(figure, "probe")
-    theta = np.radians(probes.theta)
-    assert np.allclose(probes.r, abs(np.cos(theta)) + 10 * abs(np.sin(theta)), rtol=1e-3)
-    assert np.allclose(opposites.r, -np.asarray(probes.r), rtol=1e-3)
+    theta, slopes = np.radians(probes.customdata[:, 0]), probes.customdata[:, 1]
+    assert np.allclose(slopes, abs(np.cos(theta)) + 10 * abs(np.sin(theta)), rtol=1e-3)
+    assert np.allclose(opposites.customdata[:, 1], -slopes, rtol=1e-3)
     parts = point_figures.slope_rose(at, parts=True)
-    assert np.allclose(by_role(parts, "even")[0].r[:-1], at.rose.even)
+    assert np.allclose(by_role(parts, "even")[0].customdata[:-1, 1], at.rose.even)
+    # A slope lies as far outside the dotted circle of slope 0 as it is large, in its direction.
+    zero = float(by_role(figure, "ink")[0].x[0])
+    assert np.allclose(np.hypot(forward.x, forward.y) - zero, forward.customdata[:, 1])
+    assert np.allclose(np.cos(theta) * (zero + slopes), probes.x)
+    assert np.allclose(np.sin(theta) * (zero + slopes), probes.y)
+
+
+@given(st.floats(-1e3, 1e3), st.floats(1e-3, 1e6))
+def test_a_polar_paper_names_a_few_round_values(low, span):
+    paper = PolarPaper(low, low + span)
+    lines, degrees, values = paper.grid()
+    assert list(degrees.text[:3]) == ["0°", "45°", "90°"]
+    assert 2 <= len(values.text) <= 6
+    named = np.array([float(text) for text in values.text])
+    assert np.allclose(named, low + np.asarray(values.y), rtol=5e-3, atol=5e-3 * abs(low))
+    assert np.nanmax(np.hypot(lines.x, lines.y)) == pytest.approx(span)
 
 
 def test_the_fan_shows_hull_nearest_point_and_width():
@@ -233,8 +249,8 @@ def test_figures_of_bias_carry_the_closed_forms():
         calibration_figures.bias_against_radius,
         calibration_figures.bias_against_dimension,
     ):
-        dark = calibration_figures.in_theme(make(table), True)
-        assert by_role(dark, "limit")[0].line.color == by_role(dark, "limit")[0].meta["color_dark"]
+        for trace in make(table).data:
+            assert trace.meta["color_dark"] not in (trace.line.color, trace.marker.color)
 
 
 def test_a_whole_catalogue_has_no_figure_of_each_landscape(monkeypatch):

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from landscapes import CATALOGUE, get
+from pages.shared.compare.cells import Cell, Head
 from pages.shared.compare.races import PARTED
-from pages.shared.compare.views import Cell, Head
 from sadam.lab.compare import tables
 from sadam.lab.compare.networks import is_network
 from sadam.lab.compare.problems import noun_of, title_of_problem

@@ -10,11 +10,12 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from landscapes import get
+from pages.shared.charts import chart
 from pages.shared.compare import files, races
+from pages.shared.compare.cells import cells
 from pages.shared.compare.controls import PREFIX, TABS
 from pages.shared.compare.matrix import pair_cells, verdict_cells
 from pages.shared.compare.races import PARTED
-from pages.shared.compare.views import cells, plot
 from pages.shared.desk import Shown
 from sadam.lab.compare import tables
 from sadam.lab.compare.networks import is_network
@@ -41,11 +42,11 @@ def picture(
     Args:
         figure: A figure of :mod:`sadam.lab.figures.compare`, fresh.
         key: Its key.
-        on_click: As :func:`plot`.
-        least_width: As :func:`plot`.
+        on_click: As :func:`chart`.
+        least_width: As :func:`chart`.
         more: What a click does.
     """
-    plot(figure, key=key, on_click=on_click, least_width=least_width)
+    chart(figure, key=key, on_click=on_click, least_width=least_width)
     st.caption(f"{figure.layout.meta['words']} {more}".strip())
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 import streamlit as st
 from streamlit.components.v1 import declare_component
 
+from pages.shared.browser import read, scripts
+
 _HERE = Path(__file__).parent
 PICTURES = _HERE / "pictures"
 CARDS = _HERE / "cards.json"
@@ -22,16 +24,8 @@ PRESETS = {card["name"]: card for card in json.loads(CARDS.read_text(encoding="u
 
 _component = st.components.v2.component(
     "sadam_gallery",
-    js="\n".join(
-        path.read_text(encoding="utf-8")
-        for path in (
-            _HERE.parent / "stage" / "mount.js",
-            _HERE.parent / "stage" / "theme.js",
-            _HERE.parent / "stage" / "load.js",
-            _HERE / "cards.js",
-        )
-    ),
-    css=(_HERE / "cards.css").read_text(encoding="utf-8"),
+    js=scripts("mount", "theme", "load", _HERE / "cards.js"),
+    css=read(_HERE / "cards.css"),
     isolate_styles=False,
 )
 

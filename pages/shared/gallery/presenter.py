@@ -6,6 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from pages.shared.browser import read, scripts
 from pages.shared.gallery.cards import CHOSEN, LESSONS, PRESETS, open_preset
 from pages.shared.links import PRESENT
 
@@ -14,11 +15,8 @@ _ASKED = "_present_asked"  # what the address said of it when it was last read
 
 _component = st.components.v2.component(
     "sadam_presenter",
-    js="\n".join(
-        path.read_text(encoding="utf-8")
-        for path in (_HERE.parent / "stage" / "mount.js", _HERE / "presenter.js")
-    ),
-    css=(_HERE / "presenter.css").read_text(encoding="utf-8"),
+    js=scripts("mount", _HERE / "presenter.js"),
+    css=read(_HERE / "presenter.css"),
     isolate_styles=False,
 )
 

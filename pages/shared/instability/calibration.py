@@ -114,12 +114,7 @@ def show(landscape: str) -> None:
 
 
 def _draw(figure: go.Figure, key: str, height: int, title: str = "") -> None:
-    if title:
-        st.markdown(f"**{title}**")
-    figure = figures.in_theme(figure, st.context.theme.type == "dark")
-    figure.update_layout(title=None)
-    figure.update_annotations(font_size=12)
-    chart(figure, st.container(), height=height, key=key)
+    chart(figure, key=key, height=height, title=title)
 
 
 def _here(landscape: str) -> None:

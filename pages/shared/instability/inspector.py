@@ -13,8 +13,10 @@ from streamlit.delta_generator import DeltaGenerator
 from pages.shared.charts import chart
 from pages.shared.instability import controls
 from pages.shared.words import sentence
-from sadam.lab.figures.inspector import gradient_fan, in_theme, slice_figure, slope_rose
+from sadam.lab.figures.inspector import gradient_fan, slice_figure, slope_rose
 from sadam.lab.inspector import SCALES, Inspection, inspect
+
+HEIGHT = 440  # of each of the three pictures
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
@@ -84,38 +86,22 @@ def _point_controls() -> None:
         )
 
 
-def _dark() -> bool:
-    return st.context.theme.type == "dark"
-
-
-@st.cache_data(max_entries=128, show_spinner=False)
-def _figure(kind: str, dark: bool, parts: bool, landscape: str, *where: Any) -> go.Figure:
+@st.cache_resource(max_entries=128, show_spinner=False)
+def _figure(kind: str, parts: bool, landscape: str, *where: Any) -> go.Figure:
     """A figure of a point; building one takes longer than inspecting the point."""
     found = inspection_of(landscape, *where)
-    make = {
-        "rose": lambda: slope_rose(found, parts),
-        "fan": lambda: gradient_fan(found),
-        "slice": lambda: slice_figure(found),
-    }[kind]
-    return in_theme(make(), dark)
+    if kind == "rose":
+        return slope_rose(found, parts)
+    return gradient_fan(found) if kind == "fan" else slice_figure(found)
 
 
 def _made(found: Inspection, kind: str, parts: bool = False) -> go.Figure:
-    return _figure(kind, _dark(), parts, found.landscape.name, *arguments())
-
-
-def _draw(figure: go.Figure, place: DeltaGenerator, key: str, title: str) -> None:
-    place.markdown(f"**{title}**")
-    figure.update_layout(
-        title=None, legend={"orientation": "h", "y": -0.2, "yanchor": "top", "x": 0}
-    )
-    chart(figure, place, height=440, key=key)
+    return _figure(kind, parts, found.landscape.name, *arguments())
 
 
 def _rose(found: Inspection, place: DeltaGenerator) -> None:
     figure = _made(found, "rose", controls.value("parts"))
-    figure.update_layout(polar={"bgcolor": "rgba(0,0,0,0)"}, paper_bgcolor="rgba(0,0,0,0)")
-    _draw(figure, place, "inspector_rose", "Slope in every direction")
+    chart(figure, place, key="inspector_rose", height=HEIGHT)
     place.caption(
         "D(u) over the radius, as distance from the dotted circle of slope 0. Where f is smooth "
         f"both curves are one; at a kink they part. Marks: the {found.num_probes} probes drawn."
@@ -129,7 +115,8 @@ def _rose(found: Inspection, place: DeltaGenerator) -> None:
 
 def _fan(found: Inspection, place: DeltaGenerator) -> None:
     near = found.subdifferential
-    _draw(_made(found, "fan"), place, "inspector_fan", f"Gradients within {found.radius:g}")
+    title = f"Gradients within {found.radius:g}"
+    chart(_made(found, "fan"), place, key="inspector_fan", height=HEIGHT, title=title)
     verdict = "0 lies in it: stationary" if near.stationary else "0 lies outside: not stationary"
     place.caption(
         f"Sampled gradients and their convex hull, the Clarke picture: {verdict} up to "
@@ -150,7 +137,8 @@ def _slice(found: Inspection, place: DeltaGenerator) -> None:
         )
         figure.update_yaxes(range=None, autorange=True)
     degrees = math.degrees(found.slice.angle)
-    _draw(figure, place_of_chart, "inspector_slice", f"f along {degrees:.0f}° through the point")
+    title = f"f along {degrees:.0f}° through the point"
+    chart(figure, place_of_chart, key="inspector_slice", height=HEIGHT, title=title)
     place_of_chart.caption(
         "f along a line through the point, magnified alike in both directions: as s falls, a "
         "smooth f becomes a straight line, a kink stays."

@@ -18,7 +18,6 @@ from pages.shared.stage import stage
 from sadam.lab.experiment import Experiment
 from sadam.lab.figures import gap_by_step, trajectory_map, window_of
 from sadam.lab.figures.ground import COLORSCALES, ground
-from sadam.lab.figures.inspector import in_theme
 from sadam.lab.race import Race, run_race
 
 RACE, INSTABILITY = "pages/race.py", "pages/instability.py"
@@ -125,12 +124,5 @@ def level_map(
 
 
 def draw(figure: go.Figure, name: str, height: int, legend: bool = True) -> None:
-    """A figure of the lab in the theme's colours, without its title."""
-    figure = in_theme(figure, st.context.theme.type == "dark")
-    figure.update_layout(
-        meta={**(figure.layout.meta or {}), "title": f"lesson-{name}"},
-        title=None,
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
-        paper_bgcolor="rgba(0,0,0,0)",
-    )
-    chart(figure, st.container(), height=height, legend=legend, key=f"lesson_{name}_chart")
+    """A figure of the lab, without its title."""
+    chart(figure, key=f"lesson_{name}_chart", height=height, title="", legend=legend)

@@ -39,9 +39,7 @@ def probe() -> None:
     radius.select_slider("Probe radius σ", sorted({value("radius"), *RADII}), key=key("radius"))
     k.slider("Probes k", 2, 16, key=key("k"))
     found = _inspected(_function(), value("off"), value("radius"), value("k"), value("seed"))
-    figure = slope_rose(found)
-    figure.update_layout(polar={"bgcolor": "rgba(0,0,0,0)", "domain": {"y": [0, 0.93]}})
-    draw(figure, "probe", 430)
+    draw(slope_rose(found), "probe", 430)
     one, two = found.estimates["one-sided"], found.estimates["two-sided"]
     words, again = st.columns([4, 1], vertical_alignment="center")
     words.markdown(

@@ -6,7 +6,6 @@ slider that changes only the numbers repaints in a few milliseconds and leaves t
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,19 +14,14 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from pages.shared.stage.stage import _ASSETS, _declare, _json
+from pages.shared.browser import ASSETS, declare_assets, read, scripts, stamp, to_json
 
 _HERE = Path(__file__).parent
-_STAGE = _HERE.parent / "stage"
-_PARTS = (
-    *(_STAGE / f"{name}.js" for name in ("mount", "theme", "load", "save", "grid")),
-    _HERE / "maps.js",
-)
 
 _component = st.components.v2.component(
     "sadam_maps",
-    js="\n".join(part.read_text(encoding="utf-8") for part in _PARTS),
-    css=(_HERE / "maps.css").read_text(encoding="utf-8"),
+    js=scripts("mount", "theme", "load", "save", "grid", _HERE / "maps.js"),
+    css=read(_HERE / "maps.css"),
     isolate_styles=False,
 )
 
@@ -91,7 +85,7 @@ def maps(
         filename: Name of downloaded pictures, without suffix.
         on_click: Called with x and y, before the script reruns, when a map is clicked.
     """
-    _declare()
+    declare_assets()
     drawn = {
         "window": window,
         "point": point,
@@ -106,19 +100,18 @@ def maps(
             for line in lines
         ],
     }
-    base = _json(drawn)
-    facts = _json({"assets": _ASSETS, "label": label, "filename": filename})
+    base = to_json(drawn)
+    facts = to_json({"assets": ASSETS, "label": label, "filename": filename})
     shown = ",".join(
-        _json(pane._asdict() | {"values": pane.values.astype(np.float32)}) for pane in panes
+        to_json(pane._asdict() | {"values": pane.values.astype(np.float32)}) for pane in panes
     )
     body = f'"facts":{facts},"base":{base},"panes":[{shown}]'
-    stamp = hashlib.blake2b(body.encode(), digest_size=8).hexdigest()
-    look = hashlib.blake2b(base.encode(), digest_size=8).hexdigest()
+    name, look = stamp(body.encode()), stamp(base.encode())
 
     def clicked() -> None:
         value = st.session_state[key].get("click")
         if on_click is not None and isinstance(value, Mapping) and {"x", "y"} <= value.keys():
             on_click(float(value["x"]), float(value["y"]))
 
-    payload = f'{{"stamp":"{stamp}","look":"{look}",{body}}}'.encode()
+    payload = f'{{"stamp":"{name}","look":"{look}",{body}}}'.encode()
     _component(key=key, data=payload, on_click_change=clicked)

@@ -6,7 +6,6 @@ what is there: the nodes stay, Plotly is called only when an axis changes.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,23 +14,17 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from pages.shared.stage.stage import _ASSETS, _declare, _json
+from pages.shared.browser import ASSETS, STAGE, declare_assets, read, scripts, stamp, to_json
 from sadam.lab.figures.maker import Plain
 
 _HERE = Path(__file__).parent
-_STAGE = _HERE.parent / "stage"
-_JS = (
-    *(_STAGE / f"{n}.js" for n in ("mount", "theme", "load", "grid", "panel")),
-    _HERE / "board.js",
-)
-_CSS = (_STAGE / "stage.css", _HERE / "board.css")
 
 FAR = 1e30  # beyond it numbers are not drawn: the browser's have 32 bits
 
 _component = st.components.v2.component(
     "sadam_board",
-    js="\n".join(part.read_text(encoding="utf-8") for part in _JS),
-    css="\n".join(part.read_text(encoding="utf-8") for part in _CSS),
+    js=scripts("mount", "theme", "load", "grid", "panel", _HERE / "board.js"),
+    css=read(STAGE / "stage.css", _HERE / "board.css"),
     isolate_styles=False,
 )
 
@@ -96,15 +89,15 @@ def board(
         label: The tiles in words, for screen readers.
         on_pick: Called with a rule's label, before the script reruns, when its tile is pressed.
     """
-    _declare()
-    facts = _json(
-        {"assets": _ASSETS, "label": label, "picked": picked, "rows": [len(row) for row in rows]}
+    declare_assets()
+    facts = to_json(
+        {"assets": ASSETS, "label": label, "picked": picked, "rows": [len(row) for row in rows]}
     )
     shown = [_tile(tile) for tile in tiles]
     drawn = []
     for panel in (panel for row in rows for panel in row):
-        text = _json(panel)
-        drawn.append(f'{{"stamp":"{_stamp(text)}","figure":{text}}}')
+        text = to_json(panel)
+        drawn.append(f'{{"stamp":"{stamp(text.encode())}","figure":{text}}}')
     over = None
     if dots is not None:
         over = {
@@ -114,7 +107,7 @@ def board(
             "colors": list(dots.colors),
         }
     body = (
-        f'"facts":{facts},"dots":{_json(over)},"tiles":[{",".join(shown)}],'
+        f'"facts":{facts},"dots":{to_json(over)},"tiles":[{",".join(shown)}],'
         f'"panels":[{",".join(drawn)}]'
     )
 
@@ -123,7 +116,7 @@ def board(
         if on_pick is not None and isinstance(rule, str):
             on_pick(rule)
 
-    payload = f'{{"stamp":"{_stamp(body)}",{body}}}'.encode()
+    payload = f'{{"stamp":"{stamp(body.encode())}",{body}}}'.encode()
     _component(key=key, data=payload, on_pick_change=pick)
 
 
@@ -133,8 +126,4 @@ def _tile(tile: Tile) -> str:
         x, y = np.clip(points.T, -FAR, FAR).astype(np.float32)
         lines.append({"x": x, "y": y, "role": role})
     values = None if tile.values is None else tile.values.astype(np.float32)
-    return _json(tile._asdict() | {"lines": lines, "values": values})
-
-
-def _stamp(text: str) -> str:
-    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+    return to_json(tile._asdict() | {"lines": lines, "values": values})

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import plotly.graph_objects as go
 import streamlit as st
 
+from pages.shared.charts import chart
 from pages.shared.networks.pictures import Shown
-from pages.shared.networks.themed import draw
 from sadam.lab.figures.training_maps import loss_plane_lgi, loss_plane_map
 from sadam.lab.style import style_of
 from sadam.lab.training.plane import LossPlane, loss_plane
@@ -35,13 +34,14 @@ def show(seen: Shown) -> None:
     left, right = st.columns(2, gap="medium")
     key = view.about, view.seed, estimator, probes
     title = f"Training loss on {view.examples} examples"
-    draw(loss_plane_map(seen.result, view), left, 600, "networks_plane", title=title)
+    loss = loss_plane_map.plain(seen.result, view)
+    chart(loss, left, height=600, key="networks_plane", title=title)
     figure = seen.once(
         ("lgi", *key),
-        lambda: loss_plane_lgi(seen.result, view, estimator, PROBES[probes]).to_dict(),
+        lambda: loss_plane_lgi.plain(seen.result, view, estimator, PROBES[probes]),
     )
     title = f"{estimator.capitalize()} LGI, probes in the {probes.lower()}"
-    draw(go.Figure(figure), right, 480, "networks_plane_lgi", title=title, legend=False)
+    chart(figure, right, height=480, key="networks_plane_lgi", title=title, legend=False)
     st.caption(
         f"Loss on {view.examples} training examples with true labels. {view.note} LGI: 8 probes at "
         "each point, the same everywhere; in the whole space they leave the plane as an "

@@ -8,9 +8,9 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from pages.shared.charts import chart
 from pages.shared.exports import buttons
 from pages.shared.networks.pictures import Shown, is_control
-from pages.shared.networks.themed import draw
 from pages.shared.networks.values import COSTS, CURVES, OWN, TABS
 from pages.shared.words import sentence as said
 from sadam.lab.codec import SpecError
@@ -182,8 +182,8 @@ def _results(seen: Shown) -> None:
     )
     if spec.lr_grid:
         left, right = st.columns(2, gap="medium")
-        draw(lr_sensitivity(result), left, 380, "networks_lr")
-        draw(loss_by_step(result, at="best"), right, 380, "networks_best")
+        chart(lr_sensitivity.plain(result), left, height=380, key="networks_lr")
+        chart(loss_by_step.plain(result, at="best"), right, height=380, key="networks_best")
 
 
 def _at_text(row: Any) -> str:
@@ -219,13 +219,13 @@ def _inside(seen: Shown) -> None:
     label, seed = _choice(seen, st.container())
     if is_planar(result):
         left, right = st.columns([5, 6], gap="medium")
-        draw(decision_map(result, label, seed), left, 560, "networks_decision")
+        chart(decision_map.plain(result, label, seed), left, height=560, key="networks_decision")
         try:
-            figure = unit_pictures(result, label, seed)
+            figure = unit_pictures.plain(result, label, seed)
         except ValueError as error:
             right.info(said(error), icon=":material/info:")
         else:
-            draw(figure, right, 600, "networks_units", legend=False)
+            chart(figure, right, height=600, key="networks_units", legend=False)
         st.caption(
             "Left: what the network says everywhere, over the linear regions on which it is one "
             "affine function; computed exactly. Right: each unit's activation over the same plane, "
@@ -233,7 +233,7 @@ def _inside(seen: Shown) -> None:
             "quarter of each layer is left out."
         )
     elif result.data.input_shape == (1,):
-        draw(fitted_curve(result, seed), st.container(), 460, "networks_fit")
+        chart(fitted_curve.plain(result, seed), st.container(), height=460, key="networks_fit")
     else:
         st.info(
             "These data have more than two inputs, so that there is no map of decisions. The "
@@ -256,19 +256,19 @@ def _chattering(seen: Shown) -> None:
         "16 training examples."
     )
     pairs = (
-        (lgi_along_training(result), lgi_along_training(result, "one-sided")),
-        (conflicts_along_training(result), flips_along_training(result)),
-        (minibatch_loss(result), loss_by_evaluations(result)),
+        (lgi_along_training.plain(result), lgi_along_training.plain(result, "one-sided")),
+        (conflicts_along_training.plain(result), flips_along_training.plain(result)),
+        (minibatch_loss.plain(result), loss_by_evaluations.plain(result)),
     )
     for row, pair in enumerate(pairs):
         for column, (place, figure) in enumerate(
             zip(st.columns(2, gap="medium"), pair, strict=True)
         ):
-            draw(
+            chart(
                 figure,
                 place,
-                330,
-                f"networks_chattering_{row}{column}",
+                height=330,
+                key=f"networks_chattering_{row}{column}",
                 legend=row == len(pairs) - 1,
             )
 

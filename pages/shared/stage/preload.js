@@ -3,7 +3,6 @@
 
 export default function ({ data, parentElement }) {
   parentElement.classList.add("sadam-preload");
-  helpCharts(data);
   const load = () => loadPlotly(data.assets).catch(() => {}); // the stage tries again, and says so if it fails
   if (data.wait) setTimeout(load, data.wait);
   else load();

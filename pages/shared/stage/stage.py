@@ -10,43 +10,16 @@ in the rare case that it has lost it. plotly.js and the fonts come over HTTP fro
 server, never from another host.
 """
 
-import base64
-import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-import plotly
 import plotly.graph_objects as go
-import plotly.io as pio
 import streamlit as st
-from streamlit.components.v1 import declare_component
 
-_HERE = Path(__file__).parent
-_PARTS = (
-    *("mount.js", "theme.js", "load.js", "save.js", "grid.js", "paths.js", "panel.js"),
-    "stage.js",
-)
-_FOLDERS = {
-    "fonts": _HERE / "fonts",
-    "cartesian": _HERE / "cartesian",  # the same version of plotly.js, without maps, 3-D, WebGL
-    "plotly": Path(plotly.__file__).parent / "package_data",
-}
+from pages.shared.browser import ASSETS, STAGE, declare_assets, packed, read, scripts, stamp
+
+_PARTS = ("mount", "theme", "load", "save", "grid", "paths", "panel", STAGE / "stage.js")
 _OVERLAY = frozenset({"path", "end", "start", "minimiser"})  # roles drawn by us, not by Plotly
-_ASSETS = f"component/{__name__}."
-_FONT_STYLE = "<style>{}</style>".format(
-    "".join(
-        f"@font-face{{font-family:'{family}';font-weight:100 900;font-display:swap;"
-        f"src:url('{_ASSETS}fonts/{file}') format('woff2')}}"
-        for family, file in {
-            "Inter": "inter.woff2",
-            "JetBrains Mono": "jetbrains-mono.woff2",
-        }.items()
-    )
-)
 _KEPT = 6  # grounds the browser is trusted to remember; it keeps twice as many
 
 _Figure = go.Figure | Mapping[str, Any]
@@ -59,46 +32,9 @@ class Point(NamedTuple):
     y: float
 
 
-def _read(*parts: str) -> str:
-    """The text of files of this folder, one after the other."""
-    return "\n".join((_HERE / part).read_text(encoding="utf-8") for part in parts)
-
-
 _component = st.components.v2.component(
-    "sadam_stage", js=_read(*_PARTS), css=_read("stage.css"), isolate_styles=False
+    "sadam_stage", js=scripts(*_PARTS), css=read(STAGE / "stage.css"), isolate_styles=False
 )
-_preload = st.components.v2.component(
-    "sadam_preload",
-    js=_read("theme.js", "load.js", "save.js", "charts.js", "preload.js"),
-    css=".stElementContainer:has(.sadam-preload) { display: none; }\n"
-    + _read("save.css", "theme.css"),
-    isolate_styles=False,
-)
-
-
-def _declare() -> None:
-    """Tell Streamlit's server of the folders, once per session; again does no harm."""
-    if "_stage_assets" not in st.session_state:
-        for name, folder in _FOLDERS.items():
-            declare_component(name, path=str(folder))
-        st.session_state["_stage_assets"] = True
-
-
-def serve_assets(*, wait: float = 0) -> None:
-    """Hand out plotly.js and the fonts of the theme from this app's own server.
-
-    Call it in app.py on every run. Three folders are served read-only, `plotly/package_data`,
-    `cartesian` and `fonts`, under ``component/pages.shared.stage.stage.<name>/``. The fonts are
-    declared here and not in ``theme.fontFaces``, which the browser reads before the first script
-    run has declared where they are.
-
-    Args:
-        wait: Seconds before the browser loads plotly.js. 0 is for pages that draw with it: the
-            browser then reads it while the script imports and computes.
-    """
-    _declare()
-    st.html(_FONT_STYLE)
-    _preload(key="sadam_preload", data={"assets": _ASSETS, "wait": 1000 * wait})
 
 
 def stage(
@@ -146,7 +82,7 @@ def stage(
     Returns:
         The clicked point on the rerun that a click caused, otherwise None.
     """
-    _declare()
+    declare_assets()
     sent: list[str] = st.session_state.setdefault(f"_stage_{key}_sent", [])
     payload = _payload(
         race_map,
@@ -160,7 +96,7 @@ def stage(
             "label": label,
             "filename": filename,
             "autoplay": autoplay,
-            "assets": _ASSETS,
+            "assets": ASSETS,
         },
     )
     if ground_stamp in sent:
@@ -213,9 +149,9 @@ def _payload(
     ]
     texts, blocks, at = [], [], 0
     for part in (facts, overlay, ground, *drawn):
-        text, numbers = _packed(part)
-        stamp = _stamp(text.encode(), numbers)
-        texts.append(f'{{"stamp":"{stamp}","at":{at},"value":{text}}}')
+        text, numbers = packed(part)
+        name = stamp(text.encode(), numbers)
+        texts.append(f'{{"stamp":"{name}","at":{at},"value":{text}}}')
         blocks.append(numbers)
         at += len(numbers)
     body = f"[{','.join(texts)}]".encode()
@@ -237,56 +173,3 @@ def _role(trace: Any) -> str | None:
     """The role a trace's meta gives it."""
     meta = trace.get("meta") if isinstance(trace, Mapping) else trace.meta
     return meta.get("role") if isinstance(meta, Mapping) else None
-
-
-def _stamp(*parts: bytes) -> str:
-    """A short name for a content."""
-    name = hashlib.blake2b(digest_size=8)
-    for part in parts:
-        name.update(part)
-    return name.hexdigest()
-
-
-def _packed(value: object) -> tuple[str, bytes]:
-    """JSON in which an array's ``bdata`` says where its bytes are, and those bytes."""
-    blocks: list[bytes] = []
-    at = 0
-
-    def place(array: bytes) -> list[int]:
-        nonlocal at
-        blocks.append(array)
-        at += len(array)
-        return [at - len(array), len(array)]
-
-    return _json(value, place), b"".join(blocks)
-
-
-def _base64(array: bytes) -> str:
-    return base64.b64encode(array).decode("ascii")
-
-
-def _json(value: object, written: Callable[[bytes], object] = _base64) -> str:
-    """JSON with arrays as Plotly's blocks, bytes ``written`` in; NaN in lists becomes null."""
-    encode = partial(_encode, written=written)
-    try:
-        return json.dumps(value, default=encode, allow_nan=False, separators=(",", ":"))
-    except (TypeError, ValueError):
-        return pio.json.to_json_plotly(value, engine="json")
-
-
-def _encode(value: object, written: Callable[[bytes], object]) -> object:
-    """An array as plotly.js reads it without parsing numbers; small or odd ones as lists."""
-    if isinstance(value, np.generic):
-        return value.item()
-    if not isinstance(value, np.ndarray):
-        raise TypeError(f"cannot send {type(value).__name__}")
-    if value.dtype.kind not in "fiu":
-        return value.tolist()
-    if value.dtype in (np.int64, np.uint64, np.float16):  # unknown to plotly.js
-        value = value.astype(np.float64)
-    value = np.ascontiguousarray(value, dtype=value.dtype.newbyteorder("<"))
-    return {
-        "dtype": f"{value.dtype.kind}{value.dtype.itemsize}",
-        "bdata": written(value.tobytes()),
-        "shape": ", ".join(map(str, value.shape)),
-    }

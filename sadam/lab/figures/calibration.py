@@ -53,7 +53,7 @@ def scatter(calibration: Calibration) -> go.Figure:
             part = frame[frame["near"] == near]
             role = "near" if near else "far"
             figure.add_trace(
-                go.Scattergl(
+                go.Scatter(
                     x=part["goldstein"].clip(lower=LOWEST).to_numpy(np.float32),
                     y=part[kind].clip(lower=LOWEST).to_numpy(np.float32),
                     mode="markers",
@@ -282,18 +282,6 @@ def _number(value: float) -> str:
 
 def _about(what: str, calibration: Calibration) -> str:
     return f"{what}: {calibration.landscape.title}, radius {calibration.radius:g}"
-
-
-def in_theme(figure: go.Figure, dark: bool) -> go.Figure:
-    """Return a copy of a figure with the colours of light or dark screens."""
-    figure = go.Figure(figure)
-
-    def recolor(trace: Any) -> None:
-        color = (trace.meta or {}).get("color_dark")
-        if color is not None:
-            (trace.line if trace.mode == "lines" else trace.marker).color = color
-
-    return figure.for_each_trace(recolor) if dark else figure
 
 
 BIAS_FIGURES: Mapping[str, Callable[[], go.Figure]] = MappingProxyType(

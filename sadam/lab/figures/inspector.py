@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from sadam.lab.figures.polar import PolarPaper
 from sadam.lab.inspector import Inspection
 
 # Okabe-Ito colours for light screens, lighter ones for dark screens.
@@ -47,7 +48,7 @@ def slope_rose(inspection: Inspection, parts: bool = False) -> go.Figure:
         parts: Draw even and odd part instead of the two slopes.
     """
     rose = inspection.rose
-    degrees = np.append(np.degrees(rose.angles), 360.0)
+    angles = np.append(rose.angles, 2 * math.pi)
     names = ("even", "odd") if parts else ("forward", "backward")
     titles = {
         "forward": "forwards, D(u)",
@@ -56,41 +57,40 @@ def slope_rose(inspection: Inspection, parts: bool = False) -> go.Figure:
         "odd": "odd part, the gradient's",
     }
     largest = max(float(np.abs(getattr(rose, name)).max()) for name in names) or 1.0
-    figure = go.Figure()
-    circle = np.linspace(0, 360, 181)
-    figure.add_scatterpolar(
-        theta=circle,
-        r=np.zeros_like(circle),
-        mode="lines",
-        name="slope 0",
-        hoverinfo="skip",
-        **_look("ink", 1.0, "dot"),
+    paper = PolarPaper(-1.25 * largest, 1.15 * largest)
+    figure = go.Figure(paper.grid())
+    ring = np.linspace(0, 2 * math.pi, 181)
+    look = _look("ink", 1.0, "dot")
+    figure.add_scatter(
+        **paper.line(ring, np.zeros_like(ring)), name="slope 0", hoverinfo="skip", **look
     )
     for name, dash in zip(names, ("solid", "dash"), strict=True):
         values = getattr(rose, name)
-        figure.add_scatterpolar(
-            theta=degrees.astype(np.float32),
-            r=np.append(values, values[0]).astype(np.float32),
-            mode="lines",
+        figure.add_scatter(
+            **paper.line(angles, np.append(values, values[0])),
             name=titles[name],
-            hovertemplate=f"{titles[name]}<br>%{{theta:.0f}}°: %{{r:.4g}}<extra></extra>",
+            hovertemplate=_hover(titles[name]),
             **_look(name, 2.2, dash),
         )
     if not parts:
-        _add_probes(figure, inspection)
-    figure.update_layout(
+        _add_probes(figure, inspection, paper)
+    return figure.update_layout(
         title="Slope in every direction",
-        polar={
-            "radialaxis": {"range": [-1.25 * largest, 1.15 * largest], "nticks": 5, "angle": 90},
-            "angularaxis": {"thetaunit": "degrees", "dtick": 45},
+        **paper.axes(),
+        hovermode="closest",
+        legend={"orientation": "h", "y": -0.02, "yanchor": "top"},
+        meta={
+            "polar": True,  # customdata are degrees and slopes
+            "summary": _summary(inspection, "The slope of f in every direction"),
         },
-        legend={"orientation": "h", "y": -0.08, "yanchor": "top"},
-        meta={"summary": _summary(inspection, "The slope of f in every direction")},
     )
-    return figure
 
 
-def _add_probes(figure: go.Figure, inspection: Inspection) -> None:
+def _hover(title: str) -> str:
+    return f"{title}<br>%{{customdata[0]:.0f}}°: %{{customdata[1]:.4g}}<extra></extra>"
+
+
+def _add_probes(figure: go.Figure, inspection: Inspection, paper: PolarPaper) -> None:
     """The probes that were drawn, on both curves."""
     rose = inspection.rose
     period = 2 * math.pi
@@ -99,13 +99,11 @@ def _add_probes(figure: go.Figure, inspection: Inspection) -> None:
         values = np.interp(inspection.probes, rose.angles, getattr(rose, name), period=period)
         title = "probes drawn" if not shift else "their opposites"
         light, dark = COLORS[name]
-        figure.add_scatterpolar(
-            theta=np.degrees(inspection.probes),
-            r=values,
-            mode="markers",
+        figure.add_scatter(
+            **paper.line(inspection.probes, values) | {"mode": "markers"},
             name=title,
             marker={"symbol": symbol, "size": 9, "color": light, "line": {"width": 1.5}},
-            hovertemplate=f"{title}<br>%{{theta:.0f}}°: %{{r:.4g}}<extra></extra>",
+            hovertemplate=_hover(title),
             meta={"role": "probe", "color_dark": dark},
         )
 
@@ -168,7 +166,13 @@ def gradient_fan(inspection: Inspection, angle: float | None = None) -> go.Figur
             "line": {"width": 2, "color": COLORS["ink"][0]},
         },
         hovertemplate="(%{x:.4g}, %{y:.4g})<extra></extra>",
-        meta={"role": "origin"},
+        meta={
+            "role": "origin",
+            "dark": {
+                "marker.color": [COLORS["ink"][1], COLORS["nearest"][1]],
+                "marker.line.color": COLORS["ink"][1],
+            },
+        },
     )
     verdict = "stationary" if found.stationary else "not stationary"
     figure.update_layout(
@@ -257,25 +261,6 @@ def _range_of_slice(inspection: Inspection) -> list[float]:
 def _summary(inspection: Inspection, what: str) -> str:
     x, y = inspection.point
     return f"{what} of {inspection.landscape.title} at ({x:g}, {y:g}). {inspection.sentence}"
-
-
-def in_theme(figure: go.Figure, dark: bool) -> go.Figure:
-    """Return a copy of a point's figure with the colours of light or dark screens."""
-    figure = go.Figure(figure)
-    if not dark:
-        return figure
-
-    def recolor(trace: Any) -> None:
-        meta = trace.meta or {}
-        if meta.get("role") == "origin":
-            ink, nearest = COLORS["ink"][1], COLORS["nearest"][1]
-            trace.marker.color = [ink, nearest]
-            trace.marker.line.color = ink
-        elif "color_dark" in meta:
-            where = trace.marker if trace.mode == "markers" else trace.line
-            where.color = meta["color_dark"]
-
-    return figure.for_each_trace(recolor)
 
 
 POINT_FIGURES: Mapping[str, Callable[[Inspection], go.Figure]] = MappingProxyType(

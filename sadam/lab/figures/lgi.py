@@ -2,8 +2,7 @@
 
 Every map lies on a colour axis of its layout. Colour scales say the same thing everywhere: paper
 means "nothing here" (LGI 0, brake 1, diameter 0), ink means much. LGIs share the range 0 to 1 and
-brakes theirs, whatever the map. Each figure carries light and dark scales in ``layout.meta``;
-:func:`in_theme` applies one of them.
+brakes theirs, whatever the map.
 """
 
 from __future__ import annotations
@@ -39,11 +38,7 @@ _DARK = {
 _STOPS = {"free": (0.0, 1 / 16, 1 / 4, 9 / 16, 1.0)}  # squares: small values are seen too
 _EVEN = (0.0, 0.25, 0.5, 0.75, 1.0)
 
-LINES = {  # colours of what is drawn over a map, on light and dark screens
-    "kink": ("#2B333D", "#E4E9EE"),
-    "contour": ("#7C868E", "#6B7885"),
-    "point": ("#111820", "#FFFFFF"),
-}
+KINK, CONTOUR, POINT = "#2B333D", "#7C868E", "#111820"  # what is drawn over a map
 
 
 def colorscale(kind: str, dark: bool = False) -> Scale:
@@ -200,7 +195,7 @@ def _add_heatmap(
         coloraxis=axis,
         name=name,
         hovertemplate=f"(%{{x:.4g}}, %{{y:.4g}})<br>{name}: %{{z:.4g}}<extra></extra>",
-        meta={"role": "map", "field": name, "scale": scale},
+        meta={"role": "map", "field": name},
     )
     figure.add_trace(trace, **_at(panel, panels))
     bar = {
@@ -237,7 +232,7 @@ def _add_overlays(
             z=base.level,
             ncontours=18,
             contours={"coloring": "none"},
-            line={"width": 0.6, "color": LINES["contour"][0]},
+            line={"width": 0.6, "color": CONTOUR},
             showscale=False,
             hoverinfo="skip",
             name="contours of f",
@@ -248,7 +243,7 @@ def _add_overlays(
     kinks = joined(kink_lines(result.landscape, window)) if overlays.kinks else np.empty((0, 2))
     if len(kinks):
         _line(figure, kinks, "kinks", {"role": "kink"}, at, panel,
-              line={"width": 0.8, "color": LINES["kink"][0]}, opacity=0.55)  # fmt: skip
+              line={"width": 0.8, "color": KINK}, opacity=0.55)  # fmt: skip
     if overlays.race is not None:
         _add_paths(figure, overlays.race, at, panel)
     if overlays.point is not None:
@@ -260,7 +255,7 @@ def _add_overlays(
             marker={
                 "symbol": "circle-open-dot",
                 "size": 13,
-                "color": LINES["point"][0],
+                "color": POINT,
                 "line": {"width": 2},
             },
             name="point",
@@ -323,26 +318,6 @@ def _framed(figure: go.Figure, result: MapResult, title: str, names: list[str]) 
         meta={"summary": f"{' and '.join(names)} on {_subject(result)}, as a heatmap."},
     )
     return figure
-
-
-def in_theme(figure: go.Figure, dark: bool) -> go.Figure:
-    """Return a copy of a map with the colours of light or dark screens."""
-    figure = go.Figure(figure)
-
-    def recolor(trace: Any) -> None:
-        meta = trace.meta or {}
-        role = meta.get("role")
-        if role == "map":
-            axis = trace.coloraxis
-            figure.update_layout({axis: {"colorscale": colorscale(meta["scale"], dark)}})
-        elif role == "point":
-            trace.marker.color = LINES[role][dark]
-        elif role in LINES:
-            trace.line.color = LINES[role][dark]
-        elif dark and "color_dark" in meta:
-            trace.line.color = meta["color_dark"]
-
-    return figure.for_each_trace(recolor)
 
 
 class MapFigure(NamedTuple):

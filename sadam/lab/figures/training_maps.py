@@ -32,7 +32,8 @@ CLASSES = (  # light and dark screens: of the data's classes, apart from the rul
     "#5E6FA8", "#A0453F",
 )  # fmt: skip
 DIVERGING = [[0.0, "#9DB9DB"], [0.5, "#F7F6F2"], [1.0, "#E3B497"]]
-INK = "#2B333D"
+DIVERGING_DARK = [[0.0, "#24466F"], [0.5, "#161C24"], [1.0, "#70401F"]]
+INK, INK_DARK = "#2B333D", "rgba(235,240,245,0.75)"
 
 
 def is_planar(result: TrainingResult) -> bool:
@@ -134,6 +135,7 @@ def _said(result: TrainingResult, x: Array, y: Array, outputs: Array) -> dict[st
         return base | {
             "z": value.reshape(n, n).astype(np.float32), "colorscale": DIVERGING,
             "zmin": -limit, "zmax": limit, "hovertemplate": "%{z:.3f}<extra></extra>",
+            "meta": {"role": "ground", "dark": {"colorscale": DIVERGING_DARK}},
         }  # fmt: skip
     if result.problem.loss.kind == "cross-entropy":
         share, what = 1 / (1 + np.exp(-np.clip(value, -50, 50))), f"probability of {classes[1]}"
@@ -145,6 +147,8 @@ def _said(result: TrainingResult, x: Array, y: Array, outputs: Array) -> dict[st
         "contours": {"start": 0, "end": 1, "size": 0.5, "coloring": "heatmap"},
         "line": {"color": INK, "width": 1.6},
         "hovertemplate": f"{what}: %{{z:.2f}}<extra></extra>",
+        "meta": {"role": "ground",
+                 "dark": {"colorscale": DIVERGING_DARK, "line.color": INK_DARK}},
     }  # fmt: skip
 
 
@@ -216,7 +220,9 @@ def loss_plane_map(result: TrainingResult, view: LossPlane) -> Plain:
         "type": "contour", "x": view.a, "y": view.b, "z": _level(view.values),
         "customdata": view.values, "ncontours": 24, "colorscale": COLORSCALES["light"],
         "showscale": False, "line": {"width": 0.5, "color": "#B4BABD"}, "name": "loss",
-        "hovertemplate": "loss %{customdata:.4g}<extra></extra>", "meta": {"role": "ground"},
+        "hovertemplate": "loss %{customdata:.4g}<extra></extra>",
+        "meta": {"role": "ground", "dark": {"colorscale": COLORSCALES["dark"],
+                                            "line.color": "rgba(255,255,255,0.12)"}},
     }  # fmt: skip
     title = f"Training loss ({view.examples} examples) {view.about}"
     return {"data": [ground, *_over_plane(result, view)], "layout": _plane_layout(view, title)}
@@ -233,7 +239,8 @@ def loss_plane_lgi(
         "type": "heatmap", "x": view.a, "y": view.b, "z": lgi.astype(np.float32), "zmin": 0,
         "zmax": min(top, 1.0), "colorscale": colorscale("lgi"), "name": "LGI",
         "colorbar": {"title": {"text": "LGI"}, "thickness": 12, "len": 0.5, "y": 0.25},
-        "hovertemplate": "LGI %{z:.3f}<extra></extra>", "meta": {"role": "ground"},
+        "hovertemplate": "LGI %{z:.3f}<extra></extra>",
+        "meta": {"role": "ground", "dark": {"colorscale": colorscale("lgi", dark=True)}},
     }  # fmt: skip
     where = "inside the plane" if inside else "in the whole parameter space, radius 0.01"
     title = f"{kind.capitalize()} LGI {view.about}; probes {where}"
@@ -286,7 +293,9 @@ def _over_plane(result: TrainingResult, view: LossPlane) -> list[dict[str, Any]]
     traces.append(
         {
             "type": "scatter", "x": start[:, 0], "y": start[:, 1], "mode": "markers",
-            "name": "start", "hoverinfo": "skip", "meta": {"role": "start"},
+            "name": "start", "hoverinfo": "skip",
+            "meta": {"role": "start",
+                     "dark": {"marker.color": INK_DARK, "marker.line.color": INK_DARK}},
             "marker": {"symbol": "circle-open", "size": 12, "color": INK,
                        "line": {"width": 2, "color": INK}},
         }
@@ -309,7 +318,7 @@ def _plane_layout(view: LossPlane, title: str) -> dict[str, Any]:
         "xaxis": {"title": {"text": "first direction"}, "range": [a0, a1], **axes},
         "yaxis": {"title": {"text": "second direction"}, "range": [b0, b1], **axes},
         "hovermode": "closest",
-        "meta": {"ground_colorscales": COLORSCALES, "summary": f"{title}. {caption}"},
+        "meta": {"summary": f"{title}. {caption}"},
     }
 
 
@@ -317,7 +326,7 @@ def _lines(points: Array, name: str, color: str, width: float, role: str) -> dic
     return {
         "type": "scatter", "x": points[:, 0], "y": points[:, 1], "mode": "lines", "name": name,
         "line": {"width": width, "color": color}, "hoverinfo": "skip", "showlegend": True,
-        "meta": {"role": role},
+        "meta": {"role": role, "dark": {"line.color": INK_DARK}},
     }  # fmt: skip
 
 

@@ -20,6 +20,7 @@ ROOM = 1.25  # a picture's height and the gap below it, in pictures
 COLUMN = 3.4  # from layer to layer, at least; tall networks are drawn wider
 WIDTHS = (0.5, 1.1, 2.0, 3.4)  # of the lines of weak to strong weights
 SEES = [[0.0, CLASSES[0]], [0.5, "#F3F2EC"], [1.0, CLASSES[1]]]
+SEES_DARK = [[0.0, "#4F86CE"], [0.5, "#161C24"], [1.0, "#D9773F"]]
 
 
 @FigureMaker
@@ -98,7 +99,7 @@ def _picture(layer: Array, x: float, centres: Array) -> dict[str, Any]:
         "dy": step, "zmin": -1, "zmax": 1, "colorscale": SEES, "showscale": False,
         "hoverongaps": False, "customdata": shown,
         "hovertemplate": "unit %{customdata}: %{z:.0%} of its largest<extra></extra>",
-        "meta": {"role": "units"},
+        "meta": {"role": "units", "dark": {"colorscale": SEES_DARK}},
     }  # fmt: skip
 
 

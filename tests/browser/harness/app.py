@@ -8,7 +8,8 @@ import numpy as np
 import streamlit as st
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
-from pages.shared.stage import serve_assets, stage
+from pages.shared.browser import serve_assets
+from pages.shared.stage import stage
 
 STEPS = 500
 WINDOW = ((-2.0, 2.0), (-1.0, 3.0))
