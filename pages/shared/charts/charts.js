@@ -1,6 +1,8 @@
 // A figure of the lab in the theme's colours; the node stays while the numbers change.
 
 const HEIGHT = 420; // of a figure that says nothing of it
+const ROWS = 3; // of a legend, for which a figure's height has room
+const TALLEST = 1.25; // height of axes with a common scale over their width
 const BUTTON = 30; // room for the button above a figure without a title
 const WITHOUT_LEGEND = new Set(["heatmap", "contour"]);
 
@@ -40,11 +42,12 @@ class Chart {
     const skin = JSON.stringify(theme);
     if (this.data.stamp === this.stamp && skin === this.skin) return;
     Object.assign(this, { stamp: this.data.stamp, skin, theme, width: null });
-    const { assets, data, layout, name, title } = this.data.body;
+    const { assets, data, name, title } = this.data.body;
     this.title.textContent = plainText(title);
     this.root.classList.toggle("untitled", !title);
     this.save.setAttribute("aria-label", `Save picture and numbers of “${plainText(name)}”`);
-    this.box.style.minHeight = `${layout.height ?? HEIGHT}px`; // the page does not jump when it is drawn
+    const room = this.#dressed(theme, this.#widthNow()).height; // the page does not jump when it is drawn
+    this.box.style.minHeight = `${room}px`;
     this.Plotly = await loadPlotly(assets, data);
     await this.#draw();
   }
@@ -72,7 +75,15 @@ class Chart {
     const rows = Math.ceil(names.length / Math.max(1, Math.floor((width - 20) / widest)));
     const font = { color: theme.text, size: 12 };
     const look = { orientation: "h", yref: "container", y: 0, yanchor: "bottom", x: 0, xref: "container", traceorder: "normal", font };
-    return { look: { ...look, bgcolor: "rgba(0,0,0,0)", entrywidth: widest - 40 }, room: axisRoom + 18 + 20 * rows };
+    return {
+      look: { ...look, bgcolor: "rgba(0,0,0,0)", entrywidth: widest - 40 },
+      room: axisRoom + 18 + 20 * rows,
+      more: 20 * Math.max(0, rows - ROWS), // on a narrow screen the legend must not eat the figure
+    };
+  }
+
+  #widthNow() {
+    return Math.max(this.data.body.least, this.root.clientWidth);
   }
 
   /** Dragging zooms with a mouse; a finger scrolls the page, and clicks have another meaning. */
@@ -86,12 +97,17 @@ class Chart {
     const bare = layout.xaxis?.visible === false; // no axes, no room for their words
     const axisRoom = bare ? 10 : 46;
     const legend = this.#legend(data, layout, width, theme, axisRoom);
-    const height = top + (layout.height ?? HEIGHT) - (legend ? Math.max(0, (layout.margin?.b ?? 0) - legend.room) : 0);
     const onTop = layout.xaxis?.side === "top";
     const heads = (layout.annotations ?? []).some((a) => a.yanchor === "bottom" && a.yref === "paper");
+    const margin = {
+      l: bare ? 16 : 60, r: 16,
+      t: (top || (title ? 0 : BUTTON)) + (heads || onTop ? 40 : 10), b: legend ? legend.room : onTop ? 10 : axisRoom,
+    };
+    const most = layout.yaxis?.scaleanchor ? TALLEST * (width - margin.l - margin.r) + margin.t + margin.b : Infinity;
+    const wanted = top + (layout.height ?? HEIGHT) - (legend ? Math.max(0, (layout.margin?.b ?? 0) - legend.room) : 0);
+    const height = Math.round(Math.min(wanted + (legend?.more ?? 0), most));
     const dressed = dressLayout(layout, theme, {
-      width, height, dragmode: this.#canZoom() ? "zoom" : false, hovermode: layout.hovermode ?? "closest",
-      margin: { l: bare ? 16 : 60, r: 16, t: (top || (title ? 0 : BUTTON)) + (heads || onTop ? 40 : 10), b: legend ? legend.room : onTop ? 10 : axisRoom },
+      width, height, margin, dragmode: this.#canZoom() ? "zoom" : false, hovermode: layout.hovermode ?? "closest",
       ...(legend ? { legend: legend.look } : {}),
     });
     for (const note of dressed.annotations ?? []) note.font = { ...note.font, size: 12.5, color: theme.text };
@@ -128,8 +144,8 @@ class Chart {
 
   async #draw() {
     if (!this.root.isConnected || !this.data || !this.Plotly) return;
-    const { least, clicks, name } = this.data.body;
-    const width = Math.max(least, this.root.clientWidth);
+    const { clicks, name } = this.data.body;
+    const width = this.#widthNow();
     if (this.root.clientWidth < 40 || width === this.width) return;
     this.width = width;
     const { data, layout, height } = this.#dressed(this.theme, width);

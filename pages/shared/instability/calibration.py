@@ -113,8 +113,8 @@ def show(landscape: str) -> None:
     _catalogue()
 
 
-def _draw(figure: go.Figure, key: str, height: int, title: str = "") -> None:
-    chart(figure, key=key, height=height, title=title)
+def _draw(figure: go.Figure, key: str, height: int, title: str = "", least_width: int = 0) -> None:
+    chart(figure, key=key, height=height, title=title, least_width=least_width)
 
 
 def _here(landscape: str) -> None:
@@ -153,7 +153,7 @@ def _here(landscape: str) -> None:
             note.text = f"{kind}, rank correlation {found.rank[kind]:.2f}"
         figure.update_yaxes(title=None)
         title = "LGI (upwards) against the Goldstein diameter"
-        _draw(figure, "calibration_scatter", 420, title)
+        _draw(figure, "calibration_scatter", 420, title, least_width=540)
         st.caption(
             f"A dot for each of {len(found.scatter)} sampled points of the map; half of them near "
             "a kink where there are enough. Zeros are drawn at 10⁻¹²."
@@ -194,7 +194,7 @@ def _known_places() -> None:
         "Against", list(BIAS), default=next(iter(BIAS)), key="bias_axis", required=True
     )
     _, make, told = BIAS[name]
-    _draw(make(bias_of(name, controls.value("seed"))), "calibration_bias", 460)
+    _draw(make(bias_of(name, controls.value("seed"))), "calibration_bias", 460, least_width=760)
     st.caption(
         f"{told} Marks: means; bars: the middle 90 % of 2000 draws; lines: closed forms for "
         "infinitely many probes."
@@ -230,7 +230,7 @@ def _catalogue() -> None:
     )
     figure = figures.catalogue(found)
     height = figure.layout.height or 900
-    _draw(figure, "calibration_catalogue", int(height))
+    _draw(figure, "calibration_catalogue", int(height), least_width=540)
     st.caption(
         "A row for each landscape with kinks, a panel for each radius; dotted: chance, dashed: "
         "0.95. Where the two-sided area is below 0.95 the table says why."
