@@ -190,7 +190,7 @@ def test_the_rose_shows_slopes_and_probes():
 @given(st.floats(-1e3, 1e3), st.floats(1e-3, 1e6))
 def test_a_polar_paper_names_a_few_round_values(low, span):
     paper = PolarPaper(low, low + span)
-    lines, degrees, values = paper.grid()
+    lines, degrees, values = go.Figure(paper.grid()).data
     assert list(degrees.text[:3]) == ["0°", "45°", "90°"]
     assert 2 <= len(values.text) <= 6
     named = np.array([float(text) for text in values.text])

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -86,21 +84,8 @@ def _point_controls() -> None:
         )
 
 
-@st.cache_resource(max_entries=128, show_spinner=False)
-def _figure(kind: str, parts: bool, landscape: str, *where: Any) -> go.Figure:
-    """A figure of a point; building one takes longer than inspecting the point."""
-    found = inspection_of(landscape, *where)
-    if kind == "rose":
-        return slope_rose(found, parts)
-    return gradient_fan(found) if kind == "fan" else slice_figure(found)
-
-
-def _made(found: Inspection, kind: str, parts: bool = False) -> go.Figure:
-    return _figure(kind, parts, found.landscape.name, *arguments())
-
-
 def _rose(found: Inspection, place: DeltaGenerator) -> None:
-    figure = _made(found, "rose", controls.value("parts"))
+    figure = slope_rose.plain(found, controls.value("parts"))
     chart(figure, place, key="inspector_rose", height=HEIGHT)
     place.caption(
         "D(u) over the radius, as distance from the dotted circle of slope 0. Where f is smooth "
@@ -116,7 +101,7 @@ def _rose(found: Inspection, place: DeltaGenerator) -> None:
 def _fan(found: Inspection, place: DeltaGenerator) -> None:
     near = found.subdifferential
     title = f"Gradients within {found.radius:g}"
-    chart(_made(found, "fan"), place, key="inspector_fan", height=HEIGHT, title=title)
+    chart(gradient_fan.plain(found), place, key="inspector_fan", height=HEIGHT, title=title)
     verdict = "0 lies in it: stationary" if near.stationary else "0 lies outside: not stationary"
     place.caption(
         f"Sampled gradients and their convex hull, the Clarke picture: {verdict} up to "
@@ -129,13 +114,8 @@ def _slice(found: Inspection, place: DeltaGenerator) -> None:
     place_of_chart = place.container()
     names = controls.SLICE_SCALES
     scale = place.select_slider("Half length s of the line", names, key=f"{controls.PREFIX}scale")
-    figure = _made(found, "slice")
-    if scale != controls.ALL_SCALES:
-        wanted = SCALES[names.index(scale) - 1]
-        figure = go.Figure(
-            [trace for trace in figure.data if trace.meta["scale"] == wanted], figure.layout
-        )
-        figure.update_yaxes(range=None, autorange=True)
+    chosen = None if scale == controls.ALL_SCALES else SCALES[names.index(scale) - 1]
+    figure = slice_figure.plain(found, chosen)
     degrees = math.degrees(found.slice.angle)
     title = f"f along {degrees:.0f}° through the point"
     chart(figure, place_of_chart, key="inspector_slice", height=HEIGHT, title=title)

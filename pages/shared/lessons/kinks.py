@@ -63,7 +63,7 @@ def kink() -> None:
     at.slider("The point x", -1.2, 1.2, step=0.01, key=key("at"))
     width.slider("Rounding w", 0.0, 0.5, step=0.01, key=key("width"))
     found = kink_slopes(value("at"), value("width"), REACH)
-    draw(kink_figure(found), "kink", 430)
+    draw(kink_figure.plain(found), "kink", 430)
     st.markdown(
         f"From x − {REACH:g} to x + {REACH:g} the slope goes from **{found.before:.2f}** to "
         f"**{found.after:.2f}**: on average a curvature of "
@@ -121,7 +121,7 @@ def clarke() -> None:
     near = found.subdifferential
     with right:
         st.markdown("**Gradients near the point**")
-        draw(gradient_fan(found), "clarke", 380, legend=False)
+        draw(gradient_fan.plain(found), "clarke", 380, legend=False)
     verdict = (
         "**0 lies in the hull**: Clarke-stationary to within this radius"
         if near.stationary

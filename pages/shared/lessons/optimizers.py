@@ -169,7 +169,7 @@ def schedules() -> None:
         choose("Function", "decay_on", VALLEYS)
     rate.select_slider("First learning rate", RATES, key=key("decay_lr"))
     found = _scheduled(_decayed())
-    draw(schedule_figure(found, ("adam", "s-adam-two-sided")), "schedules", 460)
+    draw(schedule_figure.plain(found, ("adam", "s-adam-two-sided")), "schedules", 460)
     ends = {
         rule: ", ".join(
             f"{_row(one, rule)['final_gap']:.2g} ({SCHEDULE_TITLES[name]})"
@@ -214,7 +214,7 @@ def reddi() -> None:
     memory.select_slider("β₂", BETAS, key=key("beta2"))
     rounds.select_slider("Rounds", ROUNDS, key=key("rounds"), format_func=lambda n: f"{n:,}")
     found = _online(Online(rounds=value("rounds"), beta2=value("beta2")))
-    draw(online_figure(found), "reddi", 430)
+    draw(online_figure.plain(found), "reddi", 430)
     st.markdown(told(found))
     st.caption(f"Source: {SOURCE}. Steps of lr 0.5/√t, β₁ = 0.9, projected onto [−1, 1].")
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import plotly.graph_objects as go
 import streamlit as st
 
 from landscapes import CATALOGUE, get
@@ -18,6 +17,7 @@ from pages.shared.stage import stage
 from sadam.lab.experiment import Experiment
 from sadam.lab.figures import gap_by_step, trajectory_map, window_of
 from sadam.lab.figures.ground import COLORSCALES, ground
+from sadam.lab.figures.maker import Plain
 from sadam.lab.race import Race, run_race
 
 RACE, INSTABILITY = "pages/race.py", "pages/instability.py"
@@ -123,6 +123,6 @@ def level_map(
     )
 
 
-def draw(figure: go.Figure, name: str, height: int, legend: bool = True) -> None:
+def draw(figure: Plain, name: str, height: int, legend: bool = True) -> None:
     """A figure of the lab, without its title."""
     chart(figure, key=f"lesson_{name}_chart", height=height, title="", legend=legend)

@@ -39,7 +39,7 @@ def probe() -> None:
     radius.select_slider("Probe radius σ", sorted({value("radius"), *RADII}), key=key("radius"))
     k.slider("Probes k", 2, 16, key=key("k"))
     found = _inspected(_function(), value("off"), value("radius"), value("k"), value("seed"))
-    draw(slope_rose(found), "probe", 430)
+    draw(slope_rose.plain(found), "probe", 430)
     one, two = found.estimates["one-sided"], found.estimates["two-sided"]
     words, again = st.columns([4, 1], vertical_alignment="center")
     words.markdown(
@@ -89,7 +89,7 @@ def two_sided() -> None:
     means = running_means(value("place"), value("draw_k"), value("dim"), value("draws"))
     title = f"Means at a {CASES[value('place')].title}"
     limit = 1.0 if value("place") in ("slope", "bend") else None
-    draw(running_mean_figure(means, title, limit), "two-sided", 400)
+    draw(running_mean_figure.plain(means, title, limit), "two-sided", 400)
     one, two = (float(means[kind][-1]) for kind in ("one-sided", "two-sided"))
     st.markdown(
         f"Means of {DRAWS:,} draws of k = {value('draw_k')} probes in D = {value('dim'):,}: "

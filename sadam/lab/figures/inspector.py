@@ -9,10 +9,13 @@ from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
+from numpy.typing import NDArray
 
+from sadam.lab.figures.maker import FigureMaker, Plain
 from sadam.lab.figures.polar import PolarPaper
 from sadam.lab.inspector import Inspection
 
+Array = NDArray[Any]
 # Okabe-Ito colours for light screens, lighter ones for dark screens.
 COLORS = {
     "forward": ("#0072B2", "#4A9FDB"),
@@ -37,7 +40,8 @@ def _look(role: str, width: float = 2.0, dash: str = "solid") -> dict[str, Any]:
     }
 
 
-def slope_rose(inspection: Inspection, parts: bool = False) -> go.Figure:
+@FigureMaker
+def slope_rose(inspection: Inspection, parts: bool = False) -> Plain:
     """Slopes of f in every direction, as distance from a circle of slope 0.
 
     The slope forwards along u and the slope with which f arrives from behind are one closed curve
@@ -58,57 +62,58 @@ def slope_rose(inspection: Inspection, parts: bool = False) -> go.Figure:
     }
     largest = max(float(np.abs(getattr(rose, name)).max()) for name in names) or 1.0
     paper = PolarPaper(-1.25 * largest, 1.15 * largest)
-    figure = go.Figure(paper.grid())
     ring = np.linspace(0, 2 * math.pi, 181)
-    look = _look("ink", 1.0, "dot")
-    figure.add_scatter(
-        **paper.line(ring, np.zeros_like(ring)), name="slope 0", hoverinfo="skip", **look
-    )
+    zero = paper.line(ring, np.zeros_like(ring)) | {"name": "slope 0", "hoverinfo": "skip"}
+    traces = [*paper.grid(), zero | _look("ink", 1.0, "dot")]
     for name, dash in zip(names, ("solid", "dash"), strict=True):
         values = getattr(rose, name)
-        figure.add_scatter(
-            **paper.line(angles, np.append(values, values[0])),
-            name=titles[name],
-            hovertemplate=_hover(titles[name]),
-            **_look(name, 2.2, dash),
-        )
+        curve = paper.line(angles, np.append(values, values[0]))
+        said = {"name": titles[name], "hovertemplate": _hover(titles[name])}
+        traces.append(curve | said | _look(name, 2.2, dash))
     if not parts:
-        _add_probes(figure, inspection, paper)
-    return figure.update_layout(
-        title="Slope in every direction",
+        traces += _probes(inspection, paper)
+    layout = {
+        "title": {"text": "Slope in every direction"},
         **paper.axes(),
-        hovermode="closest",
-        legend={"orientation": "h", "y": -0.02, "yanchor": "top"},
-        meta={
+        "hovermode": "closest",
+        "legend": {"orientation": "h", "y": -0.02, "yanchor": "top"},
+        "meta": {
             "polar": True,  # customdata are degrees and slopes
             "summary": _summary(inspection, "The slope of f in every direction"),
         },
-    )
+    }
+    return {"data": traces, "layout": layout}
 
 
 def _hover(title: str) -> str:
     return f"{title}<br>%{{customdata[0]:.0f}}°: %{{customdata[1]:.4g}}<extra></extra>"
 
 
-def _add_probes(figure: go.Figure, inspection: Inspection, paper: PolarPaper) -> None:
+def _probes(inspection: Inspection, paper: PolarPaper) -> list[dict[str, Any]]:
     """The probes that were drawn, on both curves."""
     rose = inspection.rose
     period = 2 * math.pi
+    traces = []
     for name, symbol, shift in (("forward", "circle", 0.0), ("backward", "diamond-open", math.pi)):
         # A probe backwards along u measures D(-u): minus the slope of arriving from behind.
         values = np.interp(inspection.probes, rose.angles, getattr(rose, name), period=period)
         title = "probes drawn" if not shift else "their opposites"
         light, dark = COLORS[name]
-        figure.add_scatter(
-            **paper.line(inspection.probes, values) | {"mode": "markers"},
-            name=title,
-            marker={"symbol": symbol, "size": 9, "color": light, "line": {"width": 1.5}},
-            hovertemplate=_hover(title),
-            meta={"role": "probe", "color_dark": dark},
+        traces.append(
+            paper.line(inspection.probes, values)
+            | {
+                "mode": "markers",
+                "name": title,
+                "marker": {"symbol": symbol, "size": 9, "color": light, "line": {"width": 1.5}},
+                "hovertemplate": _hover(title),
+                "meta": {"role": "probe", "color_dark": dark},
+            }
         )
+    return traces
 
 
-def gradient_fan(inspection: Inspection, angle: float | None = None) -> go.Figure:
+@FigureMaker
+def gradient_fan(inspection: Inspection, angle: float | None = None) -> Plain:
     """Gradients near the point as arrows from 0, their hull, and its point nearest to 0.
 
     Args:
@@ -117,92 +122,80 @@ def gradient_fan(inspection: Inspection, angle: float | None = None) -> go.Figur
     """
     found = inspection.subdifferential
     angle = inspection.slice.angle if angle is None else angle
-    figure = go.Figure()
     every = -(-len(found.gradients) // MOST_ARROWS)
     shown = found.gradients[::every]
     arrows = np.zeros((3 * len(shown), 2))
     arrows[1::3], arrows[2::3] = shown, math.nan
-    closed = np.vstack([found.hull, found.hull[:1]])
-    light = COLORS["hull"][0]
-    _lines(figure, arrows, "gradients near by", "gradient", 0.8)
-    figure.add_scatter(
-        x=found.gradients[:, 0],
-        y=found.gradients[:, 1],
-        mode="markers",
-        name="gradients",
-        showlegend=False,
-        marker={"size": 4, "color": COLORS["gradient"][0]},
-        hovertemplate="gradient (%{x:.4g}, %{y:.4g})<extra></extra>",
-        meta={"role": "gradient", "color_dark": COLORS["gradient"][1]},
-    )
-    figure.add_scatter(
-        x=closed[:, 0],
-        y=closed[:, 1],
-        mode="lines+markers",
-        fill="toself",
-        fillcolor=f"rgba({int(light[1:3], 16)},{int(light[3:5], 16)},{int(light[5:], 16)},0.15)",
-        name="their convex hull",
-        hovertemplate="corner (%{x:.4g}, %{y:.4g})<extra></extra>",
-        **_look("hull", 1.8),
-    )
-    _add_width(figure, inspection, angle)
-    _lines(
-        figure,
-        np.vstack([np.zeros(2), found.nearest]),
-        f"nearest to 0: {found.distance:.3g}",
-        "nearest",
-        2.4,
-    )
-    figure.add_scatter(
-        x=[0.0, found.nearest[0]],
-        y=[0.0, found.nearest[1]],
-        mode="markers",
-        name="0",
-        showlegend=False,
-        marker={
-            "symbol": ["x-thin", "circle"],
-            "size": [13, 7],
-            "color": [COLORS["ink"][0], COLORS["nearest"][0]],
-            "line": {"width": 2, "color": COLORS["ink"][0]},
-        },
-        hovertemplate="(%{x:.4g}, %{y:.4g})<extra></extra>",
-        meta={
-            "role": "origin",
-            "dark": {
-                "marker.color": [COLORS["ink"][1], COLORS["nearest"][1]],
-                "marker.line.color": COLORS["ink"][1],
-            },
-        },
-    )
+    nearest = np.vstack([np.zeros(2), found.nearest])
+    traces = [
+        _line(arrows, "gradients near by", "gradient", 0.8),
+        _gradients(found.gradients),
+        _hull(found.hull),
+        _width(inspection, angle),
+        _line(nearest, f"nearest to 0: {found.distance:.3g}", "nearest", 2.4),
+        _origin(nearest),
+    ]
     verdict = "stationary" if found.stationary else "not stationary"
-    figure.update_layout(
-        title=f"Gradients within {inspection.radius:g}: {verdict}<br><sup>diameter "
+    title = (
+        f"Gradients within {inspection.radius:g}: {verdict}<br><sup>diameter "
         f"{found.diameter:.4g}, width {found.width(angle):.4g} in direction "
         f"{math.degrees(angle):.0f}°, mean width {found.mean_width:.4g}; stationary up to "
-        f"{found.tolerance:.2g}</sup>",
-        xaxis={"title": "∂f/∂x", "zeroline": False},
-        yaxis={"title": "∂f/∂y", "zeroline": False, "scaleanchor": "x", "scaleratio": 1},
-        legend={"orientation": "h", "y": -0.2, "yanchor": "top"},
-        hovermode="closest",
-        meta={"summary": _summary(inspection, "Gradients near by and their convex hull")},
+        f"{found.tolerance:.2g}</sup>"
     )
-    return figure
+    layout = {
+        "title": {"text": title},
+        "xaxis": {"title": {"text": "∂f/∂x"}, "zeroline": False},
+        "yaxis": {
+            "title": {"text": "∂f/∂y"},
+            "zeroline": False,
+            "scaleanchor": "x",
+            "scaleratio": 1,
+        },
+        "legend": {"orientation": "h", "y": -0.2, "yanchor": "top"},
+        "hovermode": "closest",
+        "meta": {"summary": _summary(inspection, "Gradients near by and their convex hull")},
+    }
+    return {"data": traces, "layout": layout}
 
 
-def _lines(
-    figure: go.Figure, points: np.ndarray, name: str, role: str, width: float, dash: str = "solid"
-) -> None:
-    figure.add_scatter(
-        x=points[:, 0],
-        y=points[:, 1],
-        mode="lines",
-        name=name,
-        hoverinfo="skip",
-        **_look(role, width, dash),
-    )
+def _line(points: Array, name: str, role: str, width: float, dash: str = "solid") -> dict[str, Any]:
+    where = {"type": "scatter", "x": points[:, 0], "y": points[:, 1], "mode": "lines"}
+    return where | {"name": name, "hoverinfo": "skip"} | _look(role, width, dash)
 
 
-def _add_width(figure: go.Figure, inspection: Inspection, angle: float) -> None:
+def _gradients(gradients: Array) -> dict[str, Any]:
+    light, dark = COLORS["gradient"]
+    return {
+        "type": "scatter",
+        "x": gradients[:, 0],
+        "y": gradients[:, 1],
+        "mode": "markers",
+        "name": "gradients",
+        "showlegend": False,
+        "marker": {"size": 4, "color": light},
+        "hovertemplate": "gradient (%{x:.4g}, %{y:.4g})<extra></extra>",
+        "meta": {"role": "gradient", "color_dark": dark},
+    }
+
+
+def _hull(corners: Array) -> dict[str, Any]:
+    closed = np.vstack([corners, corners[:1]])
+    light = COLORS["hull"][0]
+    rgb = ",".join(str(int(light[i : i + 2], 16)) for i in (1, 3, 5))
+    return {
+        "type": "scatter",
+        "x": closed[:, 0],
+        "y": closed[:, 1],
+        "mode": "lines+markers",
+        "fill": "toself",
+        "fillcolor": f"rgba({rgb},0.15)",
+        "name": "their convex hull",
+        "hovertemplate": "corner (%{x:.4g}, %{y:.4g})<extra></extra>",
+        **_look("hull", 1.8),
+    }
+
+
+def _width(inspection: Inspection, angle: float) -> dict[str, Any]:
     """The two lines between which the hull fits, across a direction."""
     found = inspection.subdifferential
     u = np.array([math.cos(angle), math.sin(angle)])
@@ -215,38 +208,71 @@ def _add_width(figure: go.Figure, inspection: Inspection, angle: float) -> None:
         for at in (along.min(), along.max())
     ]
     name = f"width {found.width(angle):.3g}"
-    _lines(figure, np.array(lines).reshape(-1, 2), name, "ink", 1.0, "dash")
+    return _line(np.array(lines).reshape(-1, 2), name, "ink", 1.0, "dash")
 
 
-def slice_figure(inspection: Inspection) -> go.Figure:
-    """F along a line through the point, magnified 1 to a million times in both directions."""
+def _origin(points: Array) -> dict[str, Any]:
+    """The origin, and the point of the hull that is nearest to it."""
+    (ink, ink_dark), (near, near_dark) = COLORS["ink"], COLORS["nearest"]
+    return {
+        "type": "scatter",
+        "x": points[:, 0],
+        "y": points[:, 1],
+        "mode": "markers",
+        "name": "0",
+        "showlegend": False,
+        "marker": {
+            "symbol": ["x-thin", "circle"],
+            "size": [13, 7],
+            "color": [ink, near],
+            "line": {"width": 2, "color": ink},
+        },
+        "hovertemplate": "(%{x:.4g}, %{y:.4g})<extra></extra>",
+        "meta": {
+            "role": "origin",
+            "dark": {"marker.color": [ink_dark, near_dark], "marker.line.color": ink_dark},
+        },
+    }
+
+
+@FigureMaker
+def slice_figure(inspection: Inspection, scale: float | None = None) -> Plain:
+    """F along a line through the point, magnified 1 to a million times in both directions.
+
+    Args:
+        inspection: What to draw.
+        scale: The one of the inspection's half lengths that is drawn; all by default.
+    """
     cut = inspection.slice
-    figure = go.Figure()
-    for i, scale in enumerate(cut.scales):
-        figure.add_scatter(
-            x=cut.positions.astype(np.float32),
-            y=cut.differences[i].astype(np.float32),
-            mode="lines",
-            name=f"s = {scale:.0e}" if scale < 1 else "s = 1",
-            line={
-                "color": _SLICE[i * len(_SLICE) // len(cut.scales)],
-                "width": 1.4 + 0.2 * i,
-            },
-            hovertemplate=f"s = {scale:g}: %{{y:.4g}}<extra></extra>",
-            meta={
-                "role": "slice",
-                "scale": float(scale),
-                "color_dark": _SLICE_DARK[i * len(_SLICE) // len(cut.scales)],
-            },
+    traces = []
+    for i, s in enumerate(cut.scales.tolist()):
+        if scale not in (None, s):
+            continue
+        shade = i * len(_SLICE) // len(cut.scales)
+        traces.append(
+            {
+                "type": "scatter",
+                "x": cut.positions.astype(np.float32),
+                "y": cut.differences[i].astype(np.float32),
+                "mode": "lines",
+                "name": f"s = {s:.0e}" if s < 1 else "s = 1",
+                "line": {"color": _SLICE[shade], "width": 1.4 + 0.2 * i},
+                "hovertemplate": f"s = {s:g}: %{{y:.4g}}<extra></extra>",
+                "meta": {"role": "slice", "scale": s, "color_dark": _SLICE_DARK[shade]},
+            }
         )
-    figure.update_layout(
-        title=f"f along {math.degrees(cut.angle):.0f}° through the point, seen ever closer",
-        xaxis={"title": "t / s"},
-        yaxis={"title": "(f(x + t u) − f(x)) / s", "range": _range_of_slice(inspection)},
-        hovermode="x unified",
-        meta={"summary": _summary(inspection, "f along a line, at seven scales")},
-    )
-    return figure
+    upwards: dict[str, Any] = {"title": {"text": "(f(x + t u) − f(x)) / s"}}
+    if scale is None:
+        upwards["range"] = _range_of_slice(inspection)
+    about = "seen ever closer" if scale is None else f"within {scale:g}"
+    layout = {
+        "title": {"text": f"f along {math.degrees(cut.angle):.0f}° through the point, {about}"},
+        "xaxis": {"title": {"text": "t / s"}},
+        "yaxis": upwards,
+        "hovermode": "x unified",
+        "meta": {"summary": _summary(inspection, "f along a line, at seven scales")},
+    }
+    return {"data": traces, "layout": layout}
 
 
 def _range_of_slice(inspection: Inspection) -> list[float]:

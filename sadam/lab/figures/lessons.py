@@ -6,15 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
 from sadam.lab.figures.curves import FLOOR, moving_median, smoothing_window
 from sadam.lab.figures.inspector import COLORS
+from sadam.lab.figures.maker import FigureMaker, Plain
 from sadam.lab.lessons import Array, Slopes
 from sadam.lab.online import HIGH, LOW, OnlineRun
 from sadam.lab.race import Race
-from sadam.lab.style import STYLES, style_of
+from sadam.lab.style import STYLES, Style, style_of
 from sadam.probes import Kind
 
 DASHES = {"constant": "solid", "inverse-sqrt": "dash", "cosine": "dot"}
@@ -23,64 +22,93 @@ KIND_STYLES: Mapping[Kind, str] = {"one-sided": "s-adam", "two-sided": "s-adam-t
 MOST_POINTS = 1500
 
 
-def _line(x: Any, y: Any, name: str, role: str, width: float = 2.2, **more: Any) -> go.Scatter:
+def _line(x: Any, y: Any, name: str, role: str, width: float = 2.2) -> dict[str, Any]:
     light, dark = COLORS[role]
-    line = {"color": light, "width": width, "dash": more.pop("dash", "solid")}
-    meta = {"role": role, "color_dark": dark}
-    return go.Scatter(x=x, y=y, mode="lines", name=name, line=line, meta=meta, **more)
+    return {
+        "type": "scatter",
+        "x": x,
+        "y": y,
+        "mode": "lines",
+        "name": name,
+        "line": {"color": light, "width": width},
+        "meta": {"role": role, "color_dark": dark},
+    }
 
 
-def kink_figure(found: Slopes) -> go.Figure:
+def _curve(x: Any, y: Any, style: Style, name: str, said: str, **line: Any) -> dict[str, Any]:
+    """A rule's or an estimator's curve; ``said`` is what the pointer reads."""
+    return {
+        "type": "scatter",
+        "x": x,
+        "y": y,
+        "mode": "lines",
+        "name": name,
+        "line": {"color": style.color, **line},
+        "meta": {"role": "curve", "color_dark": style.color_dark},
+        "hovertemplate": f"{said}<extra></extra>",
+    }
+
+
+def _level(y: float) -> dict[str, Any]:
+    """A dotted line across the whole figure."""
+    line = {"width": 1, "dash": "dot", "color": "#7A7F87"}
+    return {"type": "line", "xref": "x domain", "x0": 0, "x1": 1, "y0": y, "y1": y, "line": line}
+
+
+@FigureMaker
+def kink_figure(found: Slopes) -> Plain:
     """F with its tangent at a point, and below it the derivative."""
-    figure = make_subplots(
-        rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.09, row_heights=[0.55, 0.45]
-    )
-    figure.add_trace(_line(found.x, found.value, "f", "forward"), 1, 1)
     ends = np.array([found.at - 0.45, found.at + 0.45])
     tangent = found.value_at + found.slope_at * (ends - found.at)
-    figure.add_trace(_line(ends, tangent, "tangent", "backward", 2.4), 1, 1)
     jump = np.abs(np.diff(found.slope)) > 1  # a jump is no slope: do not connect it
     slope = np.where(np.append(jump, False), np.nan, found.slope)
-    figure.add_trace(_line(found.x, slope, "slope", "forward", showlegend=False), 2, 1)
     light, dark = COLORS["backward"]
-    sides = [found.at - found.reach, found.at, found.at + found.reach]
-    for row, x, y in (
-        (1, [found.at], [found.value_at]),
-        (2, sides, [found.before, found.slope_at, found.after]),
-    ):
-        figure.add_trace(
-            go.Scatter(
-                x=x,
-                y=y,
-                mode="markers",
-                showlegend=False,
-                marker={
-                    "size": [9] if row == 1 else [7, 10, 7],
-                    "color": light,
-                    "symbol": "circle" if row == 1 else ["circle-open", "circle", "circle-open"],
-                    "line": {"width": 1.6},
-                },
-                hovertemplate="x = %{x:.3f}: %{y:.4g}<extra></extra>",
-                meta={"role": "backward", "color_dark": dark},
-            ),
-            row,
-            1,
-        )
-    figure.update_yaxes(title="f(x)", range=[-0.25, 2.0], row=1, col=1)
-    figure.update_yaxes(title="slope of f", range=[-1.25, 1.75], row=2, col=1)
-    figure.update_xaxes(range=[-1.5, 1.5])
-    figure.update_xaxes(title="x", row=2, col=1)
-    figure.update_layout(
-        title="A function and its derivative",
-        meta={
-            "summary": f"At x = {found.at:g} the slope is {found.slope_at:.3g}, {found.reach:g} to "
-            f"its left {found.before:.3g}, to its right {found.after:.3g}."
+    below = {"yaxis": "y2", "showlegend": False}
+    points = {
+        "type": "scatter",
+        "mode": "markers",
+        "showlegend": False,
+        "hovertemplate": "x = %{x:.3f}: %{y:.4g}<extra></extra>",
+        "meta": {"role": "backward", "color_dark": dark},
+    }
+    mark = {"color": light, "line": {"width": 1.6}}
+    sides = {
+        "x": [found.at - found.reach, found.at, found.at + found.reach],
+        "y": [found.before, found.slope_at, found.after],
+        "marker": {
+            **mark,
+            "size": [7, 10, 7],
+            "symbol": ["circle-open", "circle", "circle-open"],
         },
+    }
+    here = {"x": [found.at], "y": [found.value_at], "marker": {**mark, "size": 9}}
+    traces = [
+        _line(found.x, found.value, "f", "forward"),
+        _line(ends, tangent, "tangent", "backward", 2.4),
+        _line(found.x, slope, "slope", "forward") | below,
+        points | here,
+        points | sides | below,
+    ]
+    summary = (
+        f"At x = {found.at:g} the slope is {found.slope_at:.3g}, {found.reach:g} to "
+        f"its left {found.before:.3g}, to its right {found.after:.3g}."
     )
-    return figure
+    layout = {
+        "title": {"text": "A function and its derivative"},
+        "xaxis": {"title": {"text": "x"}, "range": [-1.5, 1.5], "anchor": "y2"},
+        "yaxis": {"title": {"text": "f(x)"}, "range": [-0.25, 2.0], "domain": [0.5, 1.0]},
+        "yaxis2": {
+            "title": {"text": "slope of f"},
+            "range": [-1.25, 1.75],
+            "domain": [0.0, 0.41],
+        },
+        "meta": {"summary": summary},
+    }
+    return {"data": traces, "layout": layout}
 
 
-def running_mean_figure(means: Mapping[Kind, Array], title: str, limit: float | None) -> go.Figure:
+@FigureMaker
+def running_mean_figure(means: Mapping[Kind, Array], title: str, limit: float | None) -> Plain:
     """The mean of the first n draws of each estimator against n.
 
     Args:
@@ -88,84 +116,72 @@ def running_mean_figure(means: Mapping[Kind, Array], title: str, limit: float | 
         title: Of the figure.
         limit: Where to draw a line, such as the 1 of the theorem; None for none.
     """
-    figure = go.Figure()
-    ends = []
+    traces, ends = [], []
     for kind, mean in means.items():
-        style = STYLES[KIND_STYLES[kind]]
         n = np.unique(np.geomspace(1, len(mean), 400).astype(int))
-        figure.add_scatter(
-            x=n,
-            y=mean[n - 1],
-            mode="lines",
-            name=f"{kind}{' (published)' if kind == 'one-sided' else ''}",
-            line={"color": style.color, "width": 2.2},
-            meta={"role": "curve", "color_dark": style.color_dark},
-            hovertemplate="mean of %{x} draws: %{y:.4f}<extra></extra>",
-        )
+        name = f"{kind}{' (published)' if kind == 'one-sided' else ''}"
+        said = "mean of %{x} draws: %{y:.4f}"
+        style = STYLES[KIND_STYLES[kind]]
+        traces.append(_curve(n, mean[n - 1], style, name, said, width=2.2))
         ends.append(f"{kind} {mean[-1]:.4f}")
-    if limit is not None:
-        figure.add_hline(y=limit, line={"width": 1, "dash": "dot", "color": "#7A7F87"})
-    figure.update_layout(
-        title=title,
-        xaxis={"title": "draws averaged", "type": "log"},
-        yaxis={"title": "mean LGI", "range": [-0.08, 2.08]},
-        meta={"summary": f"Means of {len(next(iter(means.values())))} draws: {', '.join(ends)}."},
-    )
-    return figure
+    draws = len(next(iter(means.values())))
+    layout = {
+        "title": {"text": title},
+        "xaxis": {"title": {"text": "draws averaged"}, "type": "log"},
+        "yaxis": {"title": {"text": "mean LGI"}, "range": [-0.08, 2.08]},
+        "shapes": [] if limit is None else [_level(limit)],
+        "meta": {"summary": f"Means of {draws} draws: {', '.join(ends)}."},
+    }
+    return {"data": traces, "layout": layout}
 
 
-def schedule_figure(races: Mapping[str, Race], labels: Sequence[str]) -> go.Figure:
+@FigureMaker
+def schedule_figure(races: Mapping[str, Race], labels: Sequence[str]) -> Plain:
     """Gaps of some rules under every schedule; moving medians."""
-    figure = go.Figure()
-    for name, race in races.items():
+    traces = []
+    for schedule, race in races.items():
         for label in labels:
             style = style_of(label, race.rules[label])
             gap = np.maximum(race.trajectories[label].values[:, 0].numpy() - race.reference, FLOOR)
-            figure.add_scatter(
-                x=np.arange(len(gap)),
-                y=moving_median(gap, smoothing_window(race.experiment.steps)),
-                mode="lines",
-                name=f"{style.title}, {SCHEDULE_TITLES[name]}",
-                line={"color": style.color, "width": style.width, "dash": DASHES[name]},
-                meta={"role": "curve", "color_dark": style.color_dark},
-                hovertemplate=f"{style.title}, {SCHEDULE_TITLES[name]}: %{{y:.3g}}<extra></extra>",
-            )
-    figure.update_layout(
-        title="Gap under three schedules",
-        xaxis={"title": "step"},
-        yaxis={"title": "f − f*", "type": "log", "exponentformat": "power"},
-        hovermode="x unified",
-        meta={"summary": "The gap to the minimum against the step, under each schedule."},
-    )
-    return figure
+            smooth = moving_median(gap, smoothing_window(race.experiment.steps))
+            name = f"{style.title}, {SCHEDULE_TITLES[schedule]}"
+            look = {"width": style.width, "dash": DASHES[schedule]}
+            at = np.arange(len(gap))
+            traces.append(_curve(at, smooth, style, name, f"{name}: %{{y:.3g}}", **look))
+    layout = {
+        "title": {"text": "Gap under three schedules"},
+        "xaxis": {"title": {"text": "step"}},
+        "yaxis": {"title": {"text": "f − f*"}, "type": "log", "exponentformat": "power"},
+        "hovermode": "x unified",
+        "meta": {"summary": "The gap to the minimum against the step, under each schedule."},
+    }
+    return {"data": traces, "layout": layout}
 
 
-def online_figure(run: OnlineRun) -> go.Figure:
+@FigureMaker
+def online_figure(run: OnlineRun) -> Plain:
     """Where each rule is, round by round, on a logarithmic axis."""
-    figure = go.Figure()
+    traces = []
     for rule, points in run.points.items():
         at = np.unique(np.geomspace(1, len(points) - 1, MOST_POINTS).astype(int))
         style = STYLES[rule]
-        figure.add_scatter(
-            x=at,
-            y=points[at],
-            mode="lines",
-            name=style.title,
-            line={"color": style.color, "width": 1.8},
-            meta={"role": "curve", "color_dark": style.color_dark},
-            hovertemplate=f"{style.title}, round %{{x}}: %{{y:.3f}}<extra></extra>",
-        )
-    for y, text in ((HIGH, "worst point"), (LOW, "best point")):
-        figure.add_hline(y=y, line={"width": 1, "dash": "dot", "color": "#7A7F87"})
-        figure.add_annotation(
-            x=0.01, xref="paper", y=y, text=text, showarrow=False, xanchor="left",
-            yanchor="top" if y < 0 else "bottom", font={"size": 12, "color": "#7A7F87"},
-        )  # fmt: skip
+        said = f"{style.title}, round %{{x}}: %{{y:.3f}}"
+        traces.append(_curve(at, points[at], style, style.title, said, width=1.8))
+    notes = [
+        {
+            "x": 0.01, "xref": "paper", "y": y, "text": text, "showarrow": False,
+            "xanchor": "left", "yanchor": "top" if y < 0 else "bottom",
+            "font": {"size": 12, "color": "#7A7F87"},
+        }
+        for y, text in ((HIGH, "worst point"), (LOW, "best point"))
+    ]  # fmt: skip
     ends = ", ".join(f"{STYLES[r].title} {p[-1]:+.3f}" for r, p in run.points.items())
-    figure.update_layout(
-        title="x, round by round",
-        xaxis={"title": "round t", "type": "log"},
-        yaxis={"title": "x", "range": [-1.25, 1.25]},
-        meta={"summary": f"After {run.spec.rounds} rounds: {ends}."},
-    )
-    return figure
+    layout = {
+        "title": {"text": "x, round by round"},
+        "xaxis": {"title": {"text": "round t"}, "type": "log"},
+        "yaxis": {"title": {"text": "x"}, "range": [-1.25, 1.25]},
+        "shapes": [_level(HIGH), _level(LOW)],
+        "annotations": notes,
+        "meta": {"summary": f"After {run.spec.rounds} rounds: {ends}."},
+    }
+    return {"data": traces, "layout": layout}

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
@@ -36,9 +35,9 @@ class PolarPaper:
         """A scatter trace's coordinates; its ``customdata`` are degrees and values."""
         x, y = self.place(angles, values)
         customdata = np.stack([np.degrees(angles), values], 1)
-        return {"x": x, "y": y, "customdata": customdata, "mode": "lines"}
+        return {"type": "scatter", "x": x, "y": y, "customdata": customdata, "mode": "lines"}
 
-    def grid(self) -> list[go.Scatter]:
+    def grid(self) -> list[dict[str, Any]]:
         """Circles of equal value and spokes of equal angle, and what they stand for."""
         ticks = _round_values(self.low, self.high)
         ring = np.linspace(0, 2 * math.pi, 121)
@@ -48,15 +47,16 @@ class PolarPaper:
         parts += [np.stack(self.place(np.full(2, angle), ends)) for angle in spokes]
         gap = np.full((2, 1), math.nan)
         x, y = np.concatenate([np.concatenate([part, gap], 1) for part in parts], 1)
-        lines = go.Scatter(
-            x=x,
-            y=y,
-            mode="lines",
-            hoverinfo="skip",
-            showlegend=False,
-            line={"width": 1, "color": GRID},
-            meta={"role": "grid", "color_dark": GRID_DARK},
-        )
+        lines = {
+            "type": "scatter",
+            "x": x,
+            "y": y,
+            "mode": "lines",
+            "hoverinfo": "skip",
+            "showlegend": False,
+            "line": {"width": 1, "color": GRID},
+            "meta": {"role": "grid", "color_dark": GRID_DARK},
+        }
         outside = self.high + 0.09 * (self.high - self.low)
         degrees = [f"{math.degrees(a):.0f}°" for a in spokes]
         up = np.full_like(ticks, math.pi / 2)
@@ -81,16 +81,17 @@ def _round_values(low: float, high: float) -> Array:
     return step * np.arange(math.floor(low / step) + 1, math.ceil(high / step))
 
 
-def _words(x: Array, y: Array, text: list[str], position: str) -> go.Scatter:
-    return go.Scatter(
-        x=x,
-        y=y,
-        text=text,
-        mode="text",
-        textposition=position,
-        textfont={"size": 11},
-        cliponaxis=False,
-        hoverinfo="skip",
-        showlegend=False,
-        meta={"role": "grid"},
-    )
+def _words(x: Array, y: Array, text: list[str], position: str) -> dict[str, Any]:
+    return {
+        "type": "scatter",
+        "x": x,
+        "y": y,
+        "text": text,
+        "mode": "text",
+        "textposition": position,
+        "textfont": {"size": 11},
+        "cliponaxis": False,
+        "hoverinfo": "skip",
+        "showlegend": False,
+        "meta": {"role": "grid"},
+    }
