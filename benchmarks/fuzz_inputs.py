@@ -5,6 +5,7 @@ import json
 import random
 import shlex
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from landscapes.datasets import DataSpec
@@ -135,7 +136,9 @@ def changed(draw: random.Random, tree: Any) -> Any:
             return anything(draw)
         holder, at = draw.choice(places)
         if type(holder[at]) in (int, float) and draw.random() < 0.6:
-            holder[at] *= draw.choice((-1, 0.5, 2, 2, 3, 10, 1000, 1e-12))
+            factor = draw.choice((-1, 0.5, 2, 2, 3, 10, 1000, 1e-12))
+            with suppress(OverflowError):  # a whole number that no float can hold stays as it is
+                holder[at] *= factor
             continue
         match draw.randrange(5):
             case 0:
