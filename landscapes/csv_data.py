@@ -16,6 +16,7 @@ from landscapes.datasets import DataError, Dataset, DataSpec, Split, split_up
 MAX_BYTES = 20_000_000
 MAX_ROWS, MAX_COLUMNS, MAX_CLASSES = 50_000, 1_000, 100
 LARGEST = 1e100  # whose squares and sums are still finite
+LONGEST_QUOTE = 60  # characters of the file that a sentence repeats
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
 
 Task = Literal["classes", "values"]
@@ -88,6 +89,11 @@ def read_csv(content: bytes, spec: DataSpec, task: Task | None = None) -> Datase
     return split_up(spec, Split(inputs, targets), classes, features)
 
 
+def _quoted(text: str) -> str:
+    """A text of the file in quotation marks, shortened where it is long."""
+    return repr(text if len(text) <= LONGEST_QUOTE else text[: LONGEST_QUOTE - 1] + "…")
+
+
 def _too_large(size: int) -> str:
     return (
         f"the CSV has {size / 1e6:.1f} MB, but at most {MAX_BYTES / 1e6:.0f} MB are read: "
@@ -147,13 +153,16 @@ def _header(rows: list[list[str]], wanted: str | None) -> tuple[list[str], int]:
         return [f"x{i + 1}" for i in range(last)] + ["target"], last
     if wanted is not None and wanted not in first:
         raise DataError(
-            f"the CSV has no column {wanted!r}: its first line names {', '.join(first)[:200]}"
+            f"the CSV has no column {_quoted(wanted)}: "
+            f"its first line names {', '.join(first)[:200]}"
         )
     for name, count in Counter(first).items():
         if not name:
             raise DataError(f"column {first.index(name) + 1} of the CSV has no name in its header")
         if count > 1:
-            raise DataError(f"the CSV's header names {count} columns {name!r}: rename one of them")
+            raise DataError(
+                f"the CSV's header names {count} columns {_quoted(name)}: rename one of them"
+            )
     return first, last if wanted is None else first.index(wanted)
 
 
@@ -172,21 +181,22 @@ def _number(cell: str) -> float | None:
 
 
 def _not_finite(cell: str) -> str:
-    return f"{cell.strip()!r} is not a finite number below {LARGEST:g}: leave such rows out"
+    return f"{_quoted(cell.strip())} is not a finite number below {LARGEST:g}: leave such rows out"
 
 
 def _feature(cell: str, line: int, name: str) -> float:
     value = _number(cell)
     if value is not None and math.isfinite(value):
         return value
-    where = f"line {line} of the CSV, column {name!r}:"
+    where = f"line {line} of the CSV, column {_quoted(name)}:"
     if not cell.strip():
         raise DataError(f"{where} the cell is empty, but every feature must be a number")
     if value is not None:
         raise DataError(f"{where} {_not_finite(cell)}")
     hint = ", with a decimal point" if _number(cell.replace(",", ".")) is not None else ""
-    raise DataError(f"{where} {cell.strip()[:40]!r} is not a number, but every feature must be "
-                    f"one{hint}")  # fmt: skip
+    raise DataError(
+        f"{where} {_quoted(cell.strip())} is not a number, but every feature must be one{hint}"
+    )
 
 
 def _targets(
@@ -195,13 +205,13 @@ def _targets(
     """Class numbers and the classes' names, or values and nothing."""
     numbers = [_number(text) for text in texts]
     for text, number, line in zip(texts, numbers, lines, strict=True):
-        where = f"line {line} of the CSV, target {name!r}:"
+        where = f"line {line} of the CSV, target {_quoted(name)}:"
         if not text:
             raise DataError(f"{where} the cell is empty, but every row needs a target")
         if number is not None and not math.isfinite(number):
             raise DataError(f"{where} {_not_finite(text)}")
         if number is None and task == "values":
-            raise DataError(f"{where} {text[:40]!r} is not a number, but the target is to be one")
+            raise DataError(f"{where} {_quoted(text)} is not a number, but the target is to be one")
     values = [n for n in numbers if n is not None]
     numeric = len(values) == len(texts)
     if task is None and numeric:
@@ -209,19 +219,22 @@ def _targets(
         task = "classes" if whole and len(set(values)) <= 20 else "values"
     if task == "values":
         if len(set(values)) == 1:
-            raise DataError(f"the target {name!r} is {texts[0]} in every row: there is nothing to "
-                            "learn")  # fmt: skip
+            raise DataError(
+                f"the target {_quoted(name)} is {texts[0][:LONGEST_QUOTE]} in every row: "
+                "there is nothing to learn"
+            )
         return np.array(values), ()
     labels = [f"{v:g}" for v in values] if numeric else texts
     classes = sorted(set(labels), key=(lambda text: float(text)) if numeric else None)
     if len(classes) == 1:
         raise DataError(
-            f"the target {name!r} is {classes[0]!r} in every row: at least two classes are needed"
+            f"the target {_quoted(name)} is {_quoted(classes[0])} in every row: "
+            "at least two classes are needed"
         )
     if len(classes) > MAX_CLASSES:
         raise DataError(
-            f"the target {name!r} has {len(classes)} different texts, but at most {MAX_CLASSES} "
-            "classes are read: is it the right column?"
+            f"the target {_quoted(name)} has {len(classes)} different texts, but at most "
+            f"{MAX_CLASSES} classes are read: is it the right column?"
         )
     index = {text: i for i, text in enumerate(classes)}
     return np.array([index[label] for label in labels]), tuple(classes)

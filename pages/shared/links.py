@@ -8,6 +8,7 @@ be read keeps its default and is named; nothing else is lost.
 from __future__ import annotations
 
 import base64
+import itertools
 import zlib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ _SHOWN = "_link"  # the page and the query that the session's state agrees with
 _NOTES = "_link_notes"
 PRESENT = "present"  # the presenter mode, in the address of any page; app.py reads it
 
-MOST_NOTES = 12  # said of one address; more are counted
+MOST_NOTES, MOST_SAID = 12, 600  # things and characters said of one address; more are counted
 MOST_NAMED = 12  # options that a note names; of more, the nearest
 
 Read = Callable[[str], Any]
@@ -253,8 +254,10 @@ def notes() -> str:
     told = st.session_state.pop(_NOTES, None)
     if not told:
         return ""
-    if len(told) > MOST_NOTES:
-        told = [*told[: MOST_NOTES - 1], f"and {len(told) - MOST_NOTES + 1} things more"]
+    lengths = itertools.accumulate(map(len, told))
+    few = max(1, min(MOST_NOTES, sum(length <= MOST_SAID for length in lengths)))
+    if more := len(told) - few:
+        told = [*told[:few], f"and {more} thing{'s' * (more > 1)} more"]
     return (
         sentence("the link could not be followed in everything: " + "; ".join(told))
         + " The rest is as the link says."

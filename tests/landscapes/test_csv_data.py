@@ -107,6 +107,8 @@ BAD = {
     "inf": (GOOD.replace("4,2,a", "-inf,2,a"), "'-inf' is not a finite number"),
     "overflow": (GOOD.replace("4,2,a", "1e999,2,a"), "'1e999' is not a finite number"),
     "too large": (GOOD.replace("4,2,a", "1e101,2,a"), "is not a finite number below 1e+100"),
+    "long number": (GOOD.replace("4,2,a", f"1{'0' * 5000},2,a"), "…' is not a finite number"),
+    "long name": (GOOD.replace("y,kind", "y" * 5000 + ",kind").replace(",2,a", ",,a"), "yyy…': the"),
     "no target": (GOOD.replace("4,2,a", "4,2,"), "line 6 of the CSV, target 'kind': the cell"),
     "nan target": (
         "x,y\n" + "\n".join(f"{i},{i / 2}" for i in range(8)) + "\n9,nan",
@@ -132,6 +134,7 @@ def test_every_way_a_csv_can_be_wrong_has_its_sentence(text, said):
         read(text)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 300
 
 
 def test_a_target_that_is_not_there_and_values_that_are_none():

@@ -80,8 +80,12 @@ def test_what_a_link_lost_is_one_line_however_odd_and_however_much():
     (said,) = told(app).splitlines()
     assert "nothing here is called a b" in said
     assert "did you mean 'cb2'?" in said
-    assert "and 31 things more" in said
+    assert "and 30 things more" in said
     assert len(said) < 700
+    long = {"rules": "a" * 5000, "schedule": "b" * 5000, "view": "c" * 5000, "frame": "d" * 5000}
+    (said,) = told(opened(**long, **{f"{'y' * 300}{i}": "1" for i in range(4)})).splitlines()
+    assert "more. The rest is as the link says." in said
+    assert len(said) < 1000
 
 
 def test_a_link_cannot_bring_a_picture_of_another_host():
