@@ -17,7 +17,7 @@ from dataclasses import fields, is_dataclass
 from numbers import Integral, Real
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-MAX_BYTES = 1_000_000
+MAX_BYTES, MAX_ITEMS = 1_000_000, 10_000
 
 
 class SpecError(ValueError):
@@ -217,6 +217,8 @@ _SCALARS = {float: _float, int: _int, bool: _bool, str: _str}
 def _tuple(members: tuple[Any, ...], value: Any, where: str) -> tuple[Any, ...]:
     if not isinstance(value, list | tuple):
         raise SpecError(f"{where} must be a list, but is {show(value)}")
+    if len(value) > MAX_ITEMS:
+        raise SpecError(f"{where} has {len(value)} values, but at most {MAX_ITEMS} are read")
     if members[-1] is Ellipsis:
         members = members[:1] * len(value)
     elif len(value) != len(members):

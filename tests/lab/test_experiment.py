@@ -273,6 +273,7 @@ def _json(**changes):
         (_json(version="1"), "version must be a whole number, but is '1'"),
         (_json(stps=3), "unknown field 'stps': did you mean 'steps'"),
         (_json(starts=[]), "at least one point"),
+        (_json(starts=[[0, 0]] * 10_001), "starts has 10001 values, but at most 10000 are read"),
         (_json(starts=[["1", 2]]), r"starts\[0\]\[0\] must be a number, but is '1'"),
         (_json(rules=[]), "at least one rule"),
         (_json(rules={}), "rules must be a list"),

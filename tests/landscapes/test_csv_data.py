@@ -107,8 +107,8 @@ BAD = {
     "inf": (GOOD.replace("4,2,a", "-inf,2,a"), "'-inf' is not a finite number"),
     "overflow": (GOOD.replace("4,2,a", "1e999,2,a"), "'1e999' is not a finite number"),
     "too large": (GOOD.replace("4,2,a", "1e101,2,a"), "is not a finite number below 1e+100"),
-    "long number": (GOOD.replace("4,2,a", f"1{'0' * 5000},2,a"), "…' is not a finite"),
-    "long name": (GOOD.replace("y,kind", "y" * 5000 + ",kind").replace(",2,a", ",,a"), "yyy…': the"),
+    "digits": (GOOD.replace("4,2,a", f"1{'0' * 5000},2,a"), "…' is not a finite"),
+    "name": (GOOD.replace("y,kind", "y" * 5000 + ",kind").replace(",2,a", ",,a"), "yy…': the"),
     "no target": (GOOD.replace("4,2,a", "4,2,"), "line 6 of the CSV, target 'kind': the cell"),
     "nan target": (
         "x,y\n" + "\n".join(f"{i},{i / 2}" for i in range(8)) + "\n9,nan",
