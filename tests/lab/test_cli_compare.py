@@ -75,6 +75,7 @@ def test_a_spec_may_be_taken_and_changed(run, tmp_path):
     assert (spec["seeds"], spec["steps"]) == (3, 20)
 
 
+@pytest.mark.slow
 def test_a_directory_and_its_report(run, tmp_path):
     code, out, err = run("compare", *QUICK, "--out", tmp_path / "runs")
     assert (code, err) == (0, "")

@@ -87,6 +87,7 @@ def test_json_and_back_is_the_same_experiment(spec):
 
 
 @given(experiments)
+@pytest.mark.slow
 def test_the_command_line_says_the_same_experiment(spec):
     words = shlex.split(spec.to_command())
     assert words[:4] == ["python", "-m", "sadam", "race"]
@@ -337,6 +338,7 @@ def _places(data, path=()):
 
 
 @given(st.data())
+@pytest.mark.slow
 def test_a_mutated_spec_is_a_spec_or_refused(data):
     plain = json.loads(data.draw(experiments).to_json())
     for _ in range(data.draw(st.integers(1, 2))):

@@ -198,6 +198,7 @@ def test_whatever_is_put_into_the_page_is_escaped(race):
     assert "".join(page.text).count(evil) >= 5
 
 
+@pytest.mark.slow
 def test_the_small_page_reads_plotly_from_beside_it(race, light, tmp_path):
     done = export_race(race, tmp_path, ("html-small",))
     assert set(done.files) == {

@@ -151,6 +151,7 @@ def test_barcode_shows_where_the_gradient_turned(race):
         assert strips[label].x[0] == 1
 
 
+@pytest.mark.slow
 def test_long_barcodes_are_binned():
     race = make(steps=2500)
     strip = by_role(RACE_FIGURES["chattering"](race), "strip")[0]

@@ -89,6 +89,7 @@ def test_exact_steps_on_a_quadratic_are_the_closed_form():
 
 
 @given(st.sampled_from(sorted(CATALOGUE)), st.integers(0, 10))
+@pytest.mark.slow
 def test_steepest_descent_never_goes_up(name, i):
     landscape = CATALOGUE[name]
     (x0, x1), (y0, y1) = landscape.window

@@ -104,6 +104,7 @@ def test_shapes_and_dtypes(entry, shape, dtype):
 
 
 @some(lambda entry: entry.formula)
+@pytest.mark.slow
 def test_gradient_is_the_slope_away_from_kinks(entry):
     x = scattered(entry, 500)
     for kink in entry.kinks:

@@ -302,6 +302,7 @@ def test_random_formulas_mean_what_python_means(text, x, y):
 @given(
     FORMULAS, st.sampled_from(["sin({})", "tanh({})", "exp(-abs({}))", "log(1 + abs({}))", "{}"])
 )
+@pytest.mark.slow
 def test_random_gradients_equal_autograd(text, outer):
     points = torch.randn(64, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     points.requires_grad_()

@@ -10,6 +10,7 @@ COUNT = 400
 
 
 @pytest.mark.parametrize("make", [formulas.random_text, formulas.mutated_formula])
+@pytest.mark.slow
 def test_every_text_ends_in_a_landscape_or_a_formula_error(make):
     tally = formulas.hold(formulas.texts(make, COUNT, seed=1), limit=0.25)  # busy machines
     assert tally.wrong == []

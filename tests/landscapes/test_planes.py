@@ -49,6 +49,7 @@ def loss_of(net, l1=0.0, kind="cross-entropy"):
 
 @pytest.mark.parametrize("net", NETS, ids=str)
 @pytest.mark.parametrize("l1", [0.0, 0.05])
+@pytest.mark.slow
 def test_the_loss_on_a_plane_is_the_loss_at_its_points(net, l1):
     loss = loss_of(net, l1)
     plane = random_plane(net, net.init(1), seed=2)

@@ -107,6 +107,7 @@ def test_numbers_in_the_text_are_the_labs():
     assert f"one-sided **{means['one-sided'][-1]:.3f}**" in text
 
 
+@pytest.mark.slow
 def test_a_link_to_the_maps_opens_the_point():
     def script():
         import streamlit as st

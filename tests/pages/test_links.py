@@ -44,6 +44,7 @@ def test_a_page_as_it_opens_has_a_bare_address():
     assert not address(opened())
 
 
+@pytest.mark.slow
 def test_an_address_opens_the_same_race():
     app = opened()
     app.session_state["landscape"] = "cb2"
@@ -95,6 +96,7 @@ def test_a_link_cannot_bring_a_picture_of_another_host():
     assert "\\!\\[" in told(app)
 
 
+@pytest.mark.slow
 def test_an_address_that_says_it_in_fewer_words_stays():
     app = opened(v="1", lr="0.05", landscape="l1", start_x="1")
     assert address(app) == {"v": "1", "lr": "0.05", "landscape": "l1", "start_x": "1"}
@@ -164,6 +166,7 @@ def test_any_spec_of_a_race_can_be_opened_and_linked(given_spec):
     assert address(opened(**address(app))) == address(app)
 
 
+@pytest.mark.slow
 def test_a_function_is_typed_and_its_parameter_has_a_slider():
     app = opened(landscape="own", own_text="a*abs(x) + abs(y)", own_values="a:0.5")
     assert spec(app).landscape == "= a*abs(x) + abs(y); a = 0.5"
@@ -173,6 +176,7 @@ def test_a_function_is_typed_and_its_parameter_has_a_slider():
     assert address(app)["own_values"] == "a:2"
 
 
+@pytest.mark.slow
 def test_a_mistake_is_pointed_at_and_nothing_is_lost():
     app = opened(landscape="own", own_text="abs(x) + abs(y)")
     before = spec(app)

@@ -78,6 +78,7 @@ def same(a, b):
 
 
 @pytest.mark.parametrize("f", [rosenbrock, steep])
+@pytest.mark.slow
 def test_a_lane_does_not_depend_on_the_batch(f):
     """Batched equals looped equals shuffled, to the last bit."""
     rules = all_rules()

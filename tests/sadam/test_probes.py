@@ -80,6 +80,7 @@ def test_straight_kink_in_the_plane(a, b):
 
 
 @pytest.mark.parametrize(("dim", "expected"), [(2, 0.19), (400, 1 - 2 / math.pi)])
+@pytest.mark.slow
 def test_pure_kink(dim, expected):
     def kink(x):
         return x[..., 0].abs()

@@ -293,6 +293,7 @@ def test_the_directions_are_not_drawn_from_the_global_streams():
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # torch's own, about hooks and compiling
+@pytest.mark.slow
 def test_compiled_modules_are_kept_when_handed_in_and_refused_when_not():
     net = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 1))
 

@@ -211,6 +211,7 @@ def _loss_after(result, label, step):
     return result.problem.evaluate(run.final, "train")["loss"][:, 0]
 
 
+@pytest.mark.slow
 def test_targets_are_met_where_the_recorded_loss_says_so():
     """Held to plain gradient descent, the loss looked at after every step."""
     outcome, start = train_lanes(SAW, SGD(lr=0.3), [4, 7], steps=40, schedule="constant",

@@ -231,6 +231,7 @@ def test_a_rule_that_diverges_has_no_finite_factor(small):
     assert compare_report(results).document["best"][1]["final_gap"] is None
 
 
+@pytest.mark.slow
 def test_the_reference_suite_stands_beside_its_earlier_figures(small_results):
     spec = SUITES["reference"].spec()
     frame = run_compare(replace(spec, steps=1)).frame  # its shape, at a hundredth of the cost

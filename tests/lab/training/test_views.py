@@ -121,6 +121,7 @@ def test_the_first_layer_of_images_is_a_mosaic_in_the_levels_that_are_used():
     assert view_of(result, 0).kind == "weights"
 
 
+@pytest.mark.slow
 def test_other_data_have_a_row_for_each_unit():
     result = trained("mnist1d", 120, hidden=(5,))
     weight = result.network.unflatten(result.run.final[1, 0])["0.weight"].numpy()
