@@ -25,7 +25,6 @@ _FOLDERS = {
 ASSETS = f"component/{__name__}."
 """Where this server hands out plotly.js and the fonts: complete it with a folder's name."""
 
-
 _FONT_STYLE = "<style>{}</style>".format(
     "".join(
         f"@font-face{{font-family:'{family}';font-weight:100 900;font-display:swap;"
@@ -59,10 +58,10 @@ _preload = st.components.v2.component(
 
 def declare_assets() -> None:
     """Tell Streamlit's server of the folders, once per session; again does no harm."""
-    if "_stage_assets" not in st.session_state:
+    if "_assets" not in st.session_state:
         for name, folder in _FOLDERS.items():
             declare_component(name, path=str(folder))
-        st.session_state["_stage_assets"] = True
+        st.session_state["_assets"] = True
 
 
 def serve_assets(*, wait: float = 0) -> None:

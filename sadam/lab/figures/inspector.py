@@ -265,12 +265,13 @@ def slice_figure(inspection: Inspection, scale: float | None = None) -> Plain:
     if scale is None:
         upwards["range"] = _range_of_slice(inspection)
     about = "seen ever closer" if scale is None else f"within {scale:g}"
+    seen = f"at {len(cut.scales)} scales" if scale is None else f"within {scale:g}"
     layout = {
         "title": {"text": f"f along {math.degrees(cut.angle):.0f}° through the point, {about}"},
         "xaxis": {"title": {"text": "t / s"}},
         "yaxis": upwards,
         "hovermode": "x unified",
-        "meta": {"summary": _summary(inspection, "f along a line, at seven scales")},
+        "meta": {"summary": _summary(inspection, f"f along a line, {seen}")},
     }
     return {"data": traces, "layout": layout}
 

@@ -23,29 +23,27 @@ MOST_POINTS = 1500
 
 
 def _line(x: Any, y: Any, name: str, role: str, width: float = 2.2) -> dict[str, Any]:
-    light, dark = COLORS[role]
-    return {
-        "type": "scatter",
-        "x": x,
-        "y": y,
-        "mode": "lines",
-        "name": name,
-        "line": {"color": light, "width": width},
-        "meta": {"role": role, "color_dark": dark},
-    }
+    return _lines(x, y, name, role, COLORS[role], {"width": width})
 
 
 def _curve(x: Any, y: Any, style: Style, name: str, said: str, **line: Any) -> dict[str, Any]:
     """A rule's or an estimator's curve; ``said`` is what the pointer reads."""
+    drawn = _lines(x, y, name, "curve", (style.color, style.color_dark), line)
+    return drawn | {"hovertemplate": f"{said}<extra></extra>"}
+
+
+def _lines(
+    x: Any, y: Any, name: str, role: str, colors: tuple[str, str], line: dict[str, Any]
+) -> dict[str, Any]:
+    """Lines in a colour for light screens and one for dark ones."""
     return {
         "type": "scatter",
         "x": x,
         "y": y,
         "mode": "lines",
         "name": name,
-        "line": {"color": style.color, **line},
-        "meta": {"role": "curve", "color_dark": style.color_dark},
-        "hovertemplate": f"{said}<extra></extra>",
+        "line": {"color": colors[0], **line},
+        "meta": {"role": role, "color_dark": colors[1]},
     }
 
 

@@ -55,6 +55,19 @@ def test_every_figure_draws(result):
         assert figure.data, name
 
 
+def test_what_changes_on_dark_screens_is_there_to_be_changed(result):
+    roles = set()
+    for figure in curves.figures_of(result).values():
+        for trace in figure.data:
+            for path, dark in (trace.meta or {}).get("dark", {}).items():
+                before = trace[path]
+                assert before is not None, (trace.meta, path)
+                trace[path] = dark  # raises where Plotly has no such thing, or not such a value
+                assert trace[path] != before
+                roles.add(trace.meta["role"])
+    assert roles == {"ground", "region", "kink", "start", "units"}
+
+
 def test_curves_are_medians_over_seeds(result):
     plain = curves.loss_by_step.plain(result)
     loss = result.run.evaluations["validation"]["loss"]
