@@ -76,27 +76,24 @@ missing; 2 something is wrong with what was asked, or a file could not be writte
 class _Parser(argparse.ArgumentParser):
     """A parser whose complaints are one sentence, with the nearest option or command."""
 
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        """Refuse what is not known here, so that a command suggests options of its own."""
+        found, rest = super().parse_known_args(args, namespace)
+        if rest:
+            self.error(f"unrecognized arguments: {' '.join(rest)}")
+        return found, rest
+
     def error(self, message: str) -> NoReturn:
         invalid = re.match(r"argument .*: invalid choice: '(.*?)' \(choose from (.*)\)", message)
         if unknown := re.search(r"unrecognized arguments: (\S+)", message):
             flag = unknown.group(1).partition("=")[0] or unknown.group(1)
-            message = (
-                f"unknown argument {flag!r}{_hint(flag, _options(self)) if flag[0] == '-' else ''}"
-            )
+            hint = _hint(flag, list(self._option_string_actions)) if flag[0] == "-" else ""
+            message = f"unknown argument {flag!r}{hint}"
         elif invalid:
             names = re.findall(r"[\w-]+", invalid.group(2))
             hint = _hint(invalid.group(1), names) or f": it must be one of {', '.join(names)}"
             message = f"there is no {invalid.group(1)!r}{hint}"
         raise ValueError(message)
-
-
-def _options(parser: argparse.ArgumentParser) -> list[str]:
-    """All option strings of a parser and its commands."""
-    found = list(parser._option_string_actions)
-    for action in parser._actions:
-        if isinstance(action, argparse._SubParsersAction):
-            found += [text for command in action.choices.values() for text in _options(command)]
-    return found
 
 
 def _hint(name: str, names: Sequence[str]) -> str:
