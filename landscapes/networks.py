@@ -13,7 +13,7 @@ import math
 import threading
 from abc import ABC, abstractmethod
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -240,7 +240,7 @@ class MLP(Network):
         They are good until the next call of any method in the same thread.
         """
         room = self.forward(params, inputs)[1]
-        return [z.view(*room.lead, -1) for z in room.z[:-1]]
+        return [room.by_model(z) for z in room.z[:-1]]
 
 
 class _Room:
@@ -251,27 +251,35 @@ class _Room:
     last column of ones, which takes the biases through the same products as the weights. Each model
     has a copy of the inputs, so that every layer is one batched product with one model to a matrix;
     a wide product for all models of a seed was measured to gain nothing over it, and its rounding
-    could depend on how many models there are.
+    could depend on how many models there are. For the same reason matrices are aligned (see
+    :func:`_aligned`) and one model alone runs beside a second, idle one: a batch of one matrix is
+    multiplied by other code.
     """
 
     def __init__(
         self, net: MLP, seeds: int, models: int, examples: int, dtype: torch.dtype
     ) -> None:
         self.net, self.act = net, ACTIVATIONS[net.activation]
-        lanes, widths = seeds * models, net.widths
-        self.lanes, self.lead = lanes, (seeds, models, examples)
-        self.params = torch.empty(lanes, net.num_parameters, dtype=dtype)
-        self.params_in = self.params.view(seeds, models, -1)
+        lanes, widths = max(2, seeds * models), net.widths
+        self.lead = (seeds, models)
+        self.params = _aligned(lanes, (net.num_parameters,), dtype)
+        self.params_in = self.by_model(self.params)
         self.layers = net.matrices(self.params)  # views: (lanes, in + 1, out)
         self.weights = [w[:, :-1] for w in self.layers]
         self.weights_t = [w.transpose(1, 2) for w in self.weights]
-        self.ones = [torch.ones(lanes, examples, n + 1, dtype=dtype) for n in widths[:-1]]
+        self.ones = [_aligned(lanes, (examples, n + 1), dtype) for n in widths[:-1]]
+        for a in self.ones:
+            a[..., -1] = 1
         self.ones_t = [a.transpose(1, 2) for a in self.ones]
-        self.x = self.ones[0][..., :-1].view(seeds, models, examples, -1)
+        self.x = self.by_model(self.ones[0][..., :-1])
         self.a = [a[..., :-1] for a in self.ones[1:]]
-        self.z = [torch.empty(lanes, examples, n, dtype=dtype) for n in widths[1:]]
+        self.z = [_aligned(lanes, (examples, n), dtype) for n in widths[1:]]
         self.raw = self.a if net.activation_bits is None else [torch.empty_like(a) for a in self.a]
-        self.outputs = self.z[-1].view(*self.lead, -1)
+        self.outputs = self.by_model(self.z[-1])
+
+    def by_model(self, lanes: Tensor) -> Tensor:
+        """View a buffer ``(lanes, ...)`` as ``(S, M, ...)``."""
+        return lanes[: math.prod(self.lead)].view(*self.lead, *lanes.shape[1:])
 
     def run(self, params: Tensor, inputs: Tensor) -> None:
         """Forward pass."""
@@ -290,24 +298,39 @@ class _Room:
 
     @cached_property
     def _slopes(self) -> tuple[list[Tensor], list[Tensor]]:
-        """Buffers that only a gradient needs: by the hidden layers' units, and by the layers."""
-        by_units = [torch.empty_like(z) for z in self.z[:-1]]
-        return by_units, [torch.empty(w.shape, dtype=w.dtype) for w in self.layers]
+        """Buffers that only a gradient needs: by the units of each layer, and by the layers."""
+        by_units = [_aligned(len(z), z.shape[1:], z.dtype) for z in self.z]
+        return by_units, [_aligned(len(w), w.shape[1:], w.dtype) for w in self.layers]
 
     @cached_property
     def _gradient(self) -> list[Tensor]:
-        return [dw.view(*self.lead[:2], -1) for dw in self._slopes[1]]
+        return [self.by_model(dw).flatten(2) for dw in self._slopes[1]]
 
     def backward(self, grad: Tensor) -> Tensor:
         """Backward pass through what :meth:`run` left here."""
         by_units, dw = self._slopes
-        d = grad.reshape(self.z[-1].shape)
+        d = by_units[-1]
+        self.by_model(d).copy_(grad)
         for i in range(len(self.a) - 1, -1, -1):
             torch.bmm(self.ones_t[i + 1], d, out=dw[i + 1])
             d = torch.bmm(d, self.weights_t[i + 1], out=by_units[i])
             self.act.backward(d, self.z[i], self.raw[i], d)
         torch.bmm(self.ones_t[0], d, out=dw[0])
         return torch.cat(self._gradient, -1)
+
+
+_ALIGNMENT = 64  # bytes; also what torch gives a tensor's memory
+
+
+def _aligned(lanes: int, shape: Sequence[int], dtype: torch.dtype) -> Tensor:
+    """Zeros ``(lanes, *shape)``, each lane contiguous and at a multiple of 64 bytes.
+
+    How MKL rounds a product depends, on some processors, on where its matrices lie in a cache line:
+    in memory without gaps that is another place for each lane.
+    """
+    size = math.prod(shape)
+    stride = -(-size * dtype.itemsize // _ALIGNMENT) * _ALIGNMENT // dtype.itemsize
+    return torch.zeros(lanes, stride, dtype=dtype)[:, :size].unflatten(1, tuple(shape))
 
 
 class _Rooms(threading.local):

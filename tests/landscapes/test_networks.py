@@ -119,19 +119,20 @@ def test_the_logistic_loss_stays_finite_and_exact_far_out():
     assert slope.flatten().tolist() == pytest.approx([-0.5, -0.5 * np.exp(-40)], rel=1e-12)
 
 
-@pytest.mark.parametrize("net", [*CASES[:9], *CASES[-5:]], ids=str)
-@pytest.mark.parametrize("others", [(1, 1), (1, 16), (3, 7), (8, 40)])
+@pytest.mark.parametrize("net", [*CASES[:9], *CASES[-5:], MLP(2, (16, 64), 1)], ids=str)
+@pytest.mark.parametrize("others", [(1, 2), (1, 16), (3, 7), (8, 40)])
 def test_a_model_does_not_see_its_neighbours(net, others):
     """Bit by bit: each model's products are matrices of their own, whatever the batch."""
-    seeds, count = others
-    params, x = models(net, seeds, count, examples=32)
-    outputs, tape = net.forward(params, x)
-    outputs, slope = outputs.clone(), torch.ones_like(outputs)
-    grad = net.backward(tape, slope)
-    s, m = seeds - 1, count // 2
-    alone, tape = net.forward(params[s : s + 1, m : m + 1].clone(), x[s : s + 1])
-    assert torch.equal(alone[0, 0], outputs[s, m])
-    assert torch.equal(net.backward(tape, slope[:1, :1])[0, 0], grad[s, m])
+    (seeds, count), s, m = others, others[0] - 1, others[1] // 2
+    for examples, dtype in [(1, torch.float64), (5, torch.float32), (32, torch.float64)]:
+        params, x = models(net, seeds, count, examples, dtype)
+        outputs, tape = net.forward(params, x)
+        outputs, slope = outputs.clone(), torch.linspace(-1, 2, outputs.numel(), dtype=dtype)
+        slope = slope.view_as(outputs)
+        grad = net.backward(tape, slope)
+        alone, tape = net.forward(params[s:, m : m + 1].clone(), x[s:].clone())
+        assert torch.equal(alone[0, 0], outputs[s, m])
+        assert torch.equal(net.backward(tape, slope[s:, m : m + 1].clone())[0, 0], grad[s, m])
 
 
 def test_two_threads_do_not_share_buffers():

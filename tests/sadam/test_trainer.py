@@ -159,11 +159,11 @@ def test_no_model_depends_on_the_others(l1):
         for m, (name, rule) in enumerate(ALL.items()):
             alone = train(problem((seed,), l1=l1), {name: rule}, steps=steps, seeds=(seed,),
                           observe=Probing(num_probes=2))  # fmt: skip
-            close = {"rtol": 0, "atol": 1e-11, "equal_nan": True}
+            close = {"rtol": 0, "atol": 0, "equal_nan": True}
             assert torch.allclose(alone.final[0, 0], together.final[s, m], **close), name
             for field in ("losses", "lgi", "brake", "lgi_one_sided", "lgi_two_sided", "conflicts"):
                 a, b = getattr(alone, field)[:, 0, 0], getattr(together, field)[:, s, m]
-                assert torch.allclose(a, b, **{**close, "atol": 1e-6}), (name, field)
+                assert torch.allclose(a, b, **close), (name, field)
 
 
 def test_the_problems_l1_term_is_the_prox_of_proximal_rules():

@@ -70,8 +70,8 @@ def plan(spec: Compare, size: int = BLOCK) -> tuple[Block, ...]:
     Args:
         spec: What to compare.
         size: Lanes of a block of a landscape, at most. A network's are cut in one way only, whole
-            learning rates where they fit, as the last bits of its numbers may know how many lanes
-            were one batch.
+            learning rates where they fit, as the last bits of a convolutional network's numbers may
+            know how many lanes were one batch.
     """
     return tuple(_plan(spec, size))
 

@@ -27,9 +27,8 @@ def race_behind(
 ) -> Experiment | Training:
     """Return the race or training of one run of a comparison, each rule at its own best lr.
 
-    Its numbers are those of the comparison where the spec's cost is steps: on a landscape to the
-    last bit, on a network but for the last bits; of equal evaluations it shows as many steps of
-    every rule.
+    Its numbers are those of the comparison where the spec's cost is steps, to the last bit (but for
+    a convolutional network in float32); of equal evaluations it shows as many steps of every rule.
 
     Args:
         results: Of which the problem is complete.

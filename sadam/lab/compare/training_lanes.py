@@ -30,9 +30,9 @@ def train_lanes(
     A lane's seed draws its weights, its minibatches and its probe directions, as it does for
     :func:`sadam.lab.training.run_training`. The loss is that of the whole training set with its
     labels as they are, at the start, every ``max(1, steps // 50)`` steps, and at the end; it
-    cannot be less than 0, which gaps are measured from. Lanes of the same seeds are one batch: how
-    they are batched is seen at most in a number's last bits, so that blocks of networks are cut in
-    one way only (:func:`sadam.lab.compare.blocks.plan`).
+    cannot be less than 0, which gaps are measured from. Lanes of the same seeds are one batch. How
+    they are batched changes nothing, but for the last bits of a convolutional network in float32:
+    blocks of networks are cut in one way only (:func:`sadam.lab.compare.blocks.plan`).
 
     Args:
         name: The network.
