@@ -108,7 +108,7 @@ def _lessons() -> str:
 def _landscapes() -> str:
     """What is known about every landscape, as in the app."""
     from landscapes import CATALOGUE
-    from sadam.lab.listing import GROUPS
+    from sadam.lab.cli.listing import GROUPS
 
     parts = ["# Landscapes"]
     for group, title in GROUPS.items():

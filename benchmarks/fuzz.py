@@ -31,8 +31,8 @@ import torch
 
 from benchmarks import fuzz_inputs as inputs
 from benchmarks.fuzz_inputs import SPECS, TEXTS, spliced
-from landscapes.csv_data import read_csv
-from landscapes.datasets import DataError, DataSpec
+from landscapes.data.csv_data import read_csv
+from landscapes.data.datasets import DataError, DataSpec
 from pages.shared import controls, links
 from pages.shared.compare import controls as compare
 from pages.shared.instability import controls as maps

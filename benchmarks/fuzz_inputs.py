@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
-from landscapes.datasets import DataSpec
+from landscapes.data.datasets import DataSpec
 from sadam.lab.calibration import CalibrationSpec
 from sadam.lab.compare.problems import problems_of
 from sadam.lab.compare.spec import Compare

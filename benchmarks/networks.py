@@ -18,11 +18,12 @@ import torch
 from torch import nn
 
 from benchmarks.race import seconds
-from landscapes.datasets import DataSpec, load
-from landscapes.networks import MLP
-from landscapes.training_problem import Batch, TrainingProblem
+from landscapes.data.datasets import DataSpec
+from landscapes.data.loading import load
+from landscapes.nets.networks import MLP
+from landscapes.nets.training_problem import Batch, TrainingProblem
 from sadam.rules import RULES
-from sadam.trainer import train
+from sadam.training.trainer import train
 
 LR, BATCH, PROBES, RADIUS = 0.01, 32, 2, 0.01
 KEYS = ("adam", "adamw", "prox-sgd", "s-adam", "s-adam-two-sided")

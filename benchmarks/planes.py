@@ -14,10 +14,11 @@ import torch
 from torch import nn
 
 from benchmarks.race import seconds
-from landscapes.datasets import DataSpec, load
-from landscapes.networks import MLP
-from landscapes.planes import PlaneLoss, random_plane
-from landscapes.training_problem import TrainingProblem
+from landscapes.data.datasets import DataSpec
+from landscapes.data.loading import load
+from landscapes.nets.networks import MLP
+from landscapes.nets.planes import PlaneLoss, random_plane
+from landscapes.nets.training_problem import TrainingProblem
 
 SHARE = 10  # the plain loop does one point in so many
 

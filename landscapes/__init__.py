@@ -2,18 +2,19 @@
 
 from landscapes.base import DifferentiableObjective, Landscape, Objective, Point, Prox
 from landscapes.catalogue import CATALOGUE, get, register
-from landscapes.convnet import ConvNet
-from landscapes.datasets import DataError, Dataset, DataSpec, load
+from landscapes.data.datasets import DataError, Dataset, DataSpec
+from landscapes.data.loading import load
 from landscapes.formula import Formula, FormulaError, free_names
 from landscapes.from_formula import landscape_from_formula
 from landscapes.kinks import real_kinks
-from landscapes.losses import Loss
-from landscapes.network_loss import NetworkLoss
-from landscapes.networks import MLP, Network
+from landscapes.nets.convnet import ConvNet
+from landscapes.nets.losses import Loss
+from landscapes.nets.network_loss import NetworkLoss
+from landscapes.nets.networks import MLP, Network
+from landscapes.nets.planes import Plane, PlaneLoss, line_plane, pca_plane, random_plane
+from landscapes.nets.presets import PRESETS, Preset, preset
+from landscapes.nets.training_problem import Batch, TrainingProblem
 from landscapes.own import is_own, own_landscape, own_name, parse_own
-from landscapes.planes import Plane, PlaneLoss, line_plane, pca_plane, random_plane
-from landscapes.presets import PRESETS, Preset, preset
-from landscapes.training_problem import Batch, TrainingProblem
 
 __all__ = [
     "CATALOGUE",

@@ -3,9 +3,8 @@
     >>> f = Formula.parse("10*abs(y - x**2) + abs(1 - x)")
     >>> value, grad = f.value_and_grad(torch.tensor([0.0, 1.0], dtype=torch.float64))
 
-The text is parsed (:mod:`landscapes.syntax`), lowered to an expression graph
-(:mod:`landscapes.lowering`), differentiated (:mod:`landscapes.derivatives`) and laid out as
-torch calls (:mod:`landscapes.tape`). It is never handed to the interpreter.
+The text is parsed, lowered to an expression graph, differentiated and laid out as torch calls: the
+modules of :mod:`landscapes.language`. It is never handed to the interpreter.
 """
 
 from __future__ import annotations
@@ -20,12 +19,12 @@ import torch
 from torch import Tensor
 
 from landscapes.base import Objective
-from landscapes.derivatives import adjoints
-from landscapes.expressions import Node
 from landscapes.kinks import kink_candidates
-from landscapes.latex import latex
-from landscapes.lowering import lower
-from landscapes.syntax import (
+from landscapes.language.derivatives import adjoints
+from landscapes.language.expressions import Node
+from landscapes.language.latex import latex
+from landscapes.language.lowering import lower
+from landscapes.language.syntax import (
     RESERVED,
     Call,
     Chain,
@@ -38,7 +37,7 @@ from landscapes.syntax import (
     parse,
     shorten,
 )
-from landscapes.tape import Tape
+from landscapes.language.tape import Tape
 
 __all__ = ["Formula", "FormulaError", "free_names"]
 

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from landscapes.base import DifferentiableObjective, Objective, Point
-from landscapes.derivatives import adjoints
-from landscapes.expressions import Graph, Node
+from landscapes.language.derivatives import adjoints
+from landscapes.language.expressions import Graph, Node
 
 _GRID = 49  # lines per direction
 _PER_CANDIDATE = 32  # places looked at, unless there are many candidates

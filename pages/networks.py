@@ -8,7 +8,7 @@ from pages.shared.guard import ensure_router
 
 ensure_router()
 
-from landscapes.datasets import Dataset  # noqa: E402
+from landscapes.data.datasets import Dataset  # noqa: E402
 from pages.shared.networks import controls, session, tabs  # noqa: E402
 from pages.shared.networks.board import board  # noqa: E402
 from pages.shared.networks.pictures import (  # noqa: E402

@@ -12,15 +12,11 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 LIBRARY = ("landscapes", "sadam")
 
 
-def test_every_package_of_the_library_is_listed_and_nothing_else():
-    folders = {
-        ".".join(file.relative_to(ROOT).parent.parts)
-        for name in LIBRARY
-        for file in (ROOT / name).rglob("*.py")
-    }
-    listed = PROJECT["tool"]["setuptools"]["packages"]
-    assert sorted(listed) == sorted(folders)
-    assert all((ROOT / name.replace(".", "/") / "__init__.py").is_file() for name in listed)
+def test_every_package_of_the_library_is_found_and_nothing_else():
+    found = PROJECT["tool"]["setuptools"]["packages"]["find"]["include"]
+    assert found == [pattern for name in LIBRARY for pattern in (name, f"{name}.*")]
+    folders = {file.parent for name in LIBRARY for file in (ROOT / name).rglob("*.py")}
+    assert [folder for folder in folders if not (folder / "__init__.py").is_file()] == []
 
 
 def test_all_that_the_library_needs_beside_code_is_packaged():

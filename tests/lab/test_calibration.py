@@ -26,7 +26,7 @@ from sadam.lab.calibration import (
     run_calibration,
     scores_of,
 )
-from sadam.lab.cli_lgi import calibration_from
+from sadam.lab.cli.lgi import calibration_from
 from sadam.lab.codec import SpecError
 from sadam.lab.experiment import load
 from sadam.lab.lgi_map import LgiMap, run_map

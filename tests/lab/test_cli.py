@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-import sadam.lab.cli as cli
 from landscapes import CATALOGUE
+from sadam.lab.cli import command as cli
 from sadam.lab.experiment import (
     DEFAULT_LANDSCAPE,
     PAPER_RULES,

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-import sadam.lab.cli as cli
-from sadam.lab.cli_compare import EXAMPLES, spec_from
+from sadam.lab.cli import command as cli
+from sadam.lab.cli.compare import EXAMPLES, spec_from
 from sadam.lab.compare.spec import Compare
 from sadam.lab.images import find_browser
 

@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from landscapes import CATALOGUE
-from sadam.lab import cli, cli_lgi
 from sadam.lab.bias import bias_table
 from sadam.lab.calibration import CalibrationSpec, calibrate, run_calibration
+from sadam.lab.cli import command as cli
+from sadam.lab.cli import lgi as cli_lgi
 from sadam.lab.experiment import Experiment, load
 from sadam.lab.figures import calibration as calibration_figures
 from sadam.lab.figures import inspector as point_figures

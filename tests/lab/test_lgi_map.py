@@ -12,7 +12,7 @@ from landscapes import CATALOGUE
 from sadam.engine import value_and_grad_of
 from sadam.goldstein import diameter, distance_to_hull, goldstein_gradients
 from sadam.hulls import planar_distance_to_hull
-from sadam.lab.cli_lgi import map_from
+from sadam.lab.cli.lgi import map_from
 from sadam.lab.codec import SpecError
 from sadam.lab.experiment import load
 from sadam.lab.lgi_map import ESTIMATORS, QUANTITIES, LgiMap, MapResult, run_map

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from landscapes import archives
-from landscapes.convnet import ConvNet
-from landscapes.datasets import DataError, DataSpec, load
-from landscapes.training_problem import TrainingProblem
+from landscapes.data import archives
+from landscapes.data.datasets import DataError, DataSpec
+from landscapes.data.loading import load
+from landscapes.nets.convnet import ConvNet
+from landscapes.nets.training_problem import TrainingProblem
 
 RNG = np.random.default_rng(0)
 TRAIN, TEST = (RNG.integers(0, 256, (n, 3074), np.uint8) for n in (60, 12))

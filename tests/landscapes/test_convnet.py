@@ -7,9 +7,10 @@ import pytest
 import torch
 from torch import nn
 
-from landscapes.convnet import ConvNet
-from landscapes.datasets import DataSpec, load
-from landscapes.training_problem import TrainingProblem
+from landscapes.data.datasets import DataSpec
+from landscapes.data.loading import load
+from landscapes.nets.convnet import ConvNet
+from landscapes.nets.training_problem import TrainingProblem
 
 CASES = [
     ConvNet((3, 8, 8), (4, 5), 3),

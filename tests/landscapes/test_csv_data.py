@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from landscapes import csv_data
-from landscapes.csv_data import read_csv
-from landscapes.datasets import DataError, DataSpec, load
+from landscapes.data import csv_data
+from landscapes.data.csv_data import read_csv
+from landscapes.data.datasets import DataError, DataSpec
+from landscapes.data.loading import load
 
 SPEC = DataSpec("csv", validation=0.0, test=0.0)
 ROWS = [f"{i},{i * i % 7},{'ab'[i % 2]}" for i in range(10)]

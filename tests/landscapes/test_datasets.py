@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from landscapes.datasets import DataError, DataSpec, load
-from landscapes.made_data import SOURCES, evenly, make
+from landscapes.data.datasets import DataError, DataSpec
+from landscapes.data.loading import load
+from landscapes.data.made_data import SOURCES, evenly, make
 
 SMALL = {"digits": 300, "mnist1d": 100}
 

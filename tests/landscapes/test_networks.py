@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from landscapes.layers import ACTIVATIONS
-from landscapes.losses import Loss
-from landscapes.networks import MLP
-from landscapes.quantization import fake_quantize
+from landscapes.nets.layers import ACTIVATIONS
+from landscapes.nets.losses import Loss
+from landscapes.nets.networks import MLP
+from landscapes.nets.quantization import fake_quantize
 
 _spec = importlib.util.spec_from_file_location("nets", Path(__file__).with_name("nets.py"))
 nets = importlib.util.module_from_spec(_spec)

@@ -8,12 +8,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from landscapes.convnet import ConvNet
-from landscapes.datasets import DataSpec, load
-from landscapes.losses import Loss
-from landscapes.network_loss import NetworkLoss
-from landscapes.networks import MLP
-from landscapes.planes import (
+from landscapes.data.datasets import DataSpec
+from landscapes.data.loading import load
+from landscapes.nets.convnet import ConvNet
+from landscapes.nets.losses import Loss
+from landscapes.nets.network_loss import NetworkLoss
+from landscapes.nets.networks import MLP
+from landscapes.nets.planes import (
     Plane,
     PlaneLoss,
     line_plane,

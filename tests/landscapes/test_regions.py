@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from landscapes.convnet import ConvNet
-from landscapes.losses import Loss
-from landscapes.network_loss import NetworkLoss
-from landscapes.networks import MLP
-from landscapes.plane_kinks import PlaneKinksError, plane_kinks
-from landscapes.planes import Plane, random_plane
-from landscapes.regions import RegionsError, decision_boundary, linear_regions
+from landscapes.nets.convnet import ConvNet
+from landscapes.nets.losses import Loss
+from landscapes.nets.network_loss import NetworkLoss
+from landscapes.nets.networks import MLP
+from landscapes.nets.plane_kinks import PlaneKinksError, plane_kinks
+from landscapes.nets.planes import Plane, random_plane
+from landscapes.nets.regions import RegionsError, decision_boundary, linear_regions
 
 WINDOW = ((-2.0, 1.5), (-1.0, 2.0))
 NETS = [

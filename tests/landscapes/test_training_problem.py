@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from landscapes.datasets import DataSpec, load
-from landscapes.losses import Loss
-from landscapes.networks import MLP
-from landscapes.training_problem import TrainingProblem
+from landscapes.data.datasets import DataSpec
+from landscapes.data.loading import load
+from landscapes.nets.losses import Loss
+from landscapes.nets.networks import MLP
+from landscapes.nets.training_problem import TrainingProblem
 
 MOONS = load(DataSpec(n=200))
 NET = MLP(2, (5, 4), 1)
@@ -55,7 +56,7 @@ def test_a_minibatch_depends_on_its_seed_and_step_alone(more):
 def test_steps_are_the_same_across_chunks_and_groups(monkeypatch):
     clean, steps = problem(), (0, 5, 6, 239, 240, 241, 500)
     expected = [clean.minibatch(s) for s in steps]
-    monkeypatch.setattr("landscapes.minibatches.CHUNK_NUMBERS", 100)  # three steps at a time
+    monkeypatch.setattr("landscapes.nets.minibatches.CHUNK_NUMBERS", 100)  # three steps at a time
     small = problem()
     for step, batch in zip(steps, expected, strict=True):
         assert torch.equal(small.minibatch(step).inputs, batch.inputs)
@@ -155,7 +156,7 @@ def test_evaluation_is_that_of_all_examples_at_once(monkeypatch):
     z = NET.outputs(params, torch.from_numpy(MOONS.test.inputs).expand(3, -1, -1))[..., 0]
     y = torch.from_numpy(MOONS.test.targets)
     expected = ((z > 0) == y).double().mean(-1)
-    monkeypatch.setattr("landscapes.training_problem.BLOCK_NUMBERS", 1)  # example by example
+    monkeypatch.setattr("landscapes.nets.training_problem.BLOCK_NUMBERS", 1)  # example by example
     found = p.evaluate(params, "test")
     assert torch.equal(found["accuracy"], expected)
     loss = torch.nn.functional.binary_cross_entropy_with_logits(

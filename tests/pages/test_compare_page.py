@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from landscapes.made_data import SOURCES
+from landscapes.data.made_data import SOURCES
 from pages.shared.compare import races, session
 from pages.shared.compare.controls import DEFAULTS, landscape_names
 from pages.shared.compare.matrix import factor, ratio_cells, tone_of, verdict_cells

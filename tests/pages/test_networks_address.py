@@ -4,7 +4,7 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from landscapes.datasets import DataSpec
+from landscapes.data.datasets import DataSpec
 from pages.shared import links
 from pages.shared.networks import controls, values
 from pages.shared.words import sentence

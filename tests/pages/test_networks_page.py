@@ -4,7 +4,7 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from landscapes.datasets import DataSpec
+from landscapes.data.datasets import DataSpec
 from sadam.lab.experiment import load
 from sadam.lab.training import run_training
 from tests.pages.networks_app import (
@@ -167,7 +167,7 @@ def test_ones_own_csv_is_trained_on_and_no_path_is_opened(monkeypatch):
     def refuse(spec: DataSpec):
         raise AssertionError(f"{spec.path} was to be opened")
 
-    monkeypatch.setattr("landscapes.csv_data.read_csv_file", refuse)
+    monkeypatch.setattr("landscapes.data.csv_data.read_csv_file", refuse)
     app = open_tab(opened(csv=ROWS), "Code")
     assert result(app).data.classes == ("u", "v", "w")
     assert "--csv mine.csv" in app.code[0].value

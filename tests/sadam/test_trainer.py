@@ -8,14 +8,15 @@ import torch
 from torch import nn
 
 from landscapes import CATALOGUE
-from landscapes.datasets import DataSpec, load
-from landscapes.networks import MLP
-from landscapes.training_problem import TrainingProblem
+from landscapes.data.datasets import DataSpec
+from landscapes.data.loading import load
+from landscapes.nets.networks import MLP
+from landscapes.nets.training_problem import TrainingProblem
 from sadam import metrics
 from sadam.engine import run
 from sadam.probes import Probing, directions, one_sided_lgi, two_sided_lgi
 from sadam.rules import RULES, SGD, Adam, AdamW, AMSGrad, ProxSGD, SAdam
-from sadam.trainer import train, training
+from sadam.training.trainer import train, training
 
 F64 = torch.float64
 DATA = load(DataSpec("two-moons", n=160))

@@ -7,9 +7,10 @@ from typing import Any
 
 import streamlit as st
 
-from landscapes.csv_data import read_csv
-from landscapes.datasets import DataError, Dataset, DataSpec, load
-from landscapes.made_data import SOURCES
+from landscapes.data.csv_data import read_csv
+from landscapes.data.datasets import DataError, Dataset, DataSpec
+from landscapes.data.loading import load
+from landscapes.data.made_data import SOURCES
 from pages.shared import links
 from pages.shared.networks.values import (
     DEFAULTS,

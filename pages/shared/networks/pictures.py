@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from landscapes.datasets import Dataset
-from landscapes.made_data import SOURCES
+from landscapes.data.datasets import Dataset
+from landscapes.data.made_data import SOURCES
 from pages.shared import desk
 from pages.shared.networks.board import Dots, Tile
 from sadam.lab.compare.statistics import medians

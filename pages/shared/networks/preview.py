@@ -10,7 +10,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from landscapes.datasets import Dataset
+from landscapes.data.datasets import Dataset
 from sadam.lab.figures.training_maps import CLASSES
 
 WIDTH, HEIGHT = 260, 130

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from landscapes.datasets import Dataset
+from landscapes.data.datasets import Dataset
 from pages.shared.desk import Desk
 from pages.shared.jobs import Job
 from pages.shared.networks.pictures import Shown

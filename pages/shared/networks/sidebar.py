@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from landscapes.csv_data import MAX_BYTES
-from landscapes.datasets import Dataset
-from landscapes.layers import ACTIVATIONS
-from landscapes.made_data import SOURCES
-from landscapes.quantization import BITS
+from landscapes.data.csv_data import MAX_BYTES
+from landscapes.data.datasets import Dataset
+from landscapes.data.made_data import SOURCES
+from landscapes.nets.layers import ACTIVATIONS
+from landscapes.nets.quantization import BITS
 from pages.shared import links, widgets
 from pages.shared.networks.controls import (
     FILE,

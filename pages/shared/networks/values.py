@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from landscapes.datasets import DataError, DataSpec
-from landscapes.layers import ACTIVATIONS
-from landscapes.made_data import SOURCES
-from landscapes.quantization import BITS
+from landscapes.data.datasets import DataError, DataSpec
+from landscapes.data.made_data import SOURCES
+from landscapes.nets.layers import ACTIVATIONS
+from landscapes.nets.quantization import BITS
 from pages.shared import links
 from pages.shared.networks import plane
 from pages.shared.widgets import UNIT

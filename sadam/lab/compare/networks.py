@@ -16,8 +16,8 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
-from landscapes.datasets import FROM_FILES, Dataset, DataSpec
-from landscapes.made_data import SOURCES
+from landscapes.data.datasets import FROM_FILES, Dataset, DataSpec
+from landscapes.data.made_data import SOURCES
 from sadam.lab.codec import SpecError, from_text, nearest, show
 from sadam.lab.rulebook import make_rules
 from sadam.lab.spec import number_text

@@ -13,7 +13,7 @@ from sadam.lab.compare.networks import EVALUATIONS, data_of, network_of
 from sadam.lab.training.run import PROBE_STREAM, problem_of
 from sadam.rules import MomentRule
 from sadam.sweep import Outcome
-from sadam.trainer import train
+from sadam.training.trainer import train
 
 
 def train_lanes(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import numpy as np
@@ -261,21 +261,3 @@ def training_chattering(result: TrainingResult, at: At = "own") -> go.Figure:
     """Gradient conflicts over switching units."""
     title = "Chattering: gradient conflicts, and units switched by a step"
     return stacked([conflicts_along_training(result, at), flips_along_training(result, at)], title)
-
-
-def figures_of(result: TrainingResult) -> Mapping[str, go.Figure]:
-    """Every figure that a training has, by the name its file gets."""
-    from sadam.lab.figures.training_maps import maps_of
-
-    found = {"loss": loss_by_step(result)}
-    if result.data.classes:
-        found["accuracy"] = accuracy_by_step(result)
-    found["loss-by-evaluations"] = loss_by_evaluations(result)
-    if result.run.steps:
-        found["minibatch-loss"] = minibatch_loss(result)
-        found["instability"] = training_instability(result)
-        found["chattering"] = training_chattering(result)
-    if result.spec.lr_grid:
-        found["lr-sensitivity"] = lr_sensitivity(result)
-        found["loss-at-best"] = loss_by_step(result, at="best")
-    return {**found, **maps_of(result)}

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
 import torch
 from numpy.typing import NDArray
 
-from landscapes.networks import MLP
-from landscapes.regions import RegionsError, linear_regions
-from sadam.lab.codec import SpecError
+from landscapes.nets.networks import MLP
+from landscapes.nets.regions import RegionsError, linear_regions
 from sadam.lab.figures.ground import COLORSCALES, joined
 from sadam.lab.figures.lgi import colorscale
 from sadam.lab.figures.maker import FigureMaker, Plain
 from sadam.lab.figures.training import At, drawn
 from sadam.lab.style import style_of
-from sadam.lab.training.plane import LossPlane, loss_plane, plane_lgi, work_of
+from sadam.lab.training.plane import LossPlane, plane_lgi
 from sadam.lab.training.run import TrainingResult
-from sadam.lab.training.spec import multiplications
 
 Array = NDArray[Any]
 GRID = 121
@@ -330,40 +326,10 @@ def _lines(points: Array, name: str, color: str, width: float, role: str) -> dic
     }  # fmt: skip
 
 
-def maps_of(result: TrainingResult) -> Mapping[str, go.Figure]:
-    """Every map that a training has, by the name its file gets."""
-    from sadam.lab.figures.units import unit_pictures  # late: it imports this module
-
-    found: dict[str, go.Figure] = {}
-    if is_planar(result):
-        for label, _, _ in drawn(result):
-            found[f"decision-{_file_name(label)}"] = decision_map(result, label)
-        if isinstance(result.network, MLP):
-            for label, _, _ in drawn(result):
-                found[f"units-{_file_name(label)}"] = unit_pictures(result, label)
-    elif result.data.input_shape == (1,):
-        found["fit"] = fitted_curve(result)
-    if result.run.steps:
-        try:
-            view = loss_plane(result)
-        except SpecError:
-            return found
-        found["loss-plane"] = loss_plane_map(result, view)
-        work = view.examples * view.values.size * multiplications(result.network)
-        if work <= 2 * work_of(result.network):  # a plane for every probe
-            found["loss-plane-lgi"] = loss_plane_lgi(result, view)
-    return found
-
-
-def _file_name(label: str) -> str:
-    return "".join(c if c.isalnum() or c in "-_." else "-" for c in label)
-
-
 __all__ = [
     "decision_map",
     "fitted_curve",
     "is_planar",
     "loss_plane_lgi",
     "loss_plane_map",
-    "maps_of",
 ]

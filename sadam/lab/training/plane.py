@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from landscapes.network_loss import NetworkLoss
-from landscapes.networks import MLP, Network
-from landscapes.plane_kinks import PlaneKinks, PlaneKinksError, plane_kinks
-from landscapes.planes import Plane, PlaneLoss, line_plane, pca_plane, random_plane, window_of
+from landscapes.nets.network_loss import NetworkLoss
+from landscapes.nets.networks import MLP, Network
+from landscapes.nets.plane_kinks import PlaneKinks, PlaneKinksError, plane_kinks
+from landscapes.nets.planes import Plane, PlaneLoss, line_plane, pca_plane, random_plane, window_of
 from sadam.lab.codec import SpecError, nearest
 from sadam.lab.training.run import CONTROL, TrainingResult
 from sadam.lab.training.spec import multiplications

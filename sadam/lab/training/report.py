@@ -207,7 +207,7 @@ def training_bundle(result: TrainingResult) -> Bundle:
     """Return what can be written about a training."""
 
     def figures() -> Mapping[str, go.Figure]:
-        from sadam.lab.figures.training import figures_of
+        from sadam.lab.figures.training_files import figures_of
 
         return figures_of(result)
 

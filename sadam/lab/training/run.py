@@ -13,15 +13,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from landscapes.datasets import Dataset, SplitName, load
-from landscapes.losses import Loss
-from landscapes.networks import Network
-from landscapes.training_problem import Batch, TrainingProblem
+from landscapes.data.datasets import Dataset, SplitName
+from landscapes.data.loading import load
+from landscapes.nets.losses import Loss
+from landscapes.nets.networks import Network
+from landscapes.nets.training_problem import Batch, TrainingProblem
 from sadam.lab.codec import SpecError
 from sadam.lab.rulebook import build_rule, values_of
 from sadam.lab.training.spec import Training
 from sadam.rules import AdamW, MomentRule, SAdam, key_of
-from sadam.trainer import TrainingRun, training
+from sadam.training.trainer import TrainingRun, training
 
 CONTROL = "matched-"  # label of a matched control: this, and the label of its S-Adam
 MONITORED = 16  # training examples on which switching units are counted

@@ -16,11 +16,11 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, ClassVar, Literal, Self
 
-from landscapes.convnet import ConvNet
-from landscapes.datasets import Dataset, DataSpec
-from landscapes.made_data import SOURCES
-from landscapes.networks import MLP, Network
-from landscapes.presets import Preset, image_shape
+from landscapes.data.datasets import Dataset, DataSpec
+from landscapes.data.made_data import SOURCES
+from landscapes.nets.convnet import ConvNet
+from landscapes.nets.networks import MLP, Network
+from landscapes.nets.presets import Preset, image_shape
 from sadam.lab.codec import SpecError, fields_from, from_plain, nearest, schema, show, to_plain
 from sadam.lab.experiment import KINDS, MAX_STEPS, PAPER_RULES
 from sadam.lab.rulebook import (
@@ -53,7 +53,7 @@ class Architecture:
     Attributes:
         kind: ``"mlp"`` or ``"conv"``.
         hidden: Widths of the hidden layers, or channels of the convolutions: 1 to 4 numbers.
-        activation: A key of :data:`landscapes.layers.ACTIVATIONS`.
+        activation: A key of :data:`landscapes.nets.layers.ACTIVATIONS`.
         weight_bits: Fake quantization of the weights to 8, 4, 3 or 2 bits; None: none.
         activation_bits: The same for the activations.
     """
@@ -91,8 +91,8 @@ class Training(Spec):
     """Networks trained by several rules on the same data.
 
     Attributes:
-        data: What data; see :class:`landscapes.datasets.DataSpec`. Its ``path`` is read from this
-            machine: a program that takes specs from strangers must refuse one.
+        data: What data; see :class:`landscapes.data.datasets.DataSpec`. Its ``path`` is read from
+            this machine: a program that takes specs from strangers must refuse one.
         network: Its shape.
         loss: ``"auto"``: cross-entropy for classes, squared for values.
         l1: Weight of ``|x|_1`` in the objective of all rules; proximal rules take it as their prox.

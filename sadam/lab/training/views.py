@@ -12,10 +12,10 @@ from contourpy import LineType, contour_generator
 from numpy.typing import NDArray
 from torch import Tensor
 
-from landscapes.layers import ACTIVATIONS
-from landscapes.networks import MLP
-from landscapes.quantization import fake_quantize
-from landscapes.regions import RegionsError, linear_regions
+from landscapes.nets.layers import ACTIVATIONS
+from landscapes.nets.networks import MLP
+from landscapes.nets.quantization import fake_quantize
+from landscapes.nets.regions import RegionsError, linear_regions
 from sadam.lab.training.run import TrainingResult
 
 Array = NDArray[np.float64]

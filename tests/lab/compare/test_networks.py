@@ -31,7 +31,7 @@ from sadam.lab.training import Training, run_training
 from sadam.lab.training.run import PROBE_STREAM, problem_of
 from sadam.rules import SGD, Adam, AdamW
 from sadam.schedules import SCHEDULES
-from sadam.trainer import train
+from sadam.training.trainer import train
 
 MOONS = "net: two-moons; hidden = 5,3; batch = 16; n = 64"
 SAW = "net: sawtooth; hidden = 8; batch = all; n = 32"

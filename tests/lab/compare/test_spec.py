@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import sadam.lab.cli as cli
 from landscapes import CATALOGUE
-from sadam.lab.cli_compare import spec_from
+from sadam.lab.cli import command as cli
+from sadam.lab.cli.compare import spec_from
 from sadam.lab.codec import SpecError
 from sadam.lab.compare.blocks import plan
 from sadam.lab.compare.grids import Axis, linear_grid, log_grid

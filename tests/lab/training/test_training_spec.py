@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from landscapes.presets import PRESETS
+from landscapes.nets.presets import PRESETS
 from sadam.lab.cli import build_parser
-from sadam.lab.cli_train import training_from
+from sadam.lab.cli.train import training_from
 from sadam.lab.codec import SpecError
 from sadam.lab.experiment import load
 from sadam.lab.rulebook import make_rules

@@ -5,8 +5,8 @@ import plotly.graph_objects as go
 import pytest
 import torch
 
-from landscapes.datasets import DataSpec
-from landscapes.regions import linear_regions
+from landscapes.data.datasets import DataSpec
+from landscapes.nets.regions import linear_regions
 from sadam.lab.figures.units import unit_pictures
 from sadam.lab.rulebook import make_rules
 from sadam.lab.training import Architecture, Training, run_training

@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
-from sadam.lab.cli_lgi import add_common, base_fields
-from sadam.lab.cli_rules import add_rule_options, rules_from
-from sadam.lab.terminal import PROGRAM, deliver
+from sadam.lab.cli.lgi import add_common, base_fields
+from sadam.lab.cli.rules import add_rule_options, rules_from
+from sadam.lab.cli.terminal import PROGRAM, deliver
 
 if TYPE_CHECKING:
     from sadam.lab.training import Architecture, DataSpec, Training, TrainingProgress
@@ -142,7 +142,7 @@ def training_from(arguments: argparse.Namespace) -> Training:
 
 
 def _preset_fields(arguments: argparse.Namespace) -> dict[str, Any]:
-    from landscapes.presets import preset
+    from landscapes.nets.presets import preset
     from sadam.lab.training.spec import Training, from_preset
 
     found = preset(arguments.preset)

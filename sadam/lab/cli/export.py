@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sadam.lab.terminal import PROGRAM, name_of, read_spec, say
+from sadam.lab.cli.terminal import PROGRAM, name_of, read_spec, say
 
 if TYPE_CHECKING:
     from sadam.lab.export import Bundle

@@ -7,8 +7,8 @@ import sys
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sadam.lab.cli_landscape import add_landscape_options, landscape_from
-from sadam.lab.terminal import deliver, name_of, read_spec
+from sadam.lab.cli.landscape import add_landscape_options, landscape_from
+from sadam.lab.cli.terminal import deliver, name_of, read_spec
 
 if TYPE_CHECKING:
     from sadam.lab.calibration import CalibrationSpec

@@ -9,7 +9,7 @@ from contextlib import closing
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from sadam.lab.terminal import PROGRAM, name_of, read_spec, say
+from sadam.lab.cli.terminal import PROGRAM, name_of, read_spec, say
 
 if TYPE_CHECKING:
     from sadam.lab.compare.results import Results

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from sadam.lab.terminal import say
+from sadam.lab.cli.terminal import say
 
 ABOUT = """\
 Run every preset of the gallery and draw it as a small animated SVG. Beside the pictures a manifest

@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from landscapes.datasets import Dataset, SplitName
-from landscapes.losses import Loss
-from landscapes.minibatches import Batch, Minibatches, noisy_labels
-from landscapes.network_loss import NetworkLoss, soft_threshold
-from landscapes.networks import Network
+from landscapes.data.datasets import Dataset, SplitName
+from landscapes.nets.losses import Loss
+from landscapes.nets.minibatches import Batch, Minibatches, noisy_labels
+from landscapes.nets.network_loss import NetworkLoss, soft_threshold
+from landscapes.nets.networks import Network
 
 BLOCK_NUMBERS = 1 << 20  # activations that an evaluation may hold at a time
 
@@ -30,7 +30,7 @@ class TrainingProblem:
 
     Args:
         network: Its inputs and outputs must fit the data.
-        data: What :func:`landscapes.datasets.load` returned.
+        data: What :func:`landscapes.data.loading.load` returned.
         seeds: One number of at least 0 for each seed.
         loss: Of the outputs.
         batch_size: 1 to the number of training examples; None: all.

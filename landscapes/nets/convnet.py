@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from landscapes.layers import ACTIVATIONS, check_activation
-from landscapes.networks import MAX_DEPTH, MAX_WIDTH, Network
-from landscapes.quantization import check_bits, fake_quantize
+from landscapes.nets.layers import ACTIVATIONS, check_activation
+from landscapes.nets.networks import MAX_DEPTH, MAX_WIDTH, Network
+from landscapes.nets.quantization import check_bits, fake_quantize
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class ConvNet(Network):
             are taken row by row.
         channels: Channels of the blocks: 1 to 4 of them, each 1 to 128.
         num_outputs: Number of outputs.
-        activation: A key of :data:`landscapes.layers.ACTIVATIONS`.
+        activation: A key of :data:`landscapes.nets.layers.ACTIVATIONS`.
         weight_bits: Fake quantization of the weights, one scale for each weight tensor of each
             model (biases are kept as they are); None: none.
         activation_bits: The same for what the activations give, before pooling; one scale for each

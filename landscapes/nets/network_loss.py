@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from landscapes.losses import Loss
-from landscapes.networks import Network
+from landscapes.nets.losses import Loss
+from landscapes.nets.networks import Network
 
 BLOCK_NUMBERS = 1 << 18  # activations held at a time: about what a core's cache takes
 
@@ -15,7 +15,8 @@ class NetworkLoss:
     """An objective ``(..., P) -> (...)``: mean loss over fixed examples, plus ``l1 * |x|_1``.
 
     It runs in :func:`sadam.engine.run` like any landscape (give that ``smooth=loss.smooth`` and
-    ``prox=loss.prox`` for proximal rules) and can be cut by a :class:`landscapes.planes.Plane`.
+    ``prox=loss.prox`` for proximal rules) and can be cut by a
+    :class:`landscapes.nets.planes.Plane`.
 
     Args:
         network: Whose outputs.

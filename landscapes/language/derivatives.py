@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import reduce
 
-from landscapes.expressions import Graph, Node
+from landscapes.language.expressions import Graph, Node
 
 Parts = Iterator[tuple[Node, Node]]
 

@@ -23,8 +23,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from landscapes.layers import ACTIVATIONS, check_activation
-from landscapes.quantization import check_bits, fake_quantize
+from landscapes.nets.layers import ACTIVATIONS, check_activation
+from landscapes.nets.quantization import check_bits, fake_quantize
 
 MAX_WIDTH, MAX_DEPTH = 128, 4
 
@@ -133,9 +133,10 @@ class MLP(Network):
         inputs: Number of inputs.
         hidden: Widths of the hidden layers: 1 to 4 of them, each 1 to 128.
         num_outputs: Number of outputs.
-        activation: A key of :data:`landscapes.layers.ACTIVATIONS`.
-        weight_bits: Fake quantization of the weights (:mod:`landscapes.quantization`, signed, one
-            scale for each weight tensor of each model; biases are kept as they are); None: none.
+        activation: A key of :data:`landscapes.nets.layers.ACTIVATIONS`.
+        weight_bits: Fake quantization of the weights (:mod:`landscapes.nets.quantization`, signed,
+            one scale for each weight tensor of each model; biases are kept as they are); None:
+            none.
         activation_bits: The same for the activations of the hidden layers. Their scale belongs to
             one example's activations in one layer, so that what a network says of an example does
             not depend on the other examples.

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from landscapes.expressions import CONDITIONS, Node
+from landscapes.language.expressions import CONDITIONS, Node
 
 
 def _pow(a: Tensor, b: Tensor) -> Tensor:

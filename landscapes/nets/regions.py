@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from landscapes.base import Point
-from landscapes.layers import ACTIVATIONS, Activation
-from landscapes.networks import MLP
-from landscapes.quantization import fake_quantize
+from landscapes.nets.layers import ACTIVATIONS, Activation
+from landscapes.nets.networks import MLP
+from landscapes.nets.quantization import fake_quantize
 
 MAX_REGIONS = 20_000
 Array = NDArray[np.float64]

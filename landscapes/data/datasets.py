@@ -1,4 +1,4 @@
-"""Data for small networks: what to load, how it is cut in three, how it is standardised."""
+"""Data for small networks: what is asked for, how it is cut in three and standardised."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from landscapes.made_data import SOURCES, make
+from landscapes.data.made_data import SOURCES
 
 SplitName = Literal["train", "validation", "test"]
 FROM_FILES = ("csv", "cifar100", "tiny-imagenet")
@@ -137,29 +137,6 @@ class DataSpec:
             raise DataError(f"Invalid n: {self.n}, {self.name} takes a number {wanted}")
 
 
-def load(spec: DataSpec) -> Dataset:
-    """Make or read the data of a spec.
-
-    Raises:
-        DataError: If a file is missing or is not what it should be.
-    """
-    if spec.name in SOURCES:
-        source = SOURCES[spec.name]
-        inputs, targets = make(spec.name, spec.n or source.n, spec.seed)
-        noise = source.noise if spec.noise is None else spec.noise
-        examples = Split(*_noisy(inputs, targets, noise, bool(source.classes), spec.seed))
-        return split_up(spec, examples, source.classes, source.features)
-    if spec.path is None:
-        raise DataError(f"{spec.name} is read from your own disk: give its path")
-    if spec.name == "csv":
-        from landscapes.csv_data import read_csv_file  # late: it builds on this module
-
-        return read_csv_file(spec)
-    from landscapes.archives import read_images
-
-    return read_images(spec)
-
-
 def split_up(
     spec: DataSpec,
     examples: Split,
@@ -230,13 +207,4 @@ def _standardised(
     return Dataset(name, train, validation, test, classes, mean, scale, t_mean, t_scale, features)
 
 
-def _noisy(
-    inputs: NDArray, targets: NDArray, noise: float, classes: bool, seed: int
-) -> tuple[NDArray, NDArray]:
-    rng = np.random.default_rng([seed, _NOISE])
-    if classes:
-        return inputs + noise * rng.standard_normal(inputs.shape), targets
-    return inputs, targets + noise * rng.standard_normal(targets.shape)
-
-
-_NOISE, _SPLIT = 102, 103  # purposes of random streams
+_SPLIT = 103  # purpose of a random stream

@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from landscapes.datasets import DataError, Dataset, DataSpec, Split, split_up
+from landscapes.data.datasets import DataError, Dataset, DataSpec, Split, split_up
 
 MAX_BYTES = 20_000_000
 MAX_ROWS, MAX_COLUMNS, MAX_CLASSES = 50_000, 1_000, 100

@@ -1,4 +1,4 @@
-"""The engine room of :mod:`sadam.trainer`: buffers, probes, and the steps of a block."""
+"""The engine room of :mod:`sadam.training.trainer`: buffers, probes, and the steps of a block."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from sadam.family import Coefficients, Moments, StepCoefficients, advance, at_st
 from sadam.pauses import breathe
 from sadam.probes import Probing, lgi_power_ratio, round_to_float32
 from sadam.rules import MomentRule
-from sadam.training_probes import Offsets, Probes
-from sadam.training_run import Problem, Progress, TrainingRun
+from sadam.training.probes import Offsets, Probes
+from sadam.training.run import Problem, Progress, TrainingRun
 
 BLOCK = 1 << 13  # numbers of one model's path in the buffers: few enough to stay in the cache
 LONGEST_BLOCK = 64  # steps

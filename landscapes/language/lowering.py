@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from landscapes.expressions import CONDITIONS, FoldError, Graph, Node
-from landscapes.syntax import (
+from landscapes.language.expressions import CONDITIONS, FoldError, Graph, Node
+from landscapes.language.syntax import (
     CONSTANTS,
     FUNCTIONS,
     VARIABLES,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from landscapes.syntax import Call, Chain, Name, Negative, Not, Number, Power, Tree
+from landscapes.language.syntax import Call, Chain, Name, Negative, Not, Number, Power, Tree
 
 # How tightly a piece of LaTeX holds together; a looser piece inside a tighter place is bracketed.
 _CASES, _OR, _AND, _NOT, _COMPARE, _SUM, _PRODUCT, _POWER, _ATOM = range(9)

@@ -1,20 +1,4 @@
-"""S-Adam and Prox-SGD for anyone's training loop: subclasses of ``torch.optim.Optimizer``.
-
-The equations are those of :mod:`sadam.rules` and :mod:`sadam.probes`, and are written there only::
-
-    optimizer = SAdam(net.parameters(), lr=1e-3, probes="two-sided")
-
-    def closure(backward=True):
-        loss = criterion(net(inputs), targets)
-        if backward:
-            optimizer.zero_grad()
-            loss.backward()
-        return loss
-
-    loss = optimizer.step(closure)
-
-A parameter without a gradient, or with ``requires_grad`` off, is neither moved nor probed.
-"""
+"""S-Adam as a ``torch.optim.Optimizer``; its equations are written in :mod:`sadam.rules`."""
 
 from __future__ import annotations
 
@@ -28,70 +12,15 @@ import torch
 from torch import Tensor, nn
 
 from sadam import rules
-from sadam.closures import Closure, as_numbers, calls_of, checked_loss, takes_backward
 from sadam.family import Coefficients, brake_of
+from sadam.optim.closures import Closure, as_numbers, calls_of, checked_loss
+from sadam.optim.replay import Replay
+from sadam.optim.shell import RuleOptimizer, as_real
 from sadam.probes import Kind, Probing, Sphere, lgi_from_slopes
-from sadam.replay import Replay
-from sadam.shell import RuleOptimizer, as_real
 
 Directions = Callable[[int, int, int], Tensor]
 PROBES = "probes"  # key, in ``state``, of what belongs to no single parameter; torch saves it too
 TINY = 1e-30  # in place of the norm of a direction that is 0
-
-
-class ProxSGD(RuleOptimizer):
-    """Momentum SGD, then the proximal map of ``l1 |x|_1``: :class:`sadam.rules.ProxSGD`.
-
-    With ``l1=0`` it is ``torch.optim.SGD``.
-
-    Args:
-        params: Parameters, or groups of them as dictionaries.
-        lr: Learning rate, at least 0; a number or a tensor of one.
-        momentum: Factor on the sum of gradients so far, in [0, 1).
-        l1: Weight of the l1 norm, at least 0; each step shrinks by ``lr * l1``, exactly to 0.
-        maximize: Step along the gradient instead of against it; the l1 norm shrinks all the same.
-
-    Raises:
-        ValueError: If a hyperparameter is out of its range.
-        TypeError: If a parameter is complex or of less than 32 bits.
-    """
-
-    rule = rules.ProxSGD
-    takes_complex = False
-
-    def __init__(
-        self,
-        params: Iterable[Any],
-        lr: float | Tensor = 1e-3,
-        momentum: float = 0.9,
-        l1: float = 1e-4,
-        *,
-        maximize: bool = False,
-    ) -> None:
-        super().__init__(params, {"lr": lr, "momentum": momentum, "l1": l1, "maximize": maximize})
-
-    @torch.no_grad()
-    def step(self, closure: Closure | None = None) -> Any:  # type: ignore[override]
-        """Take one step.
-
-        Args:
-            closure: Computes the loss and its gradients, and returns the loss; optional.
-
-        Returns:
-            What the closure returned.
-
-        Raises:
-            RuntimeError: If a gradient is sparse.
-            ValueError: If a hyperparameter has been set to something out of its range.
-        """
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure(backward=True) if takes_backward(closure) else closure()
-        work = [(group, self.active(group), self.prepared(group)) for group in self.param_groups]
-        for group, params, prepared in work:
-            self.move(group, params, prepared.row, None)
-        return loss
 
 
 class SAdam(RuleOptimizer):
@@ -104,8 +33,8 @@ class SAdam(RuleOptimizer):
     ``zeta`` and ``probe_every`` say how it is measured and must be the same in all groups.
 
     Probes leave the model as it was, to the last bit: parameters, gradients, buffers and random
-    streams (see :class:`sadam.replay.Replay`), also when one of them raises an exception. All of
-    them see the minibatch, the dropout mask and the buffers of the loss they are compared with,
+    streams (see :class:`sadam.optim.replay.Replay`), also when one of them raises an exception. All
+    of them see the minibatch, the dropout mask and the buffers of the loss they are compared with,
     unless the closure fetches data: fetch it before.
 
     Where a probe's loss is not finite, the LGI is not a number and counts as ``cap``.

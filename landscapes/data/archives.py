@@ -30,8 +30,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from landscapes.datasets import DataError, Dataset, DataSpec, Split, split_up
-from landscapes.made_data import evenly
+from landscapes.data.datasets import DataError, Dataset, DataSpec, Split, split_up
+from landscapes.data.made_data import evenly
 
 CIFAR_SIDE, CIFAR_RECORD = 32, 2 + 3 * 32 * 32
 TINY_SIDE = 64

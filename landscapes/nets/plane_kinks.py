@@ -18,9 +18,9 @@ import torch
 from numpy.typing import NDArray
 
 from landscapes.base import Point
-from landscapes.network_loss import NetworkLoss
-from landscapes.networks import MLP
-from landscapes.planes import Plane, kinks_of
+from landscapes.nets.network_loss import NetworkLoss
+from landscapes.nets.networks import MLP
+from landscapes.nets.planes import Plane, kinks_of
 
 Array = NDArray[np.float64]
 MAX_LINES = 20_000

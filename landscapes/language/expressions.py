@@ -23,7 +23,8 @@ class Node:
 
     Attributes:
         index: Its number in the graph.
-        op: ``"x"``, ``"y"``, ``"constant"``, or the name of an operation of :mod:`landscapes.tape`.
+        op: ``"x"``, ``"y"``, ``"constant"``, or the name of an operation of
+            :mod:`landscapes.language.tape`.
         args: What it is computed from.
         constant: The number it stands for, if it is one. Conditions fold to 0.0 or 1.0.
         varies: Whether x or y is in it.

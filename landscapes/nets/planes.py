@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from landscapes.base import Landscape, Point
-from landscapes.layers import ACTIVATIONS
-from landscapes.network_loss import NetworkLoss
-from landscapes.networks import MLP, Network
+from landscapes.nets.layers import ACTIVATIONS
+from landscapes.nets.network_loss import NetworkLoss
+from landscapes.nets.networks import MLP, Network
 
 BLOCK_NUMBERS = 1 << 19  # activations of a block: fewer calls weigh more than a smaller cache
 

@@ -16,14 +16,14 @@ from collections.abc import Sequence
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from sadam.lab.cli_compare import add_compare_commands
-from sadam.lab.cli_export import add_export
-from sadam.lab.cli_gallery import add_gallery
-from sadam.lab.cli_landscape import add_landscape_options, landscape_from
-from sadam.lab.cli_lgi import add_commands
-from sadam.lab.cli_rules import add_rule_options, rules_from
-from sadam.lab.cli_train import add_train
-from sadam.lab.terminal import PROGRAM, deliver, name_of, read_spec, say, silence
+from sadam.lab.cli.compare import add_compare_commands
+from sadam.lab.cli.export import add_export
+from sadam.lab.cli.gallery import add_gallery
+from sadam.lab.cli.landscape import add_landscape_options, landscape_from
+from sadam.lab.cli.lgi import add_commands
+from sadam.lab.cli.rules import add_rule_options, rules_from
+from sadam.lab.cli.terminal import PROGRAM, deliver, name_of, read_spec, say, silence
+from sadam.lab.cli.train import add_train
 
 if TYPE_CHECKING:
     from sadam.lab.experiment import Experiment
@@ -238,7 +238,7 @@ def _joined(words: Sequence[str]) -> list[str]:
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    from sadam.lab.listing import listing, readable
+    from sadam.lab.cli.listing import listing, readable
 
     found = listing(arguments.what)
     say(json.dumps(found, indent=2, ensure_ascii=False) if arguments.json else readable(found))

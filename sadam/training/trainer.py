@@ -21,8 +21,8 @@ from torch import Tensor
 from sadam.probes import Probing
 from sadam.rules import MomentRule
 from sadam.schedules import factors_of
-from sadam.training_loop import Every, TrainingLoop
-from sadam.training_run import Problem, Progress, TrainingRun
+from sadam.training.loop import Every, TrainingLoop
+from sadam.training.run import Problem, Progress, TrainingRun
 
 __all__ = ["Problem", "Progress", "TrainingRun", "train", "training"]
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-from landscapes.convnet import ConvNet
-from landscapes.datasets import Dataset
-from landscapes.losses import LossKind
-from landscapes.networks import MLP, Network
+from landscapes.data.datasets import Dataset
+from landscapes.nets.convnet import ConvNet
+from landscapes.nets.losses import LossKind
+from landscapes.nets.networks import MLP, Network
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Small networks on data as objectives, and planes through their parameter space."""
