@@ -93,8 +93,8 @@ class Board {
     this.tiles = make("div", { class: "tiles", role: "group" });
     this.below = make("div", { class: "panels" });
     this.trouble = make("p", { class: "trouble", role: "alert", hidden: true });
-    this.tip = make("div", { class: "tip", hidden: true, role: "status" });
-    this.root = make("div", { class: "sadam-stage sadam-board" }, this.trouble, this.tiles, this.below, this.tip);
+    this.tip = new Tip();
+    this.root = make("div", { class: "sadam-stage sadam-board" }, this.trouble, this.tiles, this.below, this.tip.root);
     parent.append(this.root);
     this.watch = new ResizeObserver(() => {
       clearTimeout(this.resizing);
@@ -166,20 +166,8 @@ class Board {
 
   pick(rule) { this.send?.("pick", rule); }
 
-  /** Show or hide the tooltip; x and y are in the window. */
-  tell(what) {
-    this.tip.hidden = !what;
-    if (!what) return;
-    this.tip.replaceChildren(make("div", { class: "tip-title" }, what.title),
-      make("dl", {}, ...what.rows.flatMap(([name, value, colour]) => [
-        make("dt", { class: "ruled", style: `--rule:${colour}` }, name), make("dd", {}, value)])));
-    const base = this.root.getBoundingClientRect();
-    const { offsetWidth: w, offsetHeight: h } = this.tip;
-    const x = what.x - base.left;
-    const left = x + 18 + w > base.width ? x - 18 - w : x + 18;
-    const top = Math.max(0, Math.min(what.y - base.top - h / 2, base.height - h));
-    this.tip.style.transform = `translate(${Math.round(Math.max(0, left))}px,${Math.round(top)}px)`;
-  }
+  /** Show the tooltip, or with null hide it. */
+  tell(what) { this.tip.tell(what); }
 
   fail(error) {
     console.error(error);

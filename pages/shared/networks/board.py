@@ -23,7 +23,7 @@ FAR = 1e30  # beyond it numbers are not drawn: the browser's have 32 bits
 
 _component = st.components.v2.component(
     "sadam_board",
-    js=scripts("mount", "theme", "load", "grid", "panel", _HERE / "board.js"),
+    js=scripts("mount", "theme", "load", "grid", "panel", "tip", _HERE / "board.js"),
     css=read(STAGE / "stage.css", _HERE / "board.css"),
     isolate_styles=False,
 )

@@ -18,7 +18,10 @@ import streamlit as st
 
 from pages.shared.browser import ASSETS, STAGE, declare_assets, packed, read, scripts, stamp
 
-_PARTS = ("mount", "theme", "load", "save", "grid", "paths", "panel", STAGE / "stage.js")
+_PARTS = (
+    *("mount", "theme", "load", "save", "grid", "paths", "panel"),
+    *("payload", "tip", "legend", "bar", "pointer", "surface", "files", "stage"),
+)
 _OVERLAY = frozenset({"path", "end", "start", "minimiser"})  # roles drawn by us, not by Plotly
 _KEPT = 6  # grounds the browser is trusted to remember; it keeps twice as many
 
