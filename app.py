@@ -36,8 +36,9 @@ st.html(  # the picture first: less room above it and beside it
     ".stMultiSelect [data-tag] "
     "{ background-color: color-mix(in srgb, currentColor 14%, transparent); }</style>"
 )
+held = st.session_state.get("race_controls", ())  # older than the prefixes, and so are its links
 for name in list(st.session_state):  # Streamlit forgets what only another page's controls hold
-    if str(name).startswith(("lgi_", "net_", "cmp_", "les")):
+    if name in held or str(name).startswith(("lgi_", "net_", "cmp_", "les")):
         st.session_state[name] = st.session_state[name]
 read_address()
 page = st.navigation(

@@ -161,10 +161,11 @@ def keep() -> None:
     """Give every control its value, and hold it while the visitor is on another page.
 
     Streamlit forgets the values of widgets that the page on screen does not have, unless they are
-    written again.
+    written again: on other pages app.py does so.
     """
     for name, value in DEFAULTS.items():
         st.session_state[name] = st.session_state.get(name, value)
+    st.session_state["race_controls"] = tuple(DEFAULTS)
 
 
 def experiment() -> Experiment:

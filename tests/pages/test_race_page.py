@@ -54,6 +54,20 @@ def test_it_opens_on_a_drawn_race(app):
 
 
 @pytest.mark.slow
+def test_controls_outlive_a_visit_to_every_other_page(app):
+    app.number_input(key="seed").set_value(7)
+    app.selectbox(key="landscape").select("cb2")
+    before = spec(rerun(app))
+    assert (before.seed, before.landscape) == (7, "cb2")
+    for page in ("gallery", "instability", "networks", "compare", "lessons"):
+        rerun(app.switch_page(f"pages/{page}.py"))
+        rerun(app)
+        app.switch_page("pages/race.py")
+        app.session_state["below"] = "Code"
+        assert spec(rerun(app)) == before, page
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "value", "read"),
     [
