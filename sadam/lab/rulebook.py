@@ -111,6 +111,15 @@ def set_hyperparameter(rules: LabelledRules, who: str, name: str, value: Any) ->
     return tuple(changed)
 
 
+def kept(named: LabelledRules, known: LabelledRules) -> LabelledRules:
+    """Return the rules that are named; one known by the same label and key stays what it is."""
+    had = dict(known)
+    return tuple(
+        (label, had[label] if label in had and key_of(had[label]) == key_of(rule) else rule)
+        for label, rule in named
+    )
+
+
 def types_of(rule: MomentRule) -> Mapping[str, Any]:
     """Return the types of a rule's hyperparameters by name."""
     return hyperparameters(key_of(rule))

@@ -194,7 +194,7 @@ def test_hyperparameters_reach_the_rules_that_have_them(run):
 
 
 def test_the_options_override_the_spec(run, tmp_path, monkeypatch):
-    rules = make_rules(["adam", "s-adam"], lr=0.3)
+    rules = make_rules(["adam", "s-adam", "braked=s-adam"], lr=0.3)
     spec = Experiment("cb2", ((2.0, 2.0),), rules, steps=9, seed=7, schedule="cosine")
     file = tmp_path / "spec.json"
     file.write_text(spec.to_json())
@@ -210,10 +210,11 @@ def test_the_options_override_the_spec(run, tmp_path, monkeypatch):
     assert read("--landscape", "cb2").starts == spec.starts
     assert read("--landscape", "dem").starts == (CATALOGUE["dem"].start,)
     assert read("--landscape", "dem", "--start", "3,3").starts == ((3.0, 3.0),)
-    assert read("--lr", 0.2).rules == make_rules(["adam", "s-adam"], lr=0.2)
-    chosen = dict(read("--rules", "s-adam,sgd").rules)
+    assert read("--lr", 0.2).rules == make_rules(["adam", "s-adam", "braked=s-adam"], lr=0.2)
+    chosen = dict(read("--rules", "s-adam,sgd,braked=s-adam-two-sided").rules)
     assert chosen["s-adam"].lr == 0.3  # kept
-    assert chosen["sgd"].lr == DEFAULT_LR  # new
+    assert chosen["sgd"].lr == chosen["braked"].lr == DEFAULT_LR  # new
+    assert chosen["braked"].probes == "two-sided"
 
 
 def test_the_spec_may_come_from_standard_input(run, monkeypatch):

@@ -158,7 +158,7 @@ def spec_from(arguments: argparse.Namespace) -> Compare:
     from sadam.lab.compare.problems import problems_of
     from sadam.lab.compare.spec import Compare
     from sadam.lab.compare.suites import SUITES
-    from sadam.lab.rulebook import make_rules, set_hyperparameter
+    from sadam.lab.rulebook import kept, make_rules, set_hyperparameter
 
     if arguments.suite is not None and arguments.spec is not None:
         raise ValueError("give --suite or --spec, not both")
@@ -190,11 +190,7 @@ def spec_from(arguments: argparse.Namespace) -> Compare:
         before = {p.landscape: p.start for p in known if p.start is not None}
         given["problems"] = problems_of((p.landscape for p in known), before | points)
     if arguments.rules is not None:
-        known_rules = dict(given.get("rules", ()))
-        given["rules"] = tuple(
-            (label, known_rules[label] if type(known_rules.get(label)) is type(rule) else rule)
-            for label, rule in make_rules(_names(arguments.rules))
-        )
+        given["rules"] = kept(make_rules(_names(arguments.rules)), given.get("rules", ()))
         if given.get("baseline") not in [label for label, _ in given["rules"]]:
             given["baseline"] = ""
     if arguments.lr is not None:

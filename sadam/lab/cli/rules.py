@@ -58,16 +58,12 @@ def rules_from(arguments: Namespace, known: LabelledRules, lr: float) -> Labelle
     Raises:
         ValueError: If they describe none.
     """
-    from sadam.lab.rulebook import SHORTCUTS, make_rules, set_hyperparameter
+    from sadam.lab.rulebook import SHORTCUTS, kept, make_rules, set_hyperparameter
 
     rules = known
     if arguments.rules is not None:
         named = make_rules((name.strip() for name in arguments.rules.split(",")), lr=lr)
-        had = dict(known)
-        rules = tuple(
-            (label, had[label] if type(had.get(label)) is type(rule) else rule)
-            for label, rule in named
-        )
+        rules = kept(named, known)
     for name in SHORTCUTS:
         if (text := getattr(arguments, name)) is not None:
             rules = set_hyperparameter(rules, "all", name, text)
