@@ -31,6 +31,10 @@ st.html(  # the picture first: less room above it and beside it
     "<style>.stMainBlockContainer { padding-top: 3.75rem; padding-bottom: 3rem; }"
     "@media (min-width: 820px) {"
     ".stMainBlockContainer { padding-left: 2.5rem; padding-right: 2.5rem; } }"
+    # Fingers have no keys to press, and to them a table always shows its tools: they would cover
+    # what is above it.
+    "@media (pointer: coarse) { button kbd { display: none !important; } "
+    "[data-testid=stDataFrame] { margin-top: 2.5rem; } }"
     # White on the dark theme's light blue is 2.2 to 1: what was picked wears the text's colour.
     ".stMultiSelect [data-tag], .stMultiSelect [data-tag] * { color: inherit; }"
     ".stMultiSelect [data-tag] "

@@ -111,10 +111,18 @@ def show_maps(spec: LgiMap, problem: str | None, over: list[Line]) -> None:
         filename=f"lgi-{landscape.stem}",
         on_click=controls.set_point,
     )
+    apart = max(high - low for low, high in landscape.window) / (spec.grid - 1)
+    beads = (
+        f" Points are up to {apart:.2g} apart and see as far as {spec.radius:g}, so that a kink "
+        "may look like beads: a finer grid or a larger radius joins them."
+        if spec.radius < apart / 2
+        else ""
+    )
     st.caption(
         f"What {spec.num_probes} probes of length {spec.radius:g} measure at each of "
-        f"{spec.grid} × {spec.grid} points. Equal colours are equal numbers, paper is nothing. "
-        "Drag to zoom both maps; click to inspect a point."
+        f"{spec.grid} × {spec.grid} points; a rule draws its few (2 by default) anew at every "
+        "step, and the inspector below says how much they brake. Equal colours are equal numbers, "
+        f"paper is nothing. Drag to zoom both maps; click to inspect a point.{beads}"
     )
 
 

@@ -12,6 +12,15 @@ from pages.shared.lessons.book import BY_KEY, LESSONS, Lesson  # noqa: E402
 from pages.shared.lessons.links import DEFAULTS, KEYS, LINK  # noqa: E402
 from pages.shared.links import show_notes  # noqa: E402
 
+# On a phone, where the figure comes below the words, the way on comes below both.
+STYLE = """<style>@media (max-width: 640px) {
+.stColumn:has(.st-key-lesson_turn), .stColumn:has(.st-key-lesson_turn) > .stVerticalBlock
+{ display: contents; }
+.stHorizontalBlock:has(> .stColumn > .stVerticalBlock > * > .st-key-lesson_turn) { row-gap: 1rem; }
+.stColumn:has(.st-key-lesson_turn) ~ .stColumn { order: 1; }
+[data-testid=stLayoutWrapper]:has(> .st-key-lesson_turn) { order: 2; flex: 1 1 100%; }
+}</style>"""
+
 
 def go(step: int) -> None:
     """Turn to another lesson."""
@@ -31,7 +40,8 @@ def reading(lesson: Lesson, number: int) -> None:
     st.page_link(
         opens.page, label=opens.label, icon=":material/open_in_full:", query_params=opens.query
     )
-    back, on = st.columns(2)
+    with st.container(key="lesson_turn"):
+        back, on = st.columns(2)
     if number > 1:
         back.button(
             "Previous", on_click=go, args=(-1,), icon=":material/arrow_back:", shortcut="p",
@@ -51,6 +61,7 @@ def page() -> None:
         st.session_state[name] = st.session_state.get(name, default)
     show_notes()
     lesson = BY_KEY[st.session_state["lesson"]]
+    st.html(STYLE)
     words, figure = st.columns([5, 7], gap="large")
     with words:
         reading(lesson, KEYS.index(lesson.key) + 1)

@@ -61,6 +61,14 @@ FRAME_HELP = (
     "map and in the curves."
 )
 
+PLACES = """<style>
+.st-key-race_head { min-height: 86px; }
+.st-key-race:not(:has(.sadam-stage[data-ready])) { min-height: 820px; }
+@media (max-width: 1210px) {
+.st-key-race:not(:has(.sadam-stage[data-ready])) { min-height: 1740px; } }
+@media (max-width: 830px) { .st-key-race_head { min-height: 182px; } }
+</style>"""  # what comes later has its room from the start, so that nothing below it jumps
+
 BY_TEXT: Any = {Experiment: Experiment.to_json}  # ten times as fast as hashing field by field
 
 COLUMNS = {
@@ -124,7 +132,7 @@ def header(race: Race) -> None:
 
 def show(race: Race) -> None:
     """Draw a race: the stage, and around it names, numbers, chattering, files and code."""
-    top = st.container()
+    top = st.container(key="race_head")
     rows = results(race)
     state = st.session_state
     frame: Frame = state["frame"].lower()
@@ -234,6 +242,7 @@ def picture() -> None:
     LINK.give()
 
 
+st.html(PLACES)
 LINK.take()
 keep()
 links.show_notes()

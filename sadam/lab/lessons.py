@@ -14,6 +14,7 @@ from torch import Tensor
 from landscapes import get
 from landscapes.formula import Formula
 from sadam.engine import Function, value_and_grad_of
+from sadam.family import brake_of
 from sadam.lab.bias import draw_lgi
 from sadam.lab.experiment import Experiment
 from sadam.lab.lgi_map import ESTIMATORS
@@ -21,6 +22,7 @@ from sadam.lab.race import Race, run_race
 from sadam.lab.spec import Point
 from sadam.lab.subdifferential import Subdifferential, sampled_subdifferential
 from sadam.probes import Kind
+from sadam.rules import SAdam
 from sadam.schedules import SCHEDULES
 
 Array = NDArray[np.float64]
@@ -115,7 +117,6 @@ def gap_at(landscape: str, point: Point) -> float:
     return float(found.value(torch.tensor(point, dtype=torch.float64))) - found.minimum
 
 
-@lru_cache(maxsize=64)
 def running_means(case: str, num_probes: int, dim: int, seed: int) -> Mapping[Kind, Array]:
     """The mean of the first 1..n LGIs drawn at a known place, for each estimator: ``(n,)``.
 
@@ -126,16 +127,37 @@ def running_means(case: str, num_probes: int, dim: int, seed: int) -> Mapping[Ki
         seed: Of the draws.
     """
     count = np.arange(1, DRAWS + 1)
+    drawn = _draws(case, num_probes, dim, seed)
+    return {kind: np.cumsum(lgi.numpy()) / count for kind, lgi in drawn.items()}
+
+
+def mean_brakes(case: str, num_probes: int, dim: int, seed: int) -> Mapping[Kind, float]:
+    """The mean of S-Adam's brake, at its default damping, over the same draws.
+
+    It brakes by each draw on its own: that is not the brake of the mean LGI, and where single draws
+    spread it is larger (Jensen's inequality).
+
+    Args:
+        case: A name of :data:`sadam.lab.bias.CASES`.
+        num_probes: Directions k of each draw.
+        dim: Dimension D.
+        seed: Of the draws.
+    """
+    found = {}
+    for kind, lgi in _draws(case, num_probes, dim, seed).items():
+        row = SAdam(probes=kind).coefficients()
+        found[kind] = float(brake_of(lgi, row.damping, row.cap).mean())
+    return found
+
+
+@lru_cache(maxsize=64)
+def _draws(case: str, num_probes: int, dim: int, seed: int) -> Mapping[Kind, Tensor]:
     return {
-        kind: np.cumsum(
-            draw_lgi(
-                case, kind, num_probes=num_probes, dim=dim, radius=1e-4,
-                repetitions=DRAWS, seed=seed,
-            ).numpy()
+        kind: draw_lgi(
+            case, kind, num_probes=num_probes, dim=dim, radius=1e-4, repetitions=DRAWS, seed=seed
         )
-        / count
         for kind in ESTIMATORS
-    }  # fmt: skip
+    }
 
 
 def under_schedules(spec: Experiment) -> dict[str, Race]:

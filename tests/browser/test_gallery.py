@@ -77,6 +77,18 @@ def test_through_the_lessons_by_keys(look_at, app_url, wait_idle):
     expect(page.get_by_role("heading", name="Weighted 1-norm")).to_be_visible()
 
 
+def test_on_a_phone_the_way_on_comes_after_the_figure(look_at, app_url, wait_idle):
+    page = look_at(app_url + "/lessons?lesson=clarke", "phone")
+    page.wait_for_selector(".sadam-chart[data-ready=true]")
+    wait_idle(page)
+    on = page.get_by_role("button", name="Next")
+    chart = page.locator(".sadam-chart").last.bounding_box()
+    assert on.bounding_box()["y"] > chart["y"] + chart["height"]
+    expect(on.locator("kbd")).to_be_hidden()  # there are no keys to press
+    on.tap()
+    expect(page.get_by_text("Lesson 3 of 10")).to_be_visible()
+
+
 def test_presenting_with_keys(look_at, app_url, wait_idle):
     page = look_at(app_url + "/race?present=1", reduced=False)
     page.wait_for_selector(READY)

@@ -23,6 +23,7 @@ from sadam.lab.lessons import (
     gap_at,
     gradients_near,
     kink_slopes,
+    mean_brakes,
     running_means,
     steepest_descent,
     under_schedules,
@@ -106,6 +107,17 @@ def test_running_means_end_at_the_mean(case):
         assert (mean >= 0).all()
         if case == "slope":
             assert mean[-1] == pytest.approx(1.0 if kind == "one-sided" else 0.0, abs=0.03)
+
+
+def test_mean_brakes_are_those_of_single_draws():
+    """For k = 2 on a slope in the plane, against plain NumPy; the brake of the mean is another."""
+    rng = np.random.default_rng(0)
+    slopes = np.cos(rng.uniform(0, 2 * np.pi, (200_000, 2)))
+    lgi = slopes.var(1, ddof=1) / (slopes**2).mean(1)
+    brakes = mean_brakes("slope", 2, 2, 0)
+    assert brakes["one-sided"] == pytest.approx(np.exp(-2 * lgi).mean(), abs=0.01)
+    assert brakes["one-sided"] > 2 * np.exp(-2 * lgi.mean())
+    assert brakes["two-sided"] == pytest.approx(1, abs=1e-3)
 
 
 @pytest.mark.parametrize(("rule", "make"), [("adam", Adam), ("amsgrad", AMSGrad)])

@@ -18,7 +18,7 @@ from pages.shared.lessons import links
 from pages.shared.lessons.links import CONTROLS, KEYS, PREFIX, query_of_lesson
 from sadam.lab.experiment import Experiment
 from sadam.lab.gallery import PRESETS
-from sadam.lab.lessons import kink_slopes, running_means
+from sadam.lab.lessons import kink_slopes, mean_brakes, running_means
 from sadam.lab.rulebook import make_rules
 
 APP = str(Path(__file__).parents[2] / "app.py")
@@ -111,6 +111,8 @@ def test_numbers_in_the_text_are_the_labs():
     means = running_means("kink", 4, 100, 0)
     text = said(lesson("two-sided", place="kink", draw_k=4, dim=100))
     assert f"one-sided **{means['one-sided'][-1]:.3f}**" in text
+    brakes = mean_brakes("kink", 4, 100, 0)
+    assert f"keep **{brakes['one-sided']:.2f}** and **{brakes['two-sided']:.2f}** of" in text
 
 
 @pytest.mark.slow

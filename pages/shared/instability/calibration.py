@@ -136,7 +136,8 @@ def _here(landscape: str) -> None:
             f"larger at the first in **{100 * found.roc['two-sided']:.1f} %** of all pairs, the "
             f"one-sided in **{100 * found.roc['one-sided']:.1f} %**, the Goldstein diameter in "
             f"**{100 * found.roc['goldstein']:.1f} %**; 50 % is chance. "
-            f"{100 * found.near_share:.2g} % of the points have a kink that near."
+            f"{100 * found.near_share:.2g} % of the {found.grid} × {found.grid} points have a kink "
+            "that near."
         )
     if found.why:
         st.info(found.why, icon=":material/info:")

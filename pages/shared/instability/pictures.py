@@ -36,11 +36,10 @@ def report_of(spec: LgiMap) -> Report:
 
 
 def note(rows: Mapping[str, Mapping[str, Any]], name: str) -> str:
-    """A few words on one field, for the heading of its map; on an LGI, with its brake."""
+    """A few words on one field, for the heading of its map."""
 
     def mean(of: str) -> str:
-        brake = rows.get(f"brake-{name}", {}).get(of)
-        return f"**{number(rows[name][of])}**" + ("" if brake is None else f" (brake {brake:.2f})")
+        return f"**{number(rows[name][of])}**"
 
     if rows[name]["near"] is None:
         return f"mean {mean('far')}; no kink within the radius of any point"

@@ -13,7 +13,7 @@ from sadam.lab.bias import CASES, PROOF_LATEX, THEOREM
 from sadam.lab.figures.inspector import slope_rose
 from sadam.lab.figures.lessons import running_mean_figure
 from sadam.lab.inspector import Inspection, inspect
-from sadam.lab.lessons import DRAWS, running_means
+from sadam.lab.lessons import DRAWS, mean_brakes, running_means
 
 RADII = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3)
 DIMENSIONS = (2, 3, 10, 100, 1000, 10_000)
@@ -86,15 +86,17 @@ def two_sided() -> None:
     k.slider("Probes k", 2, 32, key=key("draw_k"))
     dim.select_slider("Dimension D", DIMENSIONS, key=key("dim"))
     again.button("Draw again", on_click=lambda: put("draws", value("draws") + 1), width="stretch")
-    means = running_means(value("place"), value("draw_k"), value("dim"), value("draws"))
+    drawn = value("place"), value("draw_k"), value("dim"), value("draws")
+    means, brakes = running_means(*drawn), mean_brakes(*drawn)
     title = f"Means at a {CASES[value('place')].title}"
     limit = 1.0 if value("place") in ("slope", "bend") else None
     draw(running_mean_figure.plain(means, title, limit), "two-sided", 400)
     one, two = (float(means[kind][-1]) for kind in ("one-sided", "two-sided"))
     st.markdown(
         f"Means of {DRAWS:,} draws of k = {value('draw_k')} probes in D = {value('dim'):,}: "
-        f"one-sided **{one:.3f}**, two-sided **{two:.3f}**. With λ = 2 and λ = 4 such values mean "
-        f"brakes of {math.exp(-2 * one):.2f} and {math.exp(-4 * two):.2f}."
+        f"one-sided **{one:.3f}**, two-sided **{two:.3f}**. S-Adam brakes by each draw on its own: "
+        f"its steps keep **{brakes['one-sided']:.2f}** and **{brakes['two-sided']:.2f}** of their "
+        "length on average, at the default λ of 2 and 4."
     )
 
 
