@@ -63,10 +63,10 @@ def header(spec: Training | None, data: Dataset | None) -> None:
     words, buttons = st.columns([3, 5], vertical_alignment="bottom", gap="small")
     seen, trained, running = session.desk.shown(), session.desk.spec, session.desk.running
     told = "Networks"
-    if seen is not None:
-        told = title_of(seen.result.spec, seen.result.data)
-    elif running and trained is not None and data is not None and trained == spec:
+    if running and trained is not None and data is not None and trained == spec:
         told = title_of(trained, data)
+    elif seen is not None:
+        told = title_of(seen.result.spec, seen.result.data)
     words.markdown(f"## {told}")
     with buttons.container(horizontal=True, horizontal_alignment="right", gap="small"):
         tabs.curve_controls()
@@ -101,8 +101,10 @@ def watch() -> None:
     state["_net_watching"] = running
     if ended or state.pop("_net_picked", False):  # the rest of the page has something new to show
         st.rerun()
-    share, text = session.progress()
-    st.progress(share, text)
+    done, text = session.progress()
+    if running and seen is not None and seen.result.spec != session.desk.spec:
+        text += " · until its first result the training before is shown"
+    st.progress(done, text)
     if seen is None:
         return
     rule, seed = tabs.chosen(seen)

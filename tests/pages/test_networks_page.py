@@ -5,8 +5,10 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 from landscapes.data.datasets import DataSpec
+from pages.shared.networks.pictures import Shown, tiles_of
 from sadam.lab.experiment import load
-from sadam.lab.training import run_training
+from sadam.lab.rulebook import make_rules
+from sadam.lab.training import Architecture, Training, run_training
 from tests.pages.networks_app import (
     APP,
     ROWS,
@@ -229,3 +231,18 @@ def test_stop_keeps_what_was_computed():
     assert 64 <= result(app).run.steps < 5000
     assert "Stopped after" in texts(app)
     assert not [b for b in app.button if b.label == "Stop"]
+
+
+def test_after_a_grid_the_tiles_show_what_the_words_compare():
+    spec = Training(
+        data=DataSpec(n=120), network=Architecture(hidden=(4,)), rules=make_rules(["adam", "sgd"]),
+        lr_grid=(0.001, 0.3), seeds=2, steps=20,
+    )  # fmt: skip
+    found = run_training(spec)
+    seen = Shown(found, final=True)
+    table = seen.table.set_index(["rule", "at"])
+    for tile in tiles_of(seen, 0):
+        row = table.loc[(tile.rule, "best of grid")]
+        assert tile.note == f"**{100 * row['test_accuracy']:.1f} %** on test at lr {row['lr']:g}"
+    underway = Shown(found, final=False)
+    assert all(" at lr " not in tile.note for tile in tiles_of(underway, 0))

@@ -18,6 +18,7 @@ from pages.shared.networks.board import Dots, Tile
 from sadam.lab.compare.statistics import medians
 from sadam.lab.figures.maker import Plain
 from sadam.lab.figures.training import (
+    At,
     accuracy_by_step,
     brake_along_training,
     drawn,
@@ -65,24 +66,29 @@ class Shown(desk.Shown[TrainingResult]):
         """The rules that were asked for, S-Adam two-sided last."""
         return [label for label, _, _ in drawn(self.result)]
 
+    @property
+    def at(self) -> At:
+        """The learning rates that are shown: those that the words compare."""
+        return "best" if self.final and self.result.spec.lr_grid else "own"
+
 
 def tiles_of(shown: Shown, seed: int) -> list[Tile]:
     """A small map for each rule, with the number that results are stated in below it."""
     result = shown.result
     found = []
-    for label, style, model in drawn(result):
-        view = shown.once(("view", label, seed), lambda m=model: view_of(result, m, seed))
+    for label, style, model in drawn(result, shown.at):
+        view = shown.once(("view", model, seed), lambda m=model: view_of(result, m, seed))
         lines = [(view.lines, "curve" if view.kind == "curve" else "boundary")]
         if shown.final and result.data.input_shape == (2,):
             edges, _ = shown.once(
-                ("regions", label, seed), lambda m=model: region_edges(result, m, seed)
+                ("regions", model, seed), lambda m=model: region_edges(result, m, seed)
             )
             lines.append((edges, "region"))
         found.append(
             Tile(
                 rule=label,
                 title=style.title,
-                note=_note(shown, label, model),
+                note=_note(shown, model),
                 color=style.color,
                 color_dark=style.color_dark,
                 dash=style.dash,
@@ -110,7 +116,7 @@ def dots_of(result: TrainingResult) -> Dots | None:
     return Dots(inputs, targets, CLASSES[: len(result.data.classes)])
 
 
-def _note(shown: Shown, label: str, model: int) -> str:
+def _note(shown: Shown, model: int) -> str:
     """Median over the seeds of the number that results are stated in, as far as it is known."""
     result = shown.result
     lost = int((result.run.diverged_at[:, model] >= 0).sum())
@@ -124,6 +130,8 @@ def _note(shown: Shown, label: str, model: int) -> str:
         where = "so far"
     value = float(medians(np.asarray(values, dtype=np.float64)))
     text = f"{100 * value:.1f} %" if result.metric == "accuracy" else f"{value:.3g}"
+    if shown.at == "best":
+        where += f" at lr {result.models[model].lr:g}"
     return f"**{text}** {'' if result.metric == 'accuracy' else 'loss '}{where}"
 
 
@@ -157,20 +165,20 @@ def _faint(color: str) -> str:
 
 def panels_of(shown: Shown, loss: str, cost: str) -> list[list[Plain]]:
     """The curves below the tiles: loss and accuracy, and below them flips, LGI and brake."""
-    result = shown.result
+    result, at = shown.result, shown.at
     if cost == "Evaluations":
-        first = [loss_by_evaluations.plain(result)]
+        first = [loss_by_evaluations.plain(result, at)]
     elif loss == "Minibatch":
-        first = [minibatch_loss.plain(result)] if result.run.steps else []
+        first = [minibatch_loss.plain(result, at)] if result.run.steps else []
     else:
-        first = [loss_by_step.plain(result)]
+        first = [loss_by_step.plain(result, at)]
     if result.data.classes:
-        first.append(accuracy_by_step.plain(result))
+        first.append(accuracy_by_step.plain(result, at))
     second = []
     if result.run.steps:
-        second = [flips_along_training.plain(result), lgi_along_training.plain(result)]
+        second = [flips_along_training.plain(result, at), lgi_along_training.plain(result, at=at)]
         if any(rule.probing is not None for rule in result.rules.values()):
-            second.append(brake_along_training.plain(result))
+            second.append(brake_along_training.plain(result, at))
     for figure in (*first, *second):
         if figure["layout"].get("meta", {}).get("cursor") == "step":
             figure["layout"]["xaxis"]["range"] = [0, result.spec.steps]
