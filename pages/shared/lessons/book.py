@@ -151,7 +151,7 @@ LESSONS = (
         "not. On **Wolfe**'s convex function steepest descent with exact line search zigzags into "
         "a kink and converges to (0, 0), where $f$ is far from its minimum; on the **fan** of "
         "five planes it can do the same.\n\n"
-        "Click a start and compare: the dark line is exact steepest descent, the coloured ones are "
+        "Click a start and compare: the thin line is exact steepest descent, the coloured ones are "
         "optimizers whose fixed steps jump over the kink. On the **Chebyshev-Rosenbrock** function "
         "even the test of stationarity can mislead.",
         kinks.traps,

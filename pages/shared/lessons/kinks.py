@@ -189,6 +189,7 @@ def traps() -> None:
     ink = {"color": "#2B333D", "color_dark": "#E4E9EE", "width": 1.6, "dash": "solid"}
     lines = [Line(steepest, "path", "Steepest descent, exact line search", ink)]
     ends = {"steepest descent": steepest[-1]}
+    marks = [Line(steepest[-1:], "mark", "", {**ink, "symbol": "circle"})]
     for label, track in found.trajectories.items():
         style = STYLES[label]
         points = track.points[:, 0].numpy()
@@ -196,21 +197,25 @@ def traps() -> None:
         look = {"color": style.color, "color_dark": style.color_dark, "width": style.width,
                 "dash": style.dash}  # fmt: skip
         lines.append(Line(points, "path", style.title, look))
-    level_map(trap, "traps", start, click_sets("tx", "ty"), lines, "Click to choose a start.")
+        marks.append(Line(points[-1:], "mark", "", {**look, "symbol": style.symbol}))
+    marks.append(Line(np.array(landscape.minimisers), "mark", "", {"symbol": "star", "size": 14}))
+    note = "Click to choose a start. A star is a minimum; marks are where paths end."
+    level_map(trap, "traps", start, click_sets("tx", "ty"), lines + marks, note)
     rows = []
     for name, end in ends.items():
         near = gradients_near(trap, (float(end[0]), float(end[1])), NEAR)
         gap = gap_at(trap, (float(end[0]), float(end[1])))
         x, y = np.round(end, 6) + 0.0
+        inside = all(low <= v <= high for v, (low, high) in zip(end, landscape.window, strict=True))
         rows.append(
-            f"{name} ends at ({x:.3g}, {y:.3g}), {gap:.3g} above the minimum, where the hull of "
-            f"the gradients lies {near.distance:.2g} from 0"
+            f"{name} ends at ({x:.3g}, {y:.3g}){'' if inside else ', off the map'}, {gap:.3g} "
+            f"above the minimum, where the hull of the gradients lies {near.distance:.2g} from 0"
         )
     said = "; ".join(rows)
     st.markdown(f"{said[:1].upper()}{said[1:]}. (Gradients within {NEAR:g} of each end.)")
     st.caption(
-        f"{len(steepest) - 1} exact steps; the optimizers take 400 with lr {TRAP_LR[trap]:g}. "
-        f"{landscape.note}"
+        f"{len(steepest) - 1} exact step{'s' * (len(steepest) != 2)}; the optimizers take 400 with "
+        f"lr {TRAP_LR[trap]:g}. {landscape.note}"
     )
 
 

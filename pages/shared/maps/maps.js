@@ -61,11 +61,13 @@ class MapPane {
     const { theme, base, Plotly } = this.maps;
     const { clientWidth: width, clientHeight: height } = this.frame;
     if (width < 40 || height < 40) return;
+    const own = (line) => (theme.dark && line.color_dark) || line.color || theme.text;
     const lines = base.lines.map((line) => ({
-      type: "scatter", mode: "lines", x: line.x, y: line.y, hoverinfo: "skip", name: line.name,
+      type: "scatter", mode: line.role === "mark" ? "markers" : "lines", x: line.x, y: line.y, hoverinfo: "skip", name: line.name,
       opacity: line.role === "path" ? 0.9 : 1,
+      marker: { symbol: line.symbol, size: line.size ?? 11, color: own(line), opacity: 1, line: { width: 1.5, color: theme.background } },
       line: {
-        color: line.role === "path" ? (theme.dark && line.color_dark) || line.color
+        color: line.role === "path" ? own(line)
           : line.role === "kink" ? (theme.dark ? "rgba(255,255,255,0.5)" : "rgba(20,26,36,0.5)")
           : theme.dark ? "rgba(255,255,255,0.22)" : "rgba(20,26,36,0.24)",
         width: line.width ?? (line.role === "kink" ? 1 : 0.7), dash: line.dash,

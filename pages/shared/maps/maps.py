@@ -47,13 +47,14 @@ class Pane(NamedTuple):
 
 
 class Line(NamedTuple):
-    """A line on every map: kinks, contours or the path of a rule.
+    """A line on every map, kinks, contours or the path of a rule; or marks at points.
 
     Attributes:
         points: ``(n, 2)``; rows of NaN part it.
-        role: ``kink``, ``contour`` or ``path``.
+        role: ``kink``, ``contour``, ``path`` or ``mark``.
         name: For the legend of paths.
-        look: ``color``, ``color_dark``, ``width``, ``dash`` of a path.
+        look: ``color``, ``color_dark``, ``width``, ``dash`` of a path; ``symbol``, ``size`` and
+            colours of marks, by default those of text.
     """
 
     points: NDArray[Any]
