@@ -48,5 +48,7 @@ def get(name: str) -> Landscape:
         return own_landscape(name)
     if name in _registered:
         return _registered[name]
-    near = difflib.get_close_matches(name.lower(), [*CATALOGUE, *_registered], n=1, cutoff=0.0)[0]
-    raise ValueError(f"unknown landscape {name[:40]!r}; the nearest is {near!r}")
+    known = [*CATALOGUE, *_registered]
+    near = difflib.get_close_matches(name[:40].lower(), known, n=1, cutoff=0.5)
+    hint = f"the nearest is {near[0]!r}" if near else f"it must be one of {', '.join(known)}"
+    raise ValueError(f"unknown landscape {name[:40]!r}; {hint}")

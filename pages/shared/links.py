@@ -79,7 +79,7 @@ def number(low: float, high: float, whole: bool = False) -> Read:
             value = float("nan")
         if not low <= value <= high:
             kind = "whole number" if whole else "number"
-            raise ValueError(f"must be a {kind} from {low:g} to {high:g}")
+            raise ValueError(f"must be a {kind} from {low:.10g} to {high:.10g}")
         return value
 
     return read

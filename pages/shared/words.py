@@ -12,5 +12,6 @@ def sentence(problem: object) -> str:
     picture from another host.
     """
     text = str(problem)
-    text = f"{text[:1].upper()}{text[1:]}"
+    if not re.match(r"[\w-]+\.\w", text):  # a file's name stays what it is
+        text = f"{text[:1].upper()}{text[1:]}"
     return re.sub(r"([\\`*_{}\[\]()#+!<>|$~^]|:(?=\w))", r"\\\1", text) + "."

@@ -237,6 +237,8 @@ def test_survives_pickling(entry):
 
 
 def test_unknown_name_names_the_nearest():
+    with pytest.raises(ValueError, match="unknown landscape 'nope'; it must be one of crescent,"):
+        landscapes.get("nope")
     with pytest.raises(ValueError, match="unknown landscape 'wolf'; the nearest is 'wolfe'"):
         landscapes.get("wolf")
     with pytest.raises(ValueError, match="nearest"):

@@ -97,8 +97,9 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _hint(name: str, names: Sequence[str]) -> str:
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    return f", did you mean {close[0]!r}?" if close else ""
+    plain = {option.lstrip("-"): option for option in names}  # dashes are alike in all options
+    close = difflib.get_close_matches(name.lstrip("-"), plain, n=1, cutoff=0.5)
+    return f", did you mean {plain[close[0]]!r}?" if close else ""
 
 
 def build_parser() -> argparse.ArgumentParser:

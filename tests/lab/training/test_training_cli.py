@@ -51,7 +51,8 @@ def test_numbers_are_those_of_python(tmp_path, capsys):
         (["--dataset", "cifar100", "--data", "/no/where"], "cifar-100-binary.tar.gz"),
         (["--csv", "/no/where.csv"], "/no/where.csv cannot be read"),
         (["--stepz", "3"], "unknown argument '--stepz', did you mean '--steps'?"),
-        (["--width", "8"], "unknown argument '--width', did you mean '--data'?"),  # not export's
+        (["--width", "8"], "unknown argument '--width'\n"),  # an option of export
+        (["--wdith", "8"], "unknown argument '--wdith'\n"),
     ],
 )
 def test_what_is_wrong_is_one_sentence(words, message, capsys):
