@@ -11,6 +11,7 @@ from landscapes.csv_data import read_csv
 from landscapes.datasets import DataError, Dataset, DataSpec, load
 from landscapes.made_data import SOURCES
 from pages.shared import links
+from pages.shared.kept import kept
 from pages.shared.networks.values import (
     DEFAULTS,
     FIELDS,
@@ -182,13 +183,13 @@ def use_controls() -> None:
 # ---- the training and its data
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
+@kept("data")
 def _made(spec: DataSpec) -> Dataset:
     """Data that are made here, once for all visitors."""
     return load(spec)
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
+@kept("own data")
 def _read(content: bytes, spec: DataSpec) -> Dataset:
     return read_csv(content, spec)
 
