@@ -1,6 +1,6 @@
 """A thousand different experiments in a row: the process stays within its budget.
 
-    python -m benchmarks.memory [--count 1000] [--budget 700]
+    python -m benchmarks.memory [--count 1000] [--budget 500]
 
 Goes through what the Race and Instability pages compute, keep for all visitors and draw, each time
 with another experiment: most of them small, one in fifty as large as a file may ask for. Prints the
@@ -27,7 +27,7 @@ from sadam.lab.lgi_map import LgiMap
 from sadam.lab.race import Race, results, run_race
 from sadam.lab.rulebook import RULES, make_rules
 
-BUDGET = 700  # megabytes beyond the start: what is kept, the largest on its way, what malloc holds
+BUDGET = 500  # megabytes beyond the start: what is kept, the largest on its way, what malloc holds
 LARGE = 0.02
 POINTS = 400_000  # of a large race: what takes a few seconds
 LANDSCAPES = ("crescent", "l1", "cb2", "dem", "lasso")

@@ -1,20 +1,25 @@
 """What is computed once for all visitors stays within its bytes, and is told apart to the bit."""
 
 import gc
+import re
 import threading
 import time
 import weakref
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
+from benchmarks import memory
 from pages.shared import kept
 from sadam.lab.experiment import Experiment
 from sadam.lab.race import run_race
 from sadam.lab.rulebook import make_rules
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -115,6 +120,31 @@ def test_visitors_who_ask_for_the_same_wait_for_one_computation():
     assert calls == [1]
     assert len(set(map(id, found))) == 1
     assert not kept._making
+
+
+@pytest.mark.slow
+def test_different_experiments_in_a_row_stay_within_the_budget(monkeypatch):
+    """A few of the thousand of ``python -m benchmarks.memory``, with as much less room."""
+    most = 1_000_000
+    monkeypatch.setattr(kept, "MAX_BYTES", most)
+    memory.grow(1, (51,), 10_000, lambda done: None)
+    start, sizes = memory.megabytes(), []
+    memory.grow(14, (51, 101), 10_000, lambda done: sizes.append(kept.size()))
+    assert max(sizes) <= most
+    assert sorted(sizes) != sizes, "something had to go"
+    assert memory.megabytes() - start < 100
+
+
+def test_what_pages_keep_otherwise_is_bounded_and_small():
+    """Streamlit's caches hold numbers and tables of a few rows only; arrays are kept by bytes."""
+    found = {}
+    for path in (ROOT / "pages").rglob("*.py"):
+        text = path.read_text()
+        for options, name in re.findall(r"@st\.cache_\w+\((.*)\)\ndef (\w+)", text):
+            found[name] = options
+        assert text.count("st.cache_") == len(re.findall(r"@st\.cache_\w+\(.*\)\ndef ", text)), path
+    assert set(found) == {"_whole_catalogue", "bias_of", "check_of", "_work"}
+    assert all("max_entries=" in options for options in found.values())
 
 
 def test_the_weight_is_that_of_the_numbers():

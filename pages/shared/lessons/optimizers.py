@@ -204,9 +204,10 @@ def schedules_opens() -> Opens:
 # ---------------------------------------------------------------------------- 9
 
 
-@st.cache_resource(max_entries=32, show_spinner="Playing the rounds …")
+@kept("rounds")
 def _online(spec: Online) -> OnlineRun:
-    return run_online(spec)
+    with st.spinner("Playing the rounds …"):
+        return run_online(spec)
 
 
 def reddi() -> None:
