@@ -83,6 +83,9 @@ class Dataset:
         return getattr(self, name)
 
 
+MOST_NOISE = 1e6  # standard deviation of the noise that is added to data
+
+
 @dataclass(frozen=True)
 class DataSpec:
     """What data to load. Equal specs give equal arrays.
@@ -129,8 +132,8 @@ class DataSpec:
                 f"validation ({self.validation}) and test ({self.test}) together leave nothing to "
                 "train on: they must sum to less than 1"
             )
-        if self.noise is not None and not 0 <= self.noise < np.inf:
-            raise DataError(f"Invalid noise: {self.noise}, must be finite and at least 0")
+        if self.noise is not None and not 0 <= self.noise <= MOST_NOISE:
+            raise DataError(f"Invalid noise: {self.noise}, must lie between 0 and {MOST_NOISE:g}")
         most = SOURCES[self.name].most if self.name in SOURCES else np.inf
         if self.n is not None and not 8 <= self.n <= most:
             wanted = f"between 8 and {most}" if most < np.inf else "at least 8"

@@ -14,6 +14,7 @@ from landscapes import Landscape
 from sadam import metrics
 from sadam.engine import Trajectories, run
 from sadam.lab.experiment import Experiment
+from sadam.lab.rulebook import matched_lr
 from sadam.lab.style import style_of
 from sadam.probes import Probing
 from sadam.rules import AdamW, MomentRule, SAdam
@@ -92,7 +93,7 @@ def with_matched_controls(experiment: Experiment) -> Experiment:
     race = run_race(plain)
     controls = {
         CONTROL + label: AdamW(
-            lr=float(rule.lr) * _median(metrics.mean_brake(race.trajectories[label])),
+            lr=matched_lr(float(rule.lr), _median(metrics.mean_brake(race.trajectories[label]))),
             betas=rule.betas,
             eps=rule.eps,
             weight_decay=rule.weight_decay,

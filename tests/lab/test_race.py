@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sadam.lab.experiment import Experiment
-from sadam.lab.race import results_table, run_race, sentence
+from sadam.lab.race import results_table, run_race, sentence, with_matched_controls
 from sadam.rules import RULES
 
 
@@ -82,6 +82,14 @@ def test_sentence_says_who_left_and_when():
 def test_everyone_may_diverge():
     said = sentence(race("cb2", ("sgd",), lr=10.0))
     assert said.startswith("SGD left the finite numbers at step")
+
+
+@pytest.mark.parametrize(("lr", "damping"), [(0.05, 1e308), (5e-324, 2.0), (1e308, 2.0)])
+def test_a_control_of_a_brake_that_lets_nothing_through_is_still_one(lr, damping):
+    rules = (("s-adam", RULES["s-adam"](lr=lr, damping=damping)),)
+    spec = with_matched_controls(Experiment("l1", rules=rules, steps=20))
+    assert dict(spec.rules)["matched-s-adam"].lr > 0
+    assert sentence(run_race(spec))
 
 
 def test_alone_there_is_nobody_to_compare_with():
