@@ -1,12 +1,15 @@
 """A race's table and sentence against numbers computed here from its trajectories."""
 
+import json
 import math
 
 import numpy as np
 import pytest
 
 from sadam.lab.experiment import Experiment
+from sadam.lab.figures import gap_by_step, trajectory_map, trajectory_surface
 from sadam.lab.race import results_table, run_race, sentence, with_matched_controls
+from sadam.lab.report import race_report
 from sadam.rules import RULES
 
 
@@ -77,6 +80,18 @@ def test_sentence_says_who_left_and_when():
     assert table.loc["sgd", "final_gap"] == math.inf
     assert table.loc["sgd", "diverged_at"] == at
     assert table.loc["adam", "diverged"] == 0
+
+
+def test_gaps_are_measured_from_a_finite_number():
+    starts = ((0.0, 0.0), (-1.0, 0.0), (0.5, 0.0))  # log(x) is -inf, none and finite
+    seen = race("= log(x)", starts=starts, steps=5)
+    assert seen.reference == min(t.values[:, 2].min() for t in seen.trajectories.values())
+    none = race("= log(x)", starts=starts[:2], steps=5)
+    assert (none.reference, none.reference_kind) == (0.0, "no finite value was seen")
+    for it in (seen, none):
+        json.dumps(race_report(it).document, allow_nan=False)
+        for figure in (gap_by_step, trajectory_surface, trajectory_map):
+            figure.plain(it)
 
 
 def test_everyone_may_diverge():

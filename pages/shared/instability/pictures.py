@@ -42,6 +42,8 @@ def note(rows: Mapping[str, Mapping[str, Any]], name: str) -> str:
         brake = rows.get(f"brake-{name}", {}).get(of)
         return f"**{number(rows[name][of])}**" + ("" if brake is None else f" (brake {brake:.2f})")
 
+    if rows[name]["mean"] is None:
+        return "not finite at any point"
     if rows[name]["near"] is None:
         return f"mean {mean('far')}; no kink within the radius of any point"
     if rows[name]["far"] is None:
