@@ -12,5 +12,9 @@ def sentence(problem: object) -> str:
     picture from another host.
     """
     text = str(problem)
-    text = f"{text[:1].upper()}{text[1:]}"
-    return re.sub(r"([\\`*_{}\[\]()#+!<>|$~^]|:(?=\w))", r"\\\1", text) + "."
+    return literal(f"{text[:1].upper()}{text[1:]}") + "."
+
+
+def literal(text: str) -> str:
+    """A text that Streamlit's Markdown shows as it is."""
+    return re.sub(r"([\\`*_{}\[\]()#+!<>|$~^]|:(?=\w))", r"\\\1", text)
