@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Literal, get_args
 
 import numpy as np
@@ -118,10 +119,15 @@ class DataSpec:
     target: str | None = None
 
     def __post_init__(self) -> None:
-        if self.name not in NAMES:
+        if not isinstance(self.name, str) or self.name not in NAMES:
             raise DataError(
-                f"there is no data set {self.name!r}: it must be one of {', '.join(NAMES)}"
+                f"there is no data set {_short(self.name)}: it must be one of {', '.join(NAMES)}"
             )
+        for name, kind, what in _KINDS:
+            value = getattr(self, name)
+            optional = value is None and name in ("n", "noise", "path", "target")
+            if not optional and (not isinstance(value, kind) or isinstance(value, bool)):
+                raise DataError(f"Invalid {name}: {_short(value)}, must be {what}")
         if self.seed < 0:
             raise DataError(f"Invalid seed: {self.seed}, must be at least 0")
         for name in ("validation", "test"):
@@ -138,6 +144,22 @@ class DataSpec:
         if self.n is not None and not 8 <= self.n <= most:
             wanted = f"between 8 and {most}" if most < np.inf else "at least 8"
             raise DataError(f"Invalid n: {self.n}, {self.name} takes a number {wanted}")
+
+
+_KINDS: tuple[tuple[str, type, str], ...] = (
+    ("n", Integral, "a whole number"),
+    ("noise", Real, "a number"),
+    ("seed", Integral, "a whole number"),
+    ("validation", Real, "a number"),
+    ("test", Real, "a number"),
+    ("path", str, "a text"),
+    ("target", str, "a text"),
+)
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def load(spec: DataSpec) -> Dataset:
