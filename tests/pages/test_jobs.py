@@ -2,11 +2,13 @@
 
 import threading
 import time
+from pathlib import Path
 from types import SimpleNamespace
 from typing import NamedTuple
 
 import pytest
 import torch
+from streamlit.testing.v1 import AppTest
 
 from pages.shared import jobs
 from sadam.lab.training.run import run_training
@@ -14,6 +16,8 @@ from sadam.lab.training.spec import Training
 from sadam.pauses import breathe, breathing
 from sadam.rules import RULES
 from sadam.sweep import sweep
+
+APP = str(Path(__file__).parents[2] / "app.py")
 
 
 class Step(NamedTuple):
@@ -201,6 +205,31 @@ def test_a_worker_that_dies_gives_its_place_to_the_next(queue):
     assert behind.wait(10)
     assert (last.state, behind.state) == ("failed", "done")
     assert order[-1] == "behind"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("page", "key"), [("networks", "_net_job"), ("compare", "_cmp_job")])
+def test_a_page_says_its_visitors_place_and_the_queue_goes_on(page, key, queue):
+    go, _, _, waiting = queue
+    app = AppTest.from_file(APP, default_timeout=90).switch_page(f"pages/{page}.py")
+    small = {"net_steps": 10, "net_seeds": 1, "cmp_steps": 10, "cmp_number": 2}
+    for name, value in {**small, "net_batch": 8, "net_n": 64, "cmp_landscapes": ["l1"]}.items():
+        app.session_state[name] = value
+    app.run()
+    assert not app.exception
+    job = app.session_state[key]
+    assert job.place == len(waiting) + 1
+    (bar,) = app.get("progress")
+    assert bar.proto.text == "Place 4 in the queue of this server: 3 wait before it"
+    waiting[0].stop()
+    waiting[0].wait(10)
+    app.run()
+    assert app.get("progress")[0].proto.text.startswith("Place 3 in the queue")
+    go.set()
+    assert job.wait(60)
+    app.run()
+    assert job.state == "done"
+    assert not any("queue" in bar.proto.text for bar in app.get("progress"))
 
 
 def test_a_page_that_is_being_drawn_comes_first(monkeypatch):
