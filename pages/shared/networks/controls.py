@@ -33,6 +33,7 @@ PREFIX = "net_"  # of this page's keys; app.py holds their values while other pa
 FILE = "_net_csv"  # name and content of the CSV that was uploaded; None: the page waits for one
 _OPENED = "_net_opened"
 _TOLD = "_net_told"
+_READ = "_net_read"  # the visitor's own data, what they were read from and how
 _LOST_FILE = (
     "its data are a CSV file, which does not travel in a link, so these are other data until you "
     "choose the file under Data"
@@ -189,9 +190,12 @@ def _made(spec: DataSpec) -> Dataset:
     return load(spec)
 
 
-@kept("own data")
 def _read(content: bytes, spec: DataSpec) -> Dataset:
-    return read_csv(content, spec)
+    """A visitor's own data, read once and kept with the session only."""
+    held = st.session_state.get(_READ)
+    if held is None or held[0] is not content or held[1] != spec:
+        held = st.session_state[_READ] = (content, spec, read_csv(content, spec))
+    return held[2]
 
 
 def data_spec() -> DataSpec:

@@ -82,7 +82,7 @@ def ratio_forest(results: Results, schedule: str) -> go.Figure:
         rows = found[(found["rule"] == label) & (found["landscape"] != "all")]
         spread = np.linspace(-0.28, 0.28, len(rows)) if len(rows) > 1 else np.zeros(1)
         texts = [
-            f"{as_text(row.landscape)}: {row.ratio:.3g} [{row.low:.3g}, {row.high:.3g}], "
+            f"{as_text(str(row.landscape))}: {row.ratio:.3g} [{row.low:.3g}, {row.high:.3g}], "
             f"{row.verdict}"
             for row in rows.itertuples()
         ]
