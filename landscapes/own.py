@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
 
+import numpy as np
 import torch
 
 from landscapes.base import Landscape, Point
@@ -130,15 +131,17 @@ def least_value(f: Formula, window: tuple[Point, Point]) -> tuple[Point, float] 
         found = f(torch.from_numpy(points.T.copy()).to(torch.float64))
         return torch.nan_to_num(found, nan=math.inf, posinf=math.inf, neginf=-math.inf).numpy()
 
-    best = differential_evolution(
-        values, window, seed=0, vectorized=True, updating="deferred", polish=False,
-        popsize=20, maxiter=120, tol=1e-9,
-    )  # fmt: skip
+    with np.errstate(over="ignore", invalid="ignore"):  # its spread of values may be infinite
+        best = differential_evolution(
+            values, window, seed=0, vectorized=True, updating="deferred", polish=False,
+            popsize=20, maxiter=120, tol=1e-9,
+        )  # fmt: skip
     if not math.isfinite(best.fun):
         return None
     fine = {"xatol": 1e-10, "fatol": 1e-12, "maxiter": 400}
-    near = minimize(lambda p: float(values(p[:, None])[0]), best.x, method="Nelder-Mead",
-                    options=fine)  # fmt: skip
+    with np.errstate(over="ignore", invalid="ignore"):
+        near = minimize(lambda p: float(values(p[:, None])[0]), best.x, method="Nelder-Mead",
+                        options=fine)  # fmt: skip
     x, y = map(float, near.x if near.fun <= best.fun else best.x)
     value = float(min(near.fun, best.fun))
     outside = any(

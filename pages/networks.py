@@ -21,7 +21,7 @@ from pages.shared.networks.pictures import (  # noqa: E402
 from pages.shared.networks.sidebar import sidebar  # noqa: E402
 from pages.shared.networks.values import OWN  # noqa: E402
 from pages.shared.share import share  # noqa: E402
-from pages.shared.words import sentence  # noqa: E402
+from pages.shared.words import literal, sentence  # noqa: E402
 from sadam.lab.codec import SpecError  # noqa: E402
 from sadam.lab.training import Training  # noqa: E402
 from sadam.lab.training.report import about  # noqa: E402
@@ -67,7 +67,7 @@ def header(spec: Training | None, data: Dataset | None) -> None:
         told = title_of(trained, data)
     elif seen is not None:
         told = title_of(seen.result.spec, seen.result.data)
-    words.markdown(f"## {told}")
+    words.markdown(f"## {literal(told)}")
     with buttons.container(horizontal=True, horizontal_alignment="right", gap="small"):
         tabs.curve_controls()
         if running:

@@ -24,6 +24,7 @@ from pages.shared.controls import (  # noqa: E402
     set_start,
 )
 from pages.shared.jobs import visitor  # noqa: E402
+from pages.shared.kept import kept  # noqa: E402
 from pages.shared.redraw import PICTURE, START, let_it_be_sent, redraw  # noqa: E402
 from pages.shared.share import share  # noqa: E402
 from pages.shared.sidebar import sidebar  # noqa: E402
@@ -69,8 +70,6 @@ PLACES = """<style>
 @media (max-width: 830px) { .st-key-race_head { min-height: 182px; } }
 </style>"""  # what comes later has its room from the start, so that nothing below it jumps
 
-BY_TEXT: Any = {Experiment: Experiment.to_json}  # ten times as fast as hashing field by field
-
 COLUMNS = {
     "title": st.column_config.TextColumn("Optimizer", pinned=True),
     "final_gap": st.column_config.NumberColumn(
@@ -104,13 +103,13 @@ COLUMNS = {
 }
 
 
-@st.cache_resource(max_entries=32, show_spinner=False, hash_funcs=BY_TEXT)
+@kept("race")
 def race_of(spec: Experiment) -> Race:
     """Run an experiment once for all visitors."""
     return run_race(spec)
 
 
-@st.cache_resource(max_entries=32, show_spinner=False, hash_funcs=BY_TEXT)
+@kept("race with controls")
 def controlled(spec: Experiment) -> Experiment:
     """The experiment with its matched controls."""
     return with_matched_controls(spec)

@@ -57,7 +57,9 @@ class Probing:
             raise ValueError(f"Invalid num_probes: {k!r}, must be a whole number of at least 1")
         radius = torch.as_tensor(self.radius)
         if not bool((torch.isfinite(radius) & (radius > 0)).all()):
-            raise ValueError(f"Invalid radius: {self.radius}, must be positive and finite")
+            raise ValueError(
+                f"Invalid radius: {self.radius}, must be positive and finite in 32 bits"
+            )
         if not (self.zeta > 0 and math.isfinite(self.zeta)):
             raise ValueError(f"Invalid zeta: {self.zeta}, must be positive and finite")
 

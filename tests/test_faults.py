@@ -1,10 +1,12 @@
 """What may go wrong around the app: its port is taken, the clock jumps, a worker dies."""
 
+import errno
 import itertools
 import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -12,8 +14,11 @@ from typing import NamedTuple
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.shared import jobs
+from pages.shared import exports, jobs
 from pages.shared.guard import settings_trouble
+from sadam.lab.experiment import Experiment
+from sadam.lab.export import race_bundle
+from sadam.lab.race import run_race
 
 ROOT = Path(__file__).parents[1]
 
@@ -92,11 +97,30 @@ def test_a_worker_that_dies_is_told_and_the_next_job_runs(blow):
     assert again.state == "done"
 
 
+def test_a_disk_that_is_full_at_a_download_leaves_nothing_there(tmp_path, monkeypatch):
+    """The callable fails, Streamlit says that there is no file, and no half of one stays."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    bundle = race_bundle(run_race(Experiment(steps=5)))
+    assert set(exports._built(bundle, ["csv"])) == {
+        "spec.json", "results.json", "trajectories.csv"
+    }  # fmt: skip
+
+    def full(*_, **__):
+        (written,) = tmp_path.iterdir()
+        assert sorted(path.name for path in written.iterdir()) == ["results.json", "spec.json"]
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("pyarrow.parquet.write_table", full)
+    with pytest.raises(OSError, match="No space left"):
+        exports._built(bundle, ["parquet"])
+    assert list(tmp_path.iterdir()) == []
+
+
 LEAVING = """
 import atexit
 atexit.register(lambda: print("alive" if job.thread.is_alive() else "ended"))
 import torch
-from pages.shared import jobs
+from pages.shared import exports, jobs
 from sadam.rules import RULES
 from sadam.sweep import sweep
 

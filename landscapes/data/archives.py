@@ -20,6 +20,7 @@ can lead anywhere.
 from __future__ import annotations
 
 import io
+import os
 import tarfile
 import zipfile
 from abc import ABC, abstractmethod
@@ -61,7 +62,7 @@ def read_images(spec: DataSpec) -> Dataset:
         DataError: If the files are missing or are not what they should be.
     """
     path = Path(spec.path or "")
-    if not path.exists():
+    if not (os.path.isdir(path) or os.path.isfile(path)):  # a device has no end
         raise DataError(f"there is no {path}: {spec.name} needs {_WANTED[spec.name]}")
     reader = _cifar100 if spec.name == "cifar100" else _tiny_imagenet
     try:

@@ -32,9 +32,14 @@ def read_csv_file(spec: DataSpec) -> Dataset:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise DataError(_too_large(path.stat().st_size))
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)  # a device has no size, and no end
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from None
+    except DataError:
+        raise
+    except ValueError:  # a NUL, or half a character
+        raise DataError(f"{spec.path!r} is not the name of a file") from None
     return read_csv(content, spec)
 
 

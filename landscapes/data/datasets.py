@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Literal, get_args
 
 import numpy as np
@@ -83,6 +84,9 @@ class Dataset:
         return getattr(self, name)
 
 
+MOST_NOISE = 1e6  # standard deviation of the noise that is added to data
+
+
 @dataclass(frozen=True)
 class DataSpec:
     """What data to load. Equal specs give equal arrays.
@@ -115,10 +119,15 @@ class DataSpec:
     target: str | None = None
 
     def __post_init__(self) -> None:
-        if self.name not in NAMES:
+        if not isinstance(self.name, str) or self.name not in NAMES:
             raise DataError(
-                f"there is no data set {self.name!r}: it must be one of {', '.join(NAMES)}"
+                f"there is no data set {_short(self.name)}: it must be one of {', '.join(NAMES)}"
             )
+        for name, kind, what in _KINDS:
+            value = getattr(self, name)
+            optional = value is None and name in ("n", "noise", "path", "target")
+            if not optional and (not isinstance(value, kind) or isinstance(value, bool)):
+                raise DataError(f"Invalid {name}: {_short(value)}, must be {what}")
         if self.seed < 0:
             raise DataError(f"Invalid seed: {self.seed}, must be at least 0")
         for name in ("validation", "test"):
@@ -129,12 +138,28 @@ class DataSpec:
                 f"validation ({self.validation}) and test ({self.test}) together leave nothing to "
                 "train on: they must sum to less than 1"
             )
-        if self.noise is not None and not 0 <= self.noise < np.inf:
-            raise DataError(f"Invalid noise: {self.noise}, must be finite and at least 0")
+        if self.noise is not None and not 0 <= self.noise <= MOST_NOISE:
+            raise DataError(f"Invalid noise: {self.noise}, must lie between 0 and {MOST_NOISE:g}")
         most = SOURCES[self.name].most if self.name in SOURCES else np.inf
         if self.n is not None and not 8 <= self.n <= most:
             wanted = f"between 8 and {most}" if most < np.inf else "at least 8"
             raise DataError(f"Invalid n: {self.n}, {self.name} takes a number {wanted}")
+
+
+_KINDS: tuple[tuple[str, type, str], ...] = (
+    ("n", Integral, "a whole number"),
+    ("noise", Real, "a number"),
+    ("seed", Integral, "a whole number"),
+    ("validation", Real, "a number"),
+    ("test", Real, "a number"),
+    ("path", str, "a text"),
+    ("target", str, "a text"),
+)
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def split_up(

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from threading import Lock
 from typing import Any, Generic, TypeVar
 
 import streamlit as st
 
-from pages.shared import jobs
+from pages.shared import jobs, kept
 from pages.shared.jobs import Job, Step
 from pages.shared.words import sentence
 
 R = TypeVar("R")
 T = TypeVar("T")
-
-_KEPT = 4  # small results that every visitor may see again at once
 
 
 @dataclass
@@ -62,8 +58,6 @@ class Desk(Generic[R]):
             shown: Makes what the pages draw, of a result and of whether it is final.
         """
         self.prefix, self.name, self.keeps, self.make = prefix, name, keeps, shown
-        self._finished: OrderedDict[Hashable, R] = OrderedDict()
-        self._lock = Lock()
 
     @property
     def job(self) -> Job[R] | None:
@@ -79,6 +73,14 @@ class Desk(Generic[R]):
     def running(self) -> bool:
         """Whether the session's computation is on its way."""
         return self.job is not None and self.job.running
+
+    @property
+    def waiting(self) -> str:
+        """Why the session's computation has not begun, in words."""
+        if self.job is None or not (place := self.job.place):
+            return "Waiting for its turn …"
+        before = f"{place - 1} wait before it" if place > 1 else "it is the next"
+        return f"Place {place} in the queue of this server: {before}"
 
     @property
     def trouble(self) -> str:
@@ -117,11 +119,10 @@ class Desk(Generic[R]):
         """
         self.stop()
         self._put("trouble", None)
-        with self._lock:
-            known = self._finished.get(spec) if self.keeps(spec) else None
+        known = kept.look(self._key(spec)) if self.keeps(spec) else None
         if known is not None:
             self._put("job", None)
-            self._put("shown", self.make(known, True))
+            self._put("shown", self.make(known.value, True))
         else:
             try:
                 self._put("job", jobs.start(work))
@@ -141,12 +142,11 @@ class Desk(Generic[R]):
         self._put("shown", None)
 
     def _remember(self, spec: Any, result: R) -> None:
-        if not self.keeps(spec):
-            return
-        with self._lock:
-            self._finished[spec] = result
-            while len(self._finished) > _KEPT:
-                self._finished.popitem(last=False)
+        if self.keeps(spec):
+            kept.keep(self._key(spec), result)
+
+    def _key(self, spec: Any) -> tuple[str, str]:
+        return (self.name, spec.to_json())
 
     def _get(self, name: str) -> Any:
         return st.session_state.get(self.prefix + name)

@@ -4,7 +4,8 @@ A job is an iterator that yields now and then. It runs in a thread of its own, a
 that however many jobs there are, a few threads compute and the rest of the server answers. A turn
 ends when the iterator yields or has taken long enough (:mod:`sadam.pauses`); on the way pages that
 are being drawn go first (:func:`visitor`). A job ends when its iterator does, when it is stopped,
-when it fails, or when the session it belongs to has gone.
+when it fails, or when the session it belongs to has gone. Where there are as many as may be, the
+next ones wait in one queue, first come, first served, and know their place in it.
 """
 
 from __future__ import annotations
@@ -24,19 +25,23 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from sadam.pauses import breathing
 
 MAX_JOBS = 8  # at a time, on the whole server
+MAX_WAITING = 32  # jobs in the queue behind them
 GRACE = 4.0  # seconds that a session may be away, as while its browser reconnects
 PAUSE = 0.001  # seconds between turns, in which another thread can take one
 TURN = 0.25  # seconds of computing after which another job may go on
+LOOK = 0.25  # seconds after which a job in the queue sees whether its visitor is still there
 GIVE_WAY = 0.5  # seconds that a job waits, in one turn, for pages that are being drawn
 LEAVE = 5.0  # seconds that the end of the server waits for a job
 PUBLISH = 0.3  # seconds between two results for the screen, or more where making one takes long
 
 R = TypeVar("R")
-State = Literal["running", "done", "stopped", "failed", "left"]
+State = Literal["waiting", "running", "done", "stopped", "failed", "left"]
 
 _turns = threading.Semaphore(max(1, (os.cpu_count() or 2) // 2))
 _alive: set[Job] = set()
+_queue: list[Job] = []  # those of them that wait, the next one first
 _lock = threading.Lock()
+_moved = threading.Condition(_lock)  # the queue has, or somebody in it wants to leave
 _drawn = threading.Condition()
 _drawing = 0  # pages that are being drawn
 _leaving = threading.Event()  # the server ends
@@ -101,7 +106,7 @@ class Job(Generic[R]):
 
     def __init__(self, work: Callable[[], Iterator[Step[R]]], session: str | None) -> None:
         self.work, self.session = work, session
-        self.state: State = "running"
+        self.state: State = "waiting"
         self.step = self.steps = 0
         self.latest: Published[R] | None = None
         self.error: BaseException | None = None
@@ -114,8 +119,14 @@ class Job(Generic[R]):
 
     @property
     def running(self) -> bool:
-        """Whether it still computes."""
-        return self.state == "running"
+        """Whether it still computes, or will."""
+        return self.state in ("waiting", "running")
+
+    @property
+    def place(self) -> int:
+        """Its place in the queue, 1 for the next; 0 once it computes or has ended."""
+        with _lock:
+            return _queue.index(self) + 1 if self in _queue else 0
 
     @property
     def seconds_left(self) -> float | None:
@@ -132,6 +143,8 @@ class Job(Generic[R]):
     def stop(self) -> None:
         """Let it end after the slice at hand; what was computed is kept. Returns at once."""
         self._wanted.set()
+        with _moved:
+            _moved.notify_all()
 
     def wait(self, seconds: float | None = None) -> bool:
         """Wait until it has ended; False if it has not within so many seconds."""
@@ -142,6 +155,9 @@ class Job(Generic[R]):
         state: State = "done"
         steps, kept = None, None
         try:
+            if (left := self._queued()) is not None:
+                state = left
+                return
             steps = self.work()
             shown, every = 0.0, 0.0
             while True:
@@ -173,9 +189,27 @@ class Job(Generic[R]):
         finally:
             if steps is not None and hasattr(steps, "close"):
                 steps.close()
-            with _lock:
+            with _moved:
                 _alive.discard(self)
-            self.state = state
+                if self in _queue:
+                    _queue.remove(self)
+                self.state = state
+                _moved.notify_all()
+
+    def _queued(self) -> State | None:
+        """Wait for a place among those that compute; how it ended if it leaves before."""
+        while True:
+            with _moved:
+                if self._wanted.is_set() or _leaving.is_set():
+                    return "stopped"
+                if _queue[0] is self and len(_alive) - len(_queue) < MAX_JOBS:
+                    del _queue[0]
+                    self.state, self.began = "running", time.monotonic()
+                    _moved.notify_all()
+                    return None
+                _moved.wait(LOOK)
+            if not self._attended():
+                return "left"
 
     def _begin_turn(self) -> None:
         self._turn, self._waited = time.monotonic(), 0.0
@@ -212,7 +246,7 @@ class Job(Generic[R]):
 
 
 def start(work: Callable[[], Iterator[Step[R]]]) -> Job[R]:
-    """Start a job for the session whose script calls this (for none, outside of scripts).
+    """Start a job, or let it wait for its place, for the session whose script calls this, if any.
 
     Args:
         work: Makes the iterator, in the job's thread. What it yields says how far it is.
@@ -223,12 +257,13 @@ def start(work: Callable[[], Iterator[Step[R]]]) -> Job[R]:
     context = get_script_run_ctx(suppress_warning=True)
     job: Job[R] = Job(work, context.session_id if context else None)
     with _lock:
-        if len(_alive) >= MAX_JOBS:
+        if len(_alive) >= MAX_JOBS + MAX_WAITING:
             raise Busy(
-                f"{MAX_JOBS} computations are running on this server, as many as it takes: try "
-                "again when one has ended"
+                f"{MAX_JOBS} computations are running on this server and {MAX_WAITING} wait, as "
+                "many as it takes: try again when one has ended"
             )
         _alive.add(job)
+        _queue.append(job)
     job.thread.start()
     return job
 

@@ -14,4 +14,9 @@ def sentence(problem: object) -> str:
     text = str(problem)
     if not re.match(r"[\w-]+\.\w", text):  # a file's name stays what it is
         text = f"{text[:1].upper()}{text[1:]}"
-    return re.sub(r"([\\`*_{}\[\]()#+!<>|$~^]|:(?=\w))", r"\\\1", text) + "."
+    return literal(text) + "."
+
+
+def literal(text: str) -> str:
+    """A text that Streamlit's Markdown shows as it is."""
+    return re.sub(r"([\\`*_{}\[\]()#+!<>|$~^]|:(?=\w))", r"\\\1", text)

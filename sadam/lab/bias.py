@@ -20,7 +20,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from sadam.lab.lgi_map import ESTIMATORS, check_enough_probes, positive
+from sadam.lab.lgi_map import ESTIMATORS, MAX_PROBES, check_enough_probes, positive
 from sadam.lab.spec import MAX_SEED, whole
 from sadam.probes import Kind, lgi_from_slopes
 
@@ -283,8 +283,9 @@ def check_theorem(
     Raises:
         SpecError: If an argument is out of its range.
     """
-    check_enough_probes(num_probes)
+    check_enough_probes(whole("num_probes", num_probes, 1, MAX_PROBES))
     whole("dim", dim, 2, MAX_DIM)
+    whole("repetitions", repetitions, 2, MAX_REPETITIONS)
     u = first_components(whole("seed", seed, 0, MAX_SEED), repetitions, num_probes, dim)
     lgi = lgi_from_slopes(u[..., 0] * math.sqrt(dim), None, ZETA)
     return Check(

@@ -38,7 +38,7 @@ from sadam.lab.lgi_map import (
     LgiMap,
     MapResult,
     check_enough_probes,
-    positive,
+    checked_radius,
     run_map,
 )
 from sadam.lab.radius import grid_of
@@ -314,7 +314,7 @@ class CalibrationSpec(Spec):
         radii = from_plain(tuple[float, ...], self.radii, "radii")
         if not 1 <= len(radii) <= MAX_RADII:
             raise SpecError(f"radii must be 1 to {MAX_RADII} numbers, not {len(radii)}")
-        put("radii", tuple(dict.fromkeys(positive("radius", radius) for radius in radii)))
+        put("radii", tuple(dict.fromkeys(checked_radius(radius) for radius in radii)))
         put("grid", whole("grid", self.grid, MIN_GRID, MAX_GRID))
         put("num_probes", whole("num_probes", self.num_probes, 1, MAX_PROBES))
         check_enough_probes(self.num_probes)

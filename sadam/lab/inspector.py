@@ -24,6 +24,7 @@ from sadam.lab.lgi_map import (
     MAX_PROBES,
     MAX_SAMPLES,
     check_enough_probes,
+    checked_radius,
     positive,
 )
 from sadam.lab.radius import radius_warnings
@@ -176,15 +177,15 @@ def inspect(
 
     Raises:
         SpecError: If an argument is out of its range.
-        ValueError: If the landscape is not finite at the point.
+        ValueError: If the landscape is not finite at the point and all round it, or its slopes
+            are too large to be squared.
     """
-    if isinstance(landscape, str):
+    if not isinstance(landscape, Landscape):
         landscape = known_landscape(landscape)
-    assert isinstance(landscape, Landscape)
     point = from_plain(Point, point, "point")
     num_probes = whole("num_probes", num_probes, 1, MAX_PROBES)
     check_enough_probes(num_probes)
-    radius = positive("radius", radius)
+    radius = checked_radius(radius)
     seed = whole("seed", seed, 0, MAX_SEED)
     num_samples = whole("num_samples", num_samples, 2, 16 * MAX_SAMPLES)
     repetitions = whole("repetitions", repetitions, 2, 100_000)
@@ -197,12 +198,19 @@ def inspect(
     if not bool(torch.isfinite(value)):
         raise ValueError(f"{landscape.label} is not finite at ({point[0]:g}, {point[1]:g})")
     rose = _rose(landscape, x, radius)
+    with np.errstate(over="ignore", invalid="ignore"):
+        power = np.sum(rose.forward**2)
     drawn = directions(seed, 1, num_probes, 2)[0]
     draws = directions(seed, repetitions, num_probes, 2).transpose(0, 1)
     estimates = {
         kind: _estimate(landscape, x, kind, damping[kind], radius, drawn, draws, rose)
         for kind in ESTIMATORS
     }
+    if not math.isfinite(power) or not all(math.isfinite(e.lgi.mean) for e in estimates.values()):
+        raise ValueError(
+            f"the slopes of {landscape.label} round ({point[0]:g}, {point[1]:g}) are not finite in "
+            f"every direction, or too large to be squared, at the radius {radius:g}"
+        )
     subdifferential = sampled_subdifferential(landscape, x, radius, num_samples, seed)
     if angle is None:
         angle = _across(rose, gradient)
@@ -230,9 +238,9 @@ def _rose(landscape: Landscape, x: Tensor, radius: float) -> Rose:
     u = torch.stack((angles.cos(), angles.sin()), -1)
     forward = ((landscape.value(x + radius * u) - landscape.value(x)) / radius).numpy()
     opposite = np.roll(forward, -ANGLES // 2)
-    return Rose(
-        angles.numpy(), forward, -opposite, (forward + opposite) / 2, (forward - opposite) / 2
-    )
+    with np.errstate(over="ignore", invalid="ignore"):
+        even, odd = (forward + opposite) / 2, (forward - opposite) / 2
+    return Rose(angles.numpy(), forward, -opposite, even, odd)
 
 
 def _slopes(

@@ -135,7 +135,7 @@ class LgiMap(Spec):
         put("spread_probes", whole("spread_probes", self.spread_probes, 1, MAX_PROBES))
         put("repetitions", whole("repetitions", self.repetitions, 2, MAX_REPETITIONS))
         put("seed", whole("seed", self.seed, 0, MAX_SEED))
-        put("radius", positive("radius", self.radius))
+        put("radius", checked_radius(self.radius))
         for name in ("damping_one_sided", "damping_two_sided"):
             put(name, positive(name, getattr(self, name), zero=True))
         for name, used in (("num_probes", "one-sided"), ("spread_probes", "spread")):
@@ -202,7 +202,8 @@ class MapResult:
         y: Grid along y, ``(grid,)``.
         fields: Each quantity by its name in :data:`QUANTITIES`, ``(grid, grid)``, rows are y,
             float32; NaN where the landscape or its gradient is not finite.
-        warnings: Sentences about a radius that does not suit the landscape or the window.
+        warnings: Sentences about a radius that does not suit the landscape or the window, and about
+            points at which there is nothing to measure.
         seconds: Time taken by each part.
     """
 
@@ -239,19 +240,29 @@ def run_map(spec: LgiMap) -> MapResult:
     if {"goldstein", "stationarity"} & set(spec.probes):
         with _timed(seconds, "gradients"):
             found |= _subdifferential(spec, landscape, points)
-    return MapResult(
-        spec,
-        landscape,
-        x,
-        y,
-        {
-            name: found[name].numpy().astype(np.float32).reshape(spec.grid, spec.grid)
-            for name in QUANTITIES
-            if name in found
-        },
-        radius_warnings(landscape, spec.window, spec.radius),
-        seconds,
-    )
+    with torch.inference_mode():
+        outside = ~torch.isfinite(landscape.value(points)).numpy()
+    fields = {
+        name: _field(found[name], outside).reshape(spec.grid, spec.grid)
+        for name in QUANTITIES
+        if name in found
+    }
+    warnings = radius_warnings(landscape, spec.window, spec.radius)
+    if share := float(np.mean(np.any([np.isnan(field) for field in fields.values()], axis=0))):
+        warnings = (
+            f"At {100 * share:.3g} % of the points, flat grey in the pictures, the function, a "
+            "slope or a gradient is not finite: they count in no mean.",
+            *warnings,
+        )
+    return MapResult(spec, landscape, x, y, fields, warnings, seconds)
+
+
+def _field(values: Tensor, outside: NDArray[np.bool_]) -> Array:
+    """The values as float32, NaN where they or the landscape are not finite."""
+    with np.errstate(over="ignore"):
+        field = values.numpy().astype(np.float32)
+    field[outside | ~np.isfinite(field)] = np.nan
+    return field
 
 
 def _spread(spec: LgiMap, landscape: Landscape, points: Tensor) -> dict[str, Tensor]:
@@ -342,6 +353,18 @@ def positive(name: str, value: object, *, zero: bool = False) -> float:
     if number < 0 or (number == 0 and not zero):
         raise SpecError(f"{name} is {number:g}, but must be {'at least' if zero else 'above'} 0")
     return number
+
+
+def checked_radius(value: object, name: str = "radius") -> float:
+    """Return a probe radius: above 0, and within what coordinates may be.
+
+    Raises:
+        SpecError: If it is none.
+    """
+    radius = positive(name, value)
+    if radius > MAX_COORDINATE:
+        raise SpecError(f"{name} is {radius:g}, but must be at most {MAX_COORDINATE:g}")
+    return radius
 
 
 def check_enough_probes(num_probes: int, name: str = "num_probes") -> None:

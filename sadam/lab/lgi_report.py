@@ -115,6 +115,8 @@ def _said(rows: list[dict[str, Any]]) -> str:
     kinds = [kind for kind in ("two-sided", "one-sided") if kind in by_name]
     if not kinds:
         return "No LGI was asked for."
+    if by_name[kinds[0]]["mean"] is None:
+        return "There is no point at which an LGI can be measured."
     if by_name[kinds[0]]["near"] is None:
         means = " and ".join(f"{_text(by_name[kind]['mean'])} {kind}" for kind in kinds)
         return f"No point has a declared kink within the radius; there the mean LGI is {means}."

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sadam.lab.codec import SpecError, show
+from sadam.lab.codec import SpecError, from_plain, show
 from sadam.lab.lgi_map import positive
 from sadam.lab.spec import whole
 
@@ -57,10 +57,10 @@ class Online:
         positive("lr", self.lr)
         positive("large", self.large)
         for name in ("beta1", "beta2"):
-            value = getattr(self, name)
+            value = from_plain(float, getattr(self, name), name)
             if not 0 <= value < 1:
                 raise SpecError(f"{name} is {show(value)}, but must lie in [0, 1)")
-        if not LOW <= self.start <= HIGH:
+        if not LOW <= from_plain(float, self.start, "start") <= HIGH:
             raise SpecError(f"start is {show(self.start)}, but must lie between -1 and 1")
 
     def to_json(self) -> str:

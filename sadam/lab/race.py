@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from landscapes import Landscape
 from sadam import metrics
 from sadam.engine import Trajectories, run
 from sadam.lab.experiment import Experiment
+from sadam.lab.rulebook import matched_lr
 from sadam.lab.style import style_of
 from sadam.probes import Probing
 from sadam.rules import AdamW, MomentRule, SAdam
@@ -42,8 +45,14 @@ class Race:
         known = self.landscape.minimum
         if known is not None and self.landscape.proved:
             return known
-        seen = min(float(t.values.min()) for t in self.trajectories.values())
-        return seen if known is None else min(seen, known)
+        seen = [self._least] if known is None else [self._least, known]
+        return min(filter(math.isfinite, seen), default=0.0)
+
+    @cached_property
+    def _least(self) -> float:
+        """The least finite value that was seen; infinite if there was none."""
+        values = torch.cat([t.values.flatten() for t in self.trajectories.values()])
+        return float(torch.where(torch.isfinite(values), values, torch.inf).min())
 
     @property
     def reference_kind(self) -> str:
@@ -53,6 +62,8 @@ class Race:
             return "known"
         if known is not None and known == self.reference:
             return "found by search, not proved"
+        if not math.isfinite(self._least):
+            return "no finite value was seen"
         return "the least value seen"
 
 
@@ -92,7 +103,7 @@ def with_matched_controls(experiment: Experiment) -> Experiment:
     race = run_race(plain)
     controls = {
         CONTROL + label: AdamW(
-            lr=float(rule.lr) * _median(metrics.mean_brake(race.trajectories[label])),
+            lr=matched_lr(float(rule.lr), _median(metrics.mean_brake(race.trajectories[label]))),
             betas=rule.betas,
             eps=rule.eps,
             weight_decay=rule.weight_decay,

@@ -212,3 +212,23 @@ def test_everything_can_be_downloaded_and_opened(shared, wait_idle):
         page.get_by_role("button", name="Maps as PNG").click()
     with open(picture.value.path(), "rb") as file:
         assert file.read(8) == b"\x89PNG\r\n\x1a\n"
+
+
+@pytest.mark.parametrize("look", ["light", "dark"])
+def test_where_the_function_is_not_finite_the_map_is_grey_and_says_so(visit, look):
+    page = visit(look, "/instability?v=1&landscape=own&own_text=log(x)&lgi_grid=101")
+    left, right = page.evaluate(
+        """() => { const pane = document.querySelectorAll('.sadam-maps .layer')[1];
+          const { xaxis, yaxis } = document.querySelectorAll('.sadam-maps .plot')[1]._fullLayout;
+          const scale = pane.width / pane.clientWidth, ctx = pane.getContext('2d');
+          return [0.25, 0.75].map(s => [...ctx.getImageData(
+            scale * (xaxis._offset + s * xaxis._length),
+            scale * (yaxis._offset + 0.4 * yaxis._length), 1, 1).data]); }"""
+    )
+    assert left == [0x9A, 0x9A, 0xA6, 255]
+    assert max(abs(a - b) for a, b in zip(left, right, strict=True)) > 40
+    assert "not finite" in page.locator(".sadam-maps .bar").nth(1).inner_text()
+    page.mouse.move(*page.evaluate(PLACE, [1, -1.5, 0.5]))
+    page.locator(".sadam-maps .tip").nth(1).filter(has_text="not finite").wait_for()
+    page.mouse.move(*page.evaluate(PLACE, [1, 1.5, 0.5]))
+    page.locator(".sadam-maps .tip").nth(1).filter(has_not_text="not finite").wait_for()

@@ -123,6 +123,53 @@ def test_ones_own_csv(networks):
     page.get_by_text("Your CSV does not travel in the link").wait_for()
 
 
+EVIL = "<img src=x onerror=alert(1)><b>B</b>%{x}"
+PICTURE = "![p](http://evil.invalid/p.png)<a href='http://evil.invalid'>A</a>"
+FOREIGN = """() => [...document.querySelectorAll('img, a, image, b, script, iframe')].filter(e =>
+  /^[^#].*evil|^x$/.test(['src', 'href', 'xlink:href'].map(n => e.getAttribute(n) ?? '').join(''))
+  || e.textContent === 'B').map(e => e.outerHTML)"""
+
+
+def test_names_of_a_csv_are_text_wherever_they_are_shown(networks, wait_idle, look_at, tmp_path):
+    """Its file's name, its columns and its classes: headings, axes, legends, hovers, downloads."""
+    page = networks()
+    done(page)
+    choose(page, "dataset", "Your own CSV")
+    page.get_by_text("Choose a CSV file").wait_for()
+    head = f'"{EVIL}","{PICTURE}",kind\n'
+    rows = "".join(f'{i % 7},{i % 5},"{(EVIL, PICTURE)[i % 2]}"\n' for i in range(90))
+    file = {"name": PICTURE.replace("/", "&#47;") + ".csv", "mimeType": "text/csv"}
+    upload = page.locator(".st-key-csv_upload input[type=file]")
+    upload.set_input_files({**file, "buffer": (head + rows).encode()})
+    start(page)
+    page.get_by_role("heading", name="![p](http:").wait_for()
+    done(page)
+    for tab in page.get_by_role("tab").all():
+        tab.click()
+        wait_idle(page)
+        assert page.evaluate(FOREIGN) == []
+    page.get_by_role("tab", name="Inside a network").click()
+    chart = page.locator(".sadam-chart[data-ready=true]").first
+    chart.wait_for()
+    assert EVIL in chart.text_content().replace("\N{NO-BREAK SPACE}", " ")
+    box = chart.bounding_box()
+    for share in (0.3, 0.45, 0.6):
+        page.mouse.move(box["x"] + share * box["width"], box["y"] + 0.5 * box["height"])
+        page.wait_for_timeout(150)
+        assert page.evaluate(FOREIGN) == []
+    page.get_by_role("button", name="Share").click()
+    wait_idle(page)
+    assert page.evaluate(FOREIGN) == []
+    page.keyboard.press("Escape")
+    page.get_by_role("tab", name="Data and figures").click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Interactive page").click()
+    download.value.save_as(tmp_path / "page.html")
+    saved = look_at((tmp_path / "page.html").as_uri())
+    saved.wait_for_selector(".main-svg")
+    assert saved.evaluate(FOREIGN) == []
+
+
 def test_a_link_from_share_opens_identically_elsewhere(networks, look_at, wait_idle):
     page = networks(query="?v=1&net_steps=50&net_seeds=2&net_hidden=6&net_tab=Code")
     done(page)

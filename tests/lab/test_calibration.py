@@ -298,6 +298,9 @@ def test_the_theorem_is_not_true_of_anything():
     assert not bias.Check(1.1, 0.01, 2, 2, 100).holds
     with pytest.raises(SpecError, match="one number has none"):
         check_theorem(1)
+    for wrong in ({"num_probes": "2"}, {"repetitions": 1}, {"repetitions": 10**9}, {"dim": 2.0}):
+        with pytest.raises(SpecError, match=next(iter(wrong))):
+            check_theorem(**wrong)
 
 
 def test_each_line_of_the_proof():

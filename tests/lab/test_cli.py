@@ -291,6 +291,11 @@ def test_pictures_asked_for_but_impossible_are_told(run, tmp_path, monkeypatch):
         (["race", "--spec", "/"], "cannot read /: Is a directory"),
         (["race", "--spec", "/dev/zero"], "too large"),
         (["race", "--formats", "png"], "--formats needs --out DIR"),
+        (["race", "--steps", "1", "--out", ""], "--out is empty"),
+        (["compare", "--out="], "--out is empty"),
+        (["race", "--out", "a\0b"], "NUL"),
+        (["lgi-map", "--radius", "1e200"], "radius is 1e+200, but must be at most 1e+06"),
+        (["calibrate", "--radius", "0.01,1e200"], "radius is 1e+200, but must be at most 1e+06"),
     ],
 )
 def test_bad_input_is_met_with_one_sentence(refused, words, said):

@@ -77,6 +77,7 @@ def test_a_file_of_ones_own(capsys, tmp_path):
         (["--param", "a=1"], "not given"),
         (["--python", "nowhere.py"], "there is no file 'nowhere.py'"),
         (["--landscape", "= abs(x"], "column 6"),
+        (["--function", "x", "--radius", "1e200"], "radius"),
     ],
 )
 def test_one_sentence_for_each_mistake(words, said, capsys):

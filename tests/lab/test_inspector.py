@@ -204,6 +204,17 @@ def test_the_sentence_says_what_happens_and_why(key, point, phrases):
     assert f"as published sees {one.lgi.mean:.2f}" in at.sentence
 
 
+@pytest.mark.parametrize(
+    ("formula", "point"),
+    [("log(x)", (0.005, 0.0)), ("1/x", (0.01, 0.0)), ("1e200*abs(x)", (1.0, 1.0)),
+     ("exp(exp(x))", (6.55, 0.0)), ("sqrt(x)", (0.0, 0.0))],
+)  # fmt: skip
+def test_slopes_that_are_no_numbers_are_told_in_a_sentence(formula, point):
+    with pytest.raises(ValueError, match="not finite") as caught:
+        inspect(f"= {formula}", point)
+    assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize("key", CATALOGUE)
 def test_every_landscape_can_be_inspected(key):
     landscape = CATALOGUE[key]
@@ -222,6 +233,8 @@ def test_every_landscape_can_be_inspected(key):
     [
         ({"num_probes": 1}, "one number has none"),
         ({"radius": 0.0}, "radius is 0"),
+        ({"radius": 1e200}, "at most 1e"),
+        ({"landscape": None}, "landscape must be a text"),
         ({"point": (0.0, math.nan)}, "point"),
         ({"point": (0.0,)}, "point"),
         ({"landscape": "l3"}, "unknown landscape 'l3'"),

@@ -147,8 +147,10 @@ def test_adam_ends_at_the_worst_point_and_amsgrad_at_the_best():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"rounds": 0}, {"beta2": 1.0}, {"beta1": -0.1}, {"start": 2.0}, {"lr": 0.0}]
-)
+    "wrong",
+    [{"rounds": 0}, {"beta2": 1.0}, {"beta1": -0.1}, {"start": 2.0}, {"lr": 0.0},
+     {"beta1": None}, {"beta2": "0.9"}, {"start": []}],
+)  # fmt: skip
 def test_an_online_run_out_of_range_is_one_sentence(wrong):
     with pytest.raises(SpecError, match=next(iter(wrong))):
         Online(**wrong)

@@ -148,6 +148,20 @@ def test_a_map_without_a_finite_number_is_still_a_figure(result):
     map_difference(empty, "goldstein", "goldstein").to_json()
 
 
+@pytest.mark.slow  # the minimum of the function is searched for
+def test_where_nothing_is_known_a_map_is_of_a_colour_that_no_number_has():
+    found = small("= log(x)", probes=("two-sided",))
+    figure = single_map(found, "two-sided")
+    (hole,) = by_role(figure, "hole")
+    assert (np.isnan(hole.z) == ~np.isnan(figure.data[0].z)).all()
+    color = hole.colorscale[0][1]
+    for scale in ("lgi", "brake", "free", "difference"):
+        for _, other in colorscale(scale):
+            assert max(abs(int(color[i : i + 2], 16) - int(other[i : i + 2], 16))
+                       for i in (1, 3, 5)) > 16  # fmt: skip
+    assert not by_role(single_map(small("l1"), "two-sided"), "hole")
+
+
 # ---- points
 
 

@@ -16,6 +16,7 @@ from sadam.lab.cli.lgi import map_from
 from sadam.lab.codec import SpecError
 from sadam.lab.experiment import load
 from sadam.lab.lgi_map import ESTIMATORS, QUANTITIES, LgiMap, MapResult, run_map
+from sadam.lab.lgi_report import map_report
 from sadam.lab.radius import grid_of, radius_warnings, sensible_radii
 from sadam.lab.truth import near_kink
 from sadam.probes import directions, one_sided_lgi, streamed_lgi, two_sided_lgi
@@ -228,6 +229,7 @@ def test_a_spec_survives_json_and_the_command_line():
         ({"probes": ("two-sidet",)}, "did you mean 'two-sided'"),
         ({"radius": 0.0}, "radius is 0, but must be above 0"),
         ({"radius": math.nan}, "finite"),
+        ({"radius": 1e200}, r"radius is 1e\+200, but must be at most 1e\+06"),
         ({"radius": "0.1"}, "must be a number"),
         ({"seed": -1}, "seed is -1"),
         ({"damping_two_sided": -1.0}, "damping_two_sided is -1, but must be at least 0"),
@@ -247,6 +249,35 @@ def test_what_cannot_be_is_one_sentence(wrong, message):
 def test_one_probe_is_enough_for_two_sided():
     fields = small("l1", probes=("two-sided",), num_probes=1).fields
     assert set(fields) == {"two-sided", "brake-two-sided"}
+
+
+# ---- where there is nothing to measure
+
+
+EDGE = "= abs(x) + 1e-300*sqrt(y); window = -1, 1, -1, 1"
+
+
+def test_where_the_function_is_not_finite_no_field_is_and_the_others_keep_their_bits():
+    spec = {"grid": 21, "radius": 0.01, "probes": ALL}
+    found, whole = small(EDGE, **spec), small("= abs(x); window = -1, 1, -1, 1", **spec)
+    below, above = found.y < -1e-9, found.y > 1e-9
+    for name, field in found.fields.items():
+        assert np.isnan(field[below]).all(), name
+        assert (field[above] == whole.fields[name][above]).all(), name
+    assert found.warnings[0].startswith("At 52.4 % of the points, flat grey in the pictures")
+    assert whole.warnings == ()
+
+
+@pytest.mark.parametrize(
+    "formula", ["log(-1 - x**2)", "exp(exp(exp(9 + x**2)))", "1e200*abs(x)", "sqrt(x)", "1/x"]
+)
+def test_odd_functions_make_maps_and_reports_without_a_warning(formula):
+    found = small(f"= {formula}", probes=ALL)
+    report = map_report(found)
+    assert not any(np.isinf(field).any() for field in found.fields.values())
+    if formula.startswith(("log", "exp")):
+        assert report.said.startswith("There is no point at which an LGI can be measured.")
+        assert "At 100 % of the points" in report.said
 
 
 # ---- radii that make sense

@@ -1,12 +1,15 @@
 """A race's table and sentence against numbers computed here from its trajectories."""
 
+import json
 import math
 
 import numpy as np
 import pytest
 
 from sadam.lab.experiment import Experiment
-from sadam.lab.race import results_table, run_race, sentence
+from sadam.lab.figures import gap_by_step, trajectory_map, trajectory_surface
+from sadam.lab.race import results_table, run_race, sentence, with_matched_controls
+from sadam.lab.report import race_report
 from sadam.rules import RULES
 
 
@@ -79,9 +82,29 @@ def test_sentence_says_who_left_and_when():
     assert table.loc["adam", "diverged"] == 0
 
 
+def test_gaps_are_measured_from_a_finite_number():
+    starts = ((0.0, 0.0), (-1.0, 0.0), (0.5, 0.0))  # log(x) is -inf, none and finite
+    seen = race("= log(x)", starts=starts, steps=5)
+    assert seen.reference == min(t.values[:, 2].min() for t in seen.trajectories.values())
+    none = race("= log(x)", starts=starts[:2], steps=5)
+    assert (none.reference, none.reference_kind) == (0.0, "no finite value was seen")
+    for it in (seen, none):
+        json.dumps(race_report(it).document, allow_nan=False)
+        for figure in (gap_by_step, trajectory_surface, trajectory_map):
+            figure.plain(it)
+
+
 def test_everyone_may_diverge():
     said = sentence(race("cb2", ("sgd",), lr=10.0))
     assert said.startswith("SGD left the finite numbers at step")
+
+
+@pytest.mark.parametrize(("lr", "damping"), [(0.05, 1e308), (5e-324, 2.0), (1e308, 2.0)])
+def test_a_control_of_a_brake_that_lets_nothing_through_is_still_one(lr, damping):
+    rules = (("s-adam", RULES["s-adam"](lr=lr, damping=damping)),)
+    spec = with_matched_controls(Experiment("l1", rules=rules, steps=20))
+    assert dict(spec.rules)["matched-s-adam"].lr > 0
+    assert sentence(run_race(spec))
 
 
 def test_alone_there_is_nobody_to_compare_with():

@@ -133,6 +133,8 @@ def test_what_is_wrong_with_cifar100_is_said(tmp_path):
     (tmp_path / "text").write_text("hello")
     for path, words in (
         (tmp_path / "none", "there is no"),
+        ("/dev/zero", "there is no"),
+        ("x" * 300, "there is no"),
         (tmp_path / "text", "is neither a folder nor an archive"),
     ):
         with pytest.raises(DataError, match=words) as caught:

@@ -241,7 +241,7 @@ def test_unknown_name_names_the_nearest():
         landscapes.get("nope")
     with pytest.raises(ValueError, match="unknown landscape 'wolf'; the nearest is 'wolfe'"):
         landscapes.get("wolf")
-    with pytest.raises(ValueError, match="nearest"):
+    with pytest.raises(ValueError, match="unknown landscape ''; it must be one of"):
         landscapes.get("")
 
 

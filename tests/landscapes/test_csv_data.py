@@ -168,6 +168,11 @@ def test_files_are_read_from_their_path(tmp_path):
     for wrong in (tmp_path / "none.csv", tmp_path):
         with pytest.raises(DataError, match="cannot be read"):
             load(DataSpec("csv", path=str(wrong)))
+    for wrong in ("a\0.csv", "\ud800.csv"):
+        with pytest.raises(DataError, match="is not the name of a file"):
+            load(DataSpec("csv", path=wrong))
+    with pytest.raises(DataError, match="at most 20 MB"):
+        load(DataSpec("csv", path="/dev/zero"))
 
 
 @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))

@@ -155,6 +155,7 @@ def test_evenly_takes_as_evenly_as_the_classes_allow(labels, n):
         ({"n": 7}, "Invalid n: 7, two-moons takes a number between 8 and 20000"),
         ({"name": "digits", "n": 1798}, "between 8 and 1797"),
         ({"noise": -1.0}, "Invalid noise: -1.0"),
+        ({"noise": 1e308}, "Invalid noise: 1e+308, must lie between 0 and 1e+06"),
         ({"noise": float("nan")}, "Invalid noise: nan"),
         ({"validation": 1.0}, "Invalid validation: 1.0"),
         ({"validation": 0.5, "test": 0.5}, "leave nothing to train on"),

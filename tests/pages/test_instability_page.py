@@ -218,3 +218,17 @@ def test_the_code_for_the_point_runs(app):
     scope = {}
     exec(code.replace("print(found.sentence)", ""), scope)
     assert scope["found"].sentence in text(open_tab(app, "Inspector"))
+
+
+@pytest.mark.parametrize("text", ["log(-1 - x**2)", "log(x)", "1/x", "1e200*abs(x)"])
+def test_a_function_that_is_not_finite_everywhere_is_shown_as_such(text):
+    app = AppTest.from_file(APP, default_timeout=90)
+    app.session_state["landscape"] = "own"
+    app.session_state["own_text"] = text
+    app.session_state["lgi_grid"] = 51
+    app.session_state["lgi_paths"] = True
+    app.switch_page("pages/instability.py")
+    for tab in TABS:
+        open_tab(app, tab)
+        assert not app.error
+        assert any("flat grey in the pictures" in told.value for told in app.warning)

@@ -2,10 +2,13 @@
 
 import threading
 import time
+from pathlib import Path
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import pytest
 import torch
+from streamlit.testing.v1 import AppTest
 
 from pages.shared import jobs
 from sadam.lab.training.run import run_training
@@ -13,6 +16,8 @@ from sadam.lab.training.spec import Training
 from sadam.pauses import breathe, breathing
 from sadam.rules import RULES
 from sadam.sweep import sweep
+
+APP = str(Path(__file__).parents[2] / "app.py")
 
 
 class Step(NamedTuple):
@@ -106,8 +111,10 @@ def test_a_job_ends_when_its_session_has_gone(monkeypatch):
 
     monkeypatch.setattr(jobs, "Runtime", Fake)
     monkeypatch.setattr(jobs, "GRACE", 0.05)
-    job = jobs.Job(counting(10**6, lambda i: time.sleep(0.001)), "visitor")
-    job.thread.start()
+    monkeypatch.setattr(
+        jobs, "get_script_run_ctx", lambda **_: SimpleNamespace(session_id="visitor")
+    )
+    job = jobs.start(counting(10**6, lambda i: time.sleep(0.001)))
     assert not job.wait(0.3)  # as long as the visitor is there
     there["visitor"] = False
     assert job.wait(10)
@@ -127,6 +134,7 @@ def test_jobs_take_turns():
 
 def test_there_are_only_so_many_jobs(monkeypatch):
     monkeypatch.setattr(jobs, "MAX_JOBS", jobs.running() + 1)
+    monkeypatch.setattr(jobs, "MAX_WAITING", 0)
     go = threading.Event()
     job = jobs.start(counting(1, lambda i: go.wait(10)))
     with pytest.raises(jobs.Busy, match="as many as it takes"):
@@ -134,6 +142,94 @@ def test_there_are_only_so_many_jobs(monkeypatch):
     go.set()
     assert job.wait(10)
     assert jobs.start(counting(1)).wait(10)
+
+
+@pytest.fixture
+def queue(monkeypatch):
+    """One job that computes until it is told to go, and three that wait behind it."""
+    monkeypatch.setattr(jobs, "MAX_JOBS", jobs.running() + 1)
+    monkeypatch.setattr(jobs, "LOOK", 0.01)
+    go, order = threading.Event(), []
+    first = jobs.start(counting(1, lambda i: go.wait(10)))
+    while first.place:
+        time.sleep(0.001)
+    waiting = [jobs.start(counting(1, lambda i, n=n: order.append(n))) for n in range(3)]
+    yield go, order, first, waiting
+    go.set()
+    assert all(job.wait(10) for job in (first, *waiting))
+
+
+def test_those_who_wait_know_their_place_and_go_in_order(queue):
+    go, order, first, waiting = queue
+    assert [job.place for job in (first, *waiting)] == [0, 1, 2, 3]
+    assert all(job.running and job.state == "waiting" for job in waiting)
+    assert not waiting[0].wait(0.05)
+    assert order == []
+    go.set()
+    assert all(job.wait(10) for job in waiting)
+    assert order == [0, 0, 1, 1, 2, 2]
+    assert [job.place for job in waiting] == [0, 0, 0]
+    assert {job.state for job in waiting} == {"done"}
+
+
+def test_who_waits_can_be_stopped_and_the_others_move_up(queue):
+    _, order, _, waiting = queue
+    waiting[0].stop()
+    assert waiting[0].wait(10)
+    assert waiting[0].state == "stopped"
+    assert [job.place for job in waiting] == [0, 1, 2]
+    assert order == []
+
+
+def test_who_leaves_while_waiting_leaves_the_queue(queue, monkeypatch):
+    _, order, _, waiting = queue
+    monkeypatch.setattr(jobs.Job, "_attended", lambda job: job is not waiting[1])
+    assert waiting[1].wait(10)
+    assert waiting[1].state == "left"
+    assert [job.place for job in waiting] == [1, 0, 2]
+    assert order == []
+
+
+def test_a_worker_that_dies_gives_its_place_to_the_next(queue):
+    go, order, *_ = queue
+
+    def dying():
+        raise MemoryError
+        yield
+
+    last = jobs.start(dying)
+    assert last.place == 4
+    behind = jobs.start(counting(1, lambda i: order.append("behind")))
+    go.set()
+    assert last.wait(10)
+    assert behind.wait(10)
+    assert (last.state, behind.state) == ("failed", "done")
+    assert order[-1] == "behind"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("page", "key"), [("networks", "_net_job"), ("compare", "_cmp_job")])
+def test_a_page_says_its_visitors_place_and_the_queue_goes_on(page, key, queue):
+    go, _, _, waiting = queue
+    app = AppTest.from_file(APP, default_timeout=90).switch_page(f"pages/{page}.py")
+    small = {"net_steps": 10, "net_seeds": 1, "cmp_steps": 10, "cmp_number": 2}
+    for name, value in {**small, "net_batch": 8, "net_n": 64, "cmp_landscapes": ["l1"]}.items():
+        app.session_state[name] = value
+    app.run()
+    assert not app.exception
+    job = app.session_state[key]
+    assert job.place == len(waiting) + 1
+    (bar,) = app.get("progress")
+    assert bar.proto.text == "Place 4 in the queue of this server: 3 wait before it"
+    waiting[0].stop()
+    waiting[0].wait(10)
+    app.run()
+    assert app.get("progress")[0].proto.text.startswith("Place 3 in the queue")
+    go.set()
+    assert job.wait(60)
+    app.run()
+    assert job.state == "done"
+    assert not any("queue" in bar.proto.text for bar in app.get("progress"))
 
 
 def test_a_page_that_is_being_drawn_comes_first(monkeypatch):

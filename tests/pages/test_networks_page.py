@@ -5,6 +5,7 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 from landscapes.data.datasets import DataSpec
+from pages.shared import kept
 from pages.shared.networks.pictures import Shown, tiles_of
 from sadam.lab.experiment import load
 from sadam.lab.rulebook import make_rules
@@ -31,6 +32,16 @@ def test_it_trains_by_itself_and_says_what_came_of_it():
     assert "matched control" in texts(app)
     assert not app.error
     assert not app.info
+
+
+def test_own_data_are_kept_with_the_session_only():
+    kept.clear()
+    app = opened(csv=ROWS, target="")
+    assert "mine.csv" in texts(app)
+    assert all(key[0] not in ("own data", "data") for key in kept._entries)
+    read = app.session_state["_net_read"]
+    rerun(app)
+    assert app.session_state["_net_read"] is read
 
 
 def test_the_numbers_are_those_of_python_and_of_the_command_line():

@@ -163,3 +163,19 @@ def test_a_diverging_rule_is_named(app):
     (table,) = app.dataframe
     row = table.value.set_index("title").loc["Prox-SGD"]
     assert row["diverged"].startswith("at step")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("text", ["log(x)", "log(-1 - x**2)", "1/x", "exp(exp(x))"])
+@pytest.mark.parametrize("start", [(0.0, 0.0), (1.0, 1.0)])
+def test_a_function_that_is_not_finite_everywhere_is_raced(text, start):
+    app = AppTest.from_file(APP, default_timeout=60).switch_page("pages/race.py")
+    state = {"landscape": "own", "own_text": text, "start_x": start[0], "start_y": start[1]}
+    for name, value in {**state, "steps": 30, "matched": True, "view": "Surface"}.items():
+        app.session_state[name] = value
+    for below in ("Chattering", "Results"):
+        app.session_state["below"] = below
+        rerun(app)
+        assert not app.error
+    if start == (0.0, 0.0) and text != "exp(exp(x))":
+        assert all(told == "at step 0" for told in app.dataframe[0].value["diverged"])

@@ -1,13 +1,14 @@
 """The engine against one rule, one lane, one step at a time."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from landscapes.formula import Formula
 from sadam.engine import run, value_and_grad_of
 from sadam.probes import Probing, directions, one_sided_lgi, two_sided_lgi
 from sadam.rules import RULES, Adam, AdamW, ProxSGD, SAdam
@@ -167,6 +168,35 @@ def test_a_lane_that_diverges_is_frozen_marked_and_spoils_nobody():
         assert (wild.points[at:, lane] == wild.points[at - 1, lane]).all()
         assert wild.grads[at:, lane].isnan().all()
         assert torch.isfinite(wild.grads[:at, lane]).all()
+
+
+@pytest.mark.parametrize("formula", ["log(x)", "1/x", "exp(exp(x))", "sqrt(x)", "1e308*x*1e308"])
+def test_a_lane_outside_of_what_is_finite_spoils_no_bit_of_the_others(formula):
+    """Log, 1/x and their like: some starts have no value, some walk off the edge, some go on."""
+    f = Formula.parse(formula, {})
+    starts = torch.tensor([[2.0, 1.0], [-1.0, 0.0], [0.0, 0.0], [9.0, 0.0], [5e-324, 1.0]],
+                          dtype=F64)  # fmt: skip
+    rules = {"adam": Adam(0.05), "s-adam": SAdam(0.05)}
+    got = run(f, rules, starts, steps=60)
+    for key, together in got.items():
+        for lane in range(len(starts)):
+            alone = run(f, rules, starts[lane : lane + 1], steps=60)[key]
+            one = replace(
+                together,
+                points=together.points[:, lane : lane + 1],
+                values=together.values[:, lane : lane + 1],
+                grads=together.grads[:, lane : lane + 1],
+                lgi_one_sided=together.lgi_one_sided[:, lane : lane + 1],
+                lgi_two_sided=together.lgi_two_sided[:, lane : lane + 1],
+                brake=together.brake[:, lane : lane + 1],
+                diverged_at=together.diverged_at[lane : lane + 1],
+            )
+            assert same(one, alone)
+            at = int(alone.diverged_at)
+            if at >= 0:
+                last = max(at - 1, 0)
+                assert torch.isfinite(alone.points).all()
+                assert (alone.points[at:, 0] == alone.points[last, 0]).all()
 
 
 def test_composite_objectives_step_proximally():

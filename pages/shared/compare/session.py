@@ -91,7 +91,7 @@ def progress() -> tuple[float, str]:
     share = min(current.step / (current.steps or 1), 1.0)
     if current.running:
         if not current.steps:
-            return 0.0, "Waiting for its turn …"
+            return 0.0, desk.waiting
         left = st.session_state["_cmp_clock"].left
         told = "" if left is None else f", about {duration(left)} left"
         complete = len(seen.result.problems) if seen else 0

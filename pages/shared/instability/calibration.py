@@ -11,6 +11,7 @@ import streamlit as st
 
 from pages.shared.charts import chart
 from pages.shared.instability import controls
+from pages.shared.kept import kept
 from sadam.lab.bias import (
     PROOF_LATEX,
     THEOREM,
@@ -76,12 +77,13 @@ AREAS = {
 }
 
 
-@st.cache_resource(max_entries=32, show_spinner="Sampling gradients at every point …")
+@kept("calibration")
 def calibration_of(
     landscape: str, radius: float, grid: int, num_probes: int, seed: int
 ) -> Calibration:
     """Calibrate on one landscape once for all visitors."""
-    return calibrate(landscape, radius, grid, num_probes, seed)
+    with st.spinner("Sampling gradients at every point …"):
+        return calibrate(landscape, radius, grid, num_probes, seed)
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)

@@ -10,6 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from pages.shared.charts import chart
 from pages.shared.instability import controls
+from pages.shared.kept import kept
 from pages.shared.words import sentence
 from sadam.lab.figures.inspector import gradient_fan, slice_figure, slope_rose
 from sadam.lab.inspector import SCALES, Inspection, inspect
@@ -17,7 +18,7 @@ from sadam.lab.inspector import SCALES, Inspection, inspect
 HEIGHT = 440  # of each of the three pictures
 
 
-@st.cache_resource(max_entries=256, show_spinner=False)
+@kept("inspection")
 def inspection_of(
     landscape: str,
     point: tuple[float, float],

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import streamlit as st
 from contourpy import LineType, contour_generator
 
 from landscapes import get
+from pages.shared.kept import kept
 from pages.shared.maps import Line, Pane
 from sadam.lab.experiment import Experiment
 from sadam.lab.figures.ground import ground, joined, kink_lines
@@ -23,13 +23,13 @@ from sadam.lab.style import style_of
 SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-@st.cache_resource(max_entries=48, show_spinner=False)
+@kept("map")
 def map_of(spec: LgiMap) -> MapResult:
     """Compute a map once for all visitors."""
     return run_map(spec)
 
 
-@st.cache_resource(max_entries=48, show_spinner=False)
+@kept("report of a map")
 def report_of(spec: LgiMap) -> Report:
     """What a map says at kinks and elsewhere."""
     return map_report(map_of(spec))
@@ -41,6 +41,8 @@ def note(rows: Mapping[str, Mapping[str, Any]], name: str) -> str:
     def mean(of: str) -> str:
         return f"**{number(rows[name][of])}**"
 
+    if rows[name]["mean"] is None:
+        return "not finite at any point"
     if rows[name]["near"] is None:
         return f"mean {mean('far')}; no kink within the radius of any point"
     if rows[name]["far"] is None:
@@ -74,14 +76,14 @@ def pane(result: MapResult, name: str, note: str) -> Pane:
     )
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
+@kept("kinks")
 def kinks(key: str) -> Line:
     """The kinks that a landscape declares, within its window."""
     landscape = get(key)
     return Line(joined(kink_lines(landscape, landscape.window)), "kink", "kinks")
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
+@kept("contours")
 def contours(key: str) -> Line:
     """Contours of ``log10(f - f* + c)`` within a landscape's window."""
     landscape = get(key)
@@ -96,7 +98,7 @@ def contours(key: str) -> Line:
     )
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
+@kept("paths")
 def paths(spec: Experiment) -> list[Line]:
     """The paths of a race in their rules' styles, S-Adam two-sided on top."""
     race = run_race(spec)

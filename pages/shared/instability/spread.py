@@ -7,6 +7,7 @@ import streamlit as st
 from landscapes import Landscape
 from pages.shared.instability import controls, pictures
 from pages.shared.maps import Line, maps
+from sadam.lab.codec import SpecError
 
 SHOWN = {"Standard deviation": "spread", "Mean": "mean"}
 
@@ -21,6 +22,8 @@ def show(landscape: Landscape, lines: list[Line]) -> None:
     result = pictures.map_of(spec)
     rows = {row["quantity"]: row for row in pictures.report_of(spec).document["results"]}
     one, two = (rows[f"spread-{kind}"]["mean"] for kind in ("one-sided", "two-sided"))
+    if one is None or two is None:
+        raise SpecError("there is no point at which an LGI can be measured, so it has no spread")
     st.markdown(
         f"An optimizer that draws k = {spec.spread_probes} directions sees a random LGI. From draw "
         f"to draw it varies, over this window on average, by **{one:.2g}** one-sided and "

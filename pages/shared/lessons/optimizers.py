@@ -9,6 +9,7 @@ import streamlit as st
 
 from landscapes import CATALOGUE
 from pages.shared import controls as race
+from pages.shared.kept import kept
 from pages.shared.lessons.links import BETAS, RATES, ROUNDS, STEPPED, VALLEYS
 from pages.shared.lessons.parts import (
     RACE,
@@ -99,7 +100,7 @@ def _braked() -> tuple[Experiment, str]:
     return Experiment(value("valley"), (), rules, STEPS), label
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
+@kept("race with controls")
 def _controlled(spec: Experiment) -> Experiment:
     return with_matched_controls(spec)
 
@@ -157,7 +158,7 @@ def _decayed() -> Experiment:
     return Experiment(value("decay_on"), (), rules, STEPS)
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
+@kept("schedules")
 def _scheduled(spec: Experiment) -> dict[str, Race]:
     return under_schedules(spec)
 
@@ -203,9 +204,10 @@ def schedules_opens() -> Opens:
 # ---------------------------------------------------------------------------- 9
 
 
-@st.cache_resource(max_entries=32, show_spinner="Playing the rounds …")
+@kept("rounds")
 def _online(spec: Online) -> OnlineRun:
-    return run_online(spec)
+    with st.spinner("Playing the rounds …"):
+        return run_online(spec)
 
 
 def reddi() -> None:

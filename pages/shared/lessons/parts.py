@@ -11,6 +11,7 @@ import streamlit as st
 from landscapes import CATALOGUE, get
 from pages.shared.charts import chart
 from pages.shared.instability.pictures import kinks
+from pages.shared.kept import kept
 from pages.shared.lessons.links import PREFIX
 from pages.shared.maps import Line, Pane, maps
 from pages.shared.stage import stage
@@ -74,7 +75,7 @@ def click_sets(x: str, y: str) -> Any:
     return clicked
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
+@kept("race")
 def race_of(spec: Experiment) -> Race:
     """Run a race once for all visitors."""
     return run_race(spec)

@@ -6,6 +6,7 @@ import math
 
 import streamlit as st
 
+from pages.shared.kept import kept
 from pages.shared.lessons.kinks import inspected
 from pages.shared.lessons.links import PLACES
 from pages.shared.lessons.parts import INSTABILITY, Opens, draw, key, put, value
@@ -23,7 +24,7 @@ def _function() -> str:
     return f"= abs(x) + b*y; b = {value('tilt'):g}"
 
 
-@st.cache_resource(max_entries=128, show_spinner=False)
+@kept("inspection of a lesson")
 def _inspected(function: str, x: float, radius: float, k: int, seed: int) -> Inspection:
     return inspect(function, (x, 0.0), radius=radius, num_probes=k, seed=seed)
 

@@ -2,6 +2,7 @@
 
 const FINGERS = matchMedia("(pointer: coarse)");
 const WHOLE = "M4 4h6v2H6v4H4zM14 4h6v6h-2V6h-4zM4 14h2v4h4v2H4zM18 14h2v6h-6v-2h4z";
+const HOLE = "#9A9AA6"; // where a map knows nothing: grey, which is in no scale
 const PLUS = "M11 5h2v6h6v2h-6v6h-2v-6H5v-2h6z";
 const MINUS = "M5 11h14v2H5z";
 
@@ -46,6 +47,7 @@ class MapPane {
     this.scales = data.scales;
     const [x, y] = this.maps.axes(grown.shape);
     this.grid = new Grid({ z: grown, x, y, zmin: data.limits[0], zmax: data.limits[1] });
+    this.holes = this.grid.z.some((v) => v !== v);
     this.heading.textContent = data.title;
     const parts = data.note.split(/\*\*(.+?)\*\*/g);
     this.note.replaceChildren(...parts.map((part, i) => (i % 2 ? make("strong", {}, part) : part)));
@@ -111,6 +113,11 @@ class MapPane {
     ctx.rect(xaxis._offset, yaxis._offset, xaxis._length, yaxis._length);
     ctx.clip();
     this.grid.paint(this.scale);
+    if (this.holes) {
+      const [[left, right], [low, high]] = [this.grid.x.map((v) => onAxis(xaxis, v)), this.grid.y.map((v) => onAxis(yaxis, v))];
+      ctx.fillStyle = HOLE;
+      ctx.fillRect(left, low, right - left, high - low);
+    }
     this.grid.draw(ctx, xaxis, yaxis);
     ctx.restore();
     this.#bar();
@@ -134,6 +141,7 @@ class MapPane {
       make("span", {}, pretty(low)),
       make("span", { class: "ramp", style: `background:linear-gradient(to right,${stops})` }),
       make("span", {}, pretty(high)),
+      ...(this.holes ? [make("span", { class: "hole", style: `background:${HOLE}` }), make("span", {}, "not finite")] : []),
     );
   }
 
@@ -155,7 +163,7 @@ class MapPane {
     const [px, py] = [onAxis(xaxis, point[0]), onAxis(yaxis, point[1])];
     Object.assign(this.across.style, { left: `${xaxis._offset}px`, width: `${xaxis._length}px`, top: `${py}px` });
     Object.assign(this.down.style, { top: `${yaxis._offset}px`, height: `${yaxis._length}px`, left: `${px}px` });
-    this.tip.replaceChildren(make("b", {}, pretty(value)), ` at (${pretty(point[0])}, ${pretty(point[1])})`);
+    this.tip.replaceChildren(make("b", {}, value === value ? pretty(value) : "not finite"), ` at (${pretty(point[0])}, ${pretty(point[1])})`);
     const right = px > xaxis._offset + xaxis._length / 2;
     const low = py > yaxis._offset + yaxis._length / 2;
     this.tip.style.transform = `translate(${px}px,${py}px) translate(${right ? "calc(-100% - 8px)" : "8px"},${low ? "calc(-100% - 8px)" : "8px"})`;

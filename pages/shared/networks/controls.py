@@ -12,6 +12,7 @@ from landscapes.data.datasets import DataError, Dataset, DataSpec
 from landscapes.data.loading import load
 from landscapes.data.made_data import SOURCES
 from pages.shared import links
+from pages.shared.kept import kept
 from pages.shared.networks.values import (
     DEFAULTS,
     FIELDS,
@@ -33,6 +34,7 @@ PREFIX = "net_"  # of this page's keys; app.py holds their values while other pa
 FILE = "_net_csv"  # name and content of the CSV that was uploaded; None: the page waits for one
 _OPENED = "_net_opened"
 _TOLD = "_net_told"
+_READ = "_net_read"  # the visitor's own data, what they were read from and how
 _LOST_FILE = (
     "its data are a CSV file, which does not travel in a link, so these are other data until you "
     "choose the file under Data"
@@ -183,15 +185,18 @@ def use_controls() -> None:
 # ---- the training and its data
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
+@kept("data")
 def _made(spec: DataSpec) -> Dataset:
     """Data that are made here, once for all visitors."""
     return load(spec)
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
 def _read(content: bytes, spec: DataSpec) -> Dataset:
-    return read_csv(content, spec)
+    """A visitor's own data, read once and kept with the session only."""
+    held = st.session_state.get(_READ)
+    if held is None or held[0] is not content or held[1] != spec:
+        held = st.session_state[_READ] = (content, spec, read_csv(content, spec))
+    return held[2]
 
 
 def data_spec() -> DataSpec:

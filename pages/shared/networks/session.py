@@ -37,7 +37,7 @@ def progress() -> tuple[float, str]:
     if not current.running and seen is not None:
         return min(current.step / (current.steps or 1), 1.0), _done(seen, current)
     if not current.steps:
-        return 0.0, "Waiting for its turn …"
+        return 0.0, desk.waiting
     left = current.seconds_left
     time_left = "" if left is None else f", about {left:.0f} s left"
     if current.step > spec.steps:

@@ -203,6 +203,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _guarded(argv: Sequence[str]) -> int:
     """Run a command; every way it can end becomes an exit code and at most one sentence."""
     try:
+        _check_names(argv)
         parser = build_parser()
         arguments = parser.parse_args(_joined(argv))
         if not hasattr(arguments, "run"):
@@ -220,6 +221,15 @@ def _guarded(argv: Sequence[str]) -> int:
         message = " ".join(str(error).split()) or "out of memory"
         print(f"{PROGRAM}: {message}", file=sys.stderr)
         return 2
+
+
+def _check_names(words: Sequence[str]) -> None:
+    """Refuse what can name no file: an empty --out, which would be where one stands, and a NUL."""
+    for i, word in enumerate(words):
+        if "\0" in word:
+            raise ValueError("an argument holds a NUL character, which no name and no number has")
+        if word == "--out=" or (word == "--out" and list(words[i + 1 : i + 2]) == [""]):
+            raise ValueError("--out is empty: name a directory, or . for where you are")
 
 
 def _terminate(*_: Any) -> NoReturn:

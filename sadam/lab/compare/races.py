@@ -13,7 +13,7 @@ from sadam.lab.compare.results import Results
 from sadam.lab.compare.statistics import medians
 from sadam.lab.compare.tables import axes_of
 from sadam.lab.experiment import Experiment
-from sadam.lab.rulebook import MAX_RULES, LabelledRules
+from sadam.lab.rulebook import MAX_RULES, LabelledRules, matched_lr
 from sadam.lab.training.spec import Training
 from sadam.rules import AdamW
 
@@ -51,7 +51,7 @@ def race_behind(
             (
                 label,
                 AdamW(
-                    lr=float(lr * brake),
+                    lr=matched_lr(lr, float(brake)),
                     betas=theirs.betas,  # type: ignore[attr-defined]
                     eps=theirs.eps,  # type: ignore[attr-defined]
                     weight_decay=theirs.weight_decay,  # type: ignore[attr-defined]

@@ -18,6 +18,7 @@ from sadam.lab.compare.networks import is_network
 from sadam.lab.compare.problems import noun_of, title_of_problem
 from sadam.lab.compare.results import Results
 from sadam.lab.compare.statistics import FLOOR
+from sadam.lab.figures.maker import as_text
 
 MAX_PANELS = 12
 CEILING = 1e12
@@ -44,7 +45,7 @@ def start_gap(results: Results) -> str:
 
 def panel_title(name: str) -> str:
     """A landscape's key; a network's title in two lines."""
-    return title_of_problem(name).replace(", ", "<br>", 1) if is_network(name) else name
+    return title_of_problem(name).replace(", ", "<br>", 1) if is_network(name) else as_text(name)
 
 
 def finish(figure: go.Figure, title: str, words: str, **layout: Any) -> go.Figure:
@@ -81,7 +82,8 @@ def ratio_forest(results: Results, schedule: str) -> go.Figure:
         rows = found[(found["rule"] == label) & (found["landscape"] != "all")]
         spread = np.linspace(-0.28, 0.28, len(rows)) if len(rows) > 1 else np.zeros(1)
         texts = [
-            f"{row.landscape}: {row.ratio:.3g} [{row.low:.3g}, {row.high:.3g}], {row.verdict}"
+            f"{as_text(str(row.landscape))}: {row.ratio:.3g} [{row.low:.3g}, {row.high:.3g}], "
+            f"{row.verdict}"
             for row in rows.itertuples()
         ]
         figure.add_trace(

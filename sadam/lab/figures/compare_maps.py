@@ -13,6 +13,7 @@ from sadam.lab.compare import tables
 from sadam.lab.compare.results import Results
 from sadam.lab.compare.statistics import FLOOR
 from sadam.lab.figures.compare import count_of, finish, start_gap
+from sadam.lab.figures.maker import as_text
 
 NAMES = {
     "lr": "learning rate",
@@ -78,7 +79,8 @@ def hyperparameter_map(
     own = results.tuned(landscape, schedule, label)
     return finish(
         figure,
-        f"{style.title} on {landscape}: final gap over {NAMES.get(x, x)} and {NAMES.get(y, y)}",
+        f"{style.title} on {as_text(landscape)}: final gap over {NAMES.get(x, x)} and "
+        f"{NAMES.get(y, y)}",
         f"Median final gap of {spec.runs} runs in each cell ({schedule}); the cross marks the "
         f"least, {gap[best]:.3g}. The rule as it is in the tables, at its own best learning rate, "
         f"ends at {own.gap:.3g}.{kept} The least of many cells flatters: it is no verdict against "
@@ -186,7 +188,7 @@ def basin_map(results: Results, landscape: str, schedule: str) -> go.Figure:
     rates = ", ".join(f"{results.style(n).title} {basins[n].lr:.3g}" for n in labels)
     return finish(
         figure,
-        f"Basins of {landscape} ({schedule})",
+        f"Basins of {as_text(landscape)} ({schedule})",
         f"Colour: where the run from that start ends after {spec.steps} steps; hover for the steps "
         f"it took. n = {side} x {side} starts, seed {spec.seed}, at learning rates {rates}. White "
         "stars are declared minimisers (representatives where they form a set), crosses traps. "

@@ -93,7 +93,9 @@ def _gap(race: Race, by_evaluations: bool) -> Plain:
     steps = np.arange(race.experiment.steps + 1)
     one_start = len(race.experiment.starts) == 1
     for label, style, track in styled(race):
-        gap = np.clip(track.values.numpy() - race.reference, FLOOR, CEILING)
+        values = track.values.numpy()
+        gap = np.clip(values - race.reference, FLOOR, CEILING)
+        gap[~np.isfinite(values)] = np.nan if one_start else CEILING
         x = steps * track.evaluations if by_evaluations else steps
         if one_start:  # dense chattering overplots: a clear median in the haze of the exact values
             middle = moving_median(gap[:, 0], smoothing_window(race.experiment.steps))
@@ -103,7 +105,8 @@ def _gap(race: Race, by_evaluations: bool) -> Plain:
             traces.append(band(label, style, x, low, high))
         traces.append(rule_line(label, style, x, middle, "above f*", legend=True))
     drawn = np.concatenate([trace["y"] for trace in traces])
-    decades = math.log10(drawn.max() / drawn.min())
+    drawn = drawn[np.isfinite(drawn)]
+    decades = math.log10(drawn.max() / drawn.min()) if drawn.size else 0.0
     layout = {
         "title": {"text": "Gap to the minimum"},
         "hovermode": "x unified",

@@ -38,6 +38,7 @@ _DARK = {
 _STOPS = {"free": (0.0, 1 / 16, 1 / 4, 9 / 16, 1.0)}  # squares: small values are seen too
 _EVEN = (0.0, 0.25, 0.5, 0.75, 1.0)
 
+HOLE = "#9A9AA6"  # where a map knows nothing: grey, which is in no scale
 KINK, CONTOUR, POINT = "#2B333D", "#7C868E", "#111820"  # what is drawn over a map
 
 
@@ -198,6 +199,8 @@ def _add_heatmap(
         meta={"role": "map", "field": name},
     )
     figure.add_trace(trace, **_at(panel, panels))
+    if np.isnan(values).any():
+        figure.add_trace(_hole(trace), **_at(panel, panels))
     bar = {
         "orientation": "h",
         "title": {"text": unit, "side": "bottom"},
@@ -212,6 +215,20 @@ def _add_heatmap(
         {axis: {"colorscale": colorscale(scale), "cmin": limits[0], "cmax": limits[1],
                 "colorbar": bar}}
     )  # fmt: skip
+
+
+def _hole(trace: go.Heatmap) -> go.Heatmap:
+    """The points at which a map knows nothing, in a colour that no number has."""
+    return go.Heatmap(
+        x=trace.x,
+        y=trace.y,
+        z=np.where(np.isnan(trace.z), 1.0, np.nan).astype(np.float32),
+        colorscale=[[0, HOLE], [1, HOLE]],
+        showscale=False,
+        name="not finite",
+        hovertemplate="(%{x:.4g}, %{y:.4g})<br>not finite<extra></extra>",
+        meta={"role": "hole"},
+    )
 
 
 def _at(panel: int, panels: int) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable
 from typing import Any, Generic, ParamSpec
 
@@ -10,6 +11,14 @@ import plotly.graph_objects as go
 P = ParamSpec("P")
 Plain = dict[str, Any]
 """``{"data": [trace, ...], "layout": {...}}`` with NumPy arrays for numbers."""
+
+
+def as_text(words: str) -> str:
+    """Return words that somebody else wrote so that Plotly shows them as they are.
+
+    It reads markup in every text, links among it, and ``%{...}`` in templates.
+    """
+    return html.escape(words, quote=False).replace("%{", "&#37;{")
 
 
 class FigureMaker(Generic[P]):

@@ -282,7 +282,8 @@ def trajectory_surface(race: Race, frame: Frame = "window") -> Plain:
             "name": "landscape",
         }
     ]
-    lift = 0.01 * float(np.nanmax(base.level) - np.nanmin(base.level))
+    levels = base.level[np.isfinite(base.level)]
+    lift = 0.01 * float(np.ptp(levels)) if levels.size else 0.0
     low, high = np.array(window).T
     for label, style, track, start in _drawn(race):
         points = track.points[:, start].numpy()

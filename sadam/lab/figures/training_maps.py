@@ -14,7 +14,7 @@ from landscapes.nets.networks import MLP
 from landscapes.nets.regions import RegionsError, linear_regions
 from sadam.lab.figures.ground import COLORSCALES, joined
 from sadam.lab.figures.lgi import colorscale
-from sadam.lab.figures.maker import FigureMaker, Plain
+from sadam.lab.figures.maker import FigureMaker, Plain, as_text
 from sadam.lab.figures.training import At, drawn
 from sadam.lab.style import style_of
 from sadam.lab.training.plane import LossPlane, plane_lgi
@@ -105,12 +105,13 @@ def _data_window(result: TrainingResult) -> tuple[tuple[float, float], tuple[flo
 
 def _feature(result: TrainingResult, i: int) -> str:
     names = result.data.features
-    return f"{names[i] if i < len(names) else f'input {i + 1}'} (standardised)"
+    name = as_text(names[i]) if i < len(names) else f"input {i + 1}"
+    return f"{name} (standardised)"
 
 
 def _said(result: TrainingResult, x: Array, y: Array, outputs: Array) -> dict[str, Any]:
     """The ground: probability of the second class, the likeliest of several, or the value."""
-    classes, n = result.data.classes, len(x)
+    classes, n = tuple(map(as_text, result.data.classes)), len(x)
     base = {
         "type": "heatmap", "x": x, "y": y, "showscale": False, "name": "network",
         "meta": {"role": "ground"},
@@ -150,7 +151,7 @@ def _said(result: TrainingResult, x: Array, y: Array, outputs: Array) -> dict[st
 
 def _examples(result: TrainingResult) -> list[dict[str, Any]]:
     part, classes = result.data.train, result.data.classes
-    groups = [(name, part.targets == i) for i, name in enumerate(classes)]
+    groups = [(as_text(name), part.targets == i) for i, name in enumerate(classes)]
     traces = []
     for i, (name, chosen) in enumerate(groups or [("examples", np.ones(len(part), bool))]):
         points = part.inputs[chosen]

@@ -19,7 +19,7 @@ from landscapes.nets.losses import Loss
 from landscapes.nets.networks import Network
 from landscapes.nets.training_problem import Batch, TrainingProblem
 from sadam.lab.codec import SpecError
-from sadam.lab.rulebook import build_rule, values_of
+from sadam.lab.rulebook import build_rule, matched_lr, values_of
 from sadam.lab.training.spec import Training
 from sadam.rules import AdamW, MomentRule, SAdam, key_of
 from sadam.training.trainer import TrainingRun, training
@@ -237,7 +237,7 @@ def matched_control(result: TrainingResult, label: str) -> AdamW:
     assert isinstance(rule, SAdam)
     brake = result.run.brake[..., result.at(label)].to(torch.float64)
     mean = float(np.median(torch.nan_to_num(brake.nanmean(0), nan=1.0).numpy()))
-    return AdamW(float(rule.lr) * mean, rule.betas, rule.eps, rule.weight_decay)
+    return AdamW(matched_lr(float(rule.lr), mean), rule.betas, rule.eps, rule.weight_decay)
 
 
 def load_data(spec: Training) -> Dataset:

@@ -86,6 +86,11 @@ def test_matched_controls_take_the_mean_step(result):
     assert torch.allclose(alone.run.final[:, 0], result.run.final[:, i], rtol=0, atol=1e-10)
 
 
+def test_a_control_of_a_brake_that_lets_nothing_through_is_still_one():
+    spec = Training(seeds=1, steps=2, rules=(("s-adam", SAdam(0.02, damping=1e308)),))
+    assert run_training(spec).rules["matched-s-adam"].lr > 0
+
+
 def test_a_control_that_is_among_the_rules_is_not_trained_again(result):
     rules = (*SPEC.rules[2:3], ("matched-s-adam", AdamW(0.001)))
     found = run_training(replace(SPEC, rules=rules, lr_grid=(), steps=5))
