@@ -117,8 +117,7 @@ class Desk(Generic[R]):
         """
         self.stop()
         self._put("trouble", None)
-        with self._lock:
-            known = self._finished.get(spec) if self.keeps(spec) else None
+        known = self.known(spec)
         if known is not None:
             self._put("job", None)
             self._put("shown", self.make(known, True))
@@ -130,6 +129,11 @@ class Desk(Generic[R]):
                 return False
         self._put("spec", spec)
         return True
+
+    def known(self, spec: Any) -> R | None:
+        """The result of a spec that somebody has just computed, if it is kept."""
+        with self._lock:
+            return self._finished.get(spec) if self.keeps(spec) else None
 
     def stop(self) -> None:
         """Stop the computation; what was computed is kept."""
