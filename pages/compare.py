@@ -19,9 +19,11 @@ from pages.shared.desk import Shown  # noqa: E402
 from pages.shared.share import share  # noqa: E402
 from pages.shared.words import sentence  # noqa: E402
 from sadam.lab.codec import SpecError  # noqa: E402
+from sadam.lab.compare import report  # noqa: E402
+from sadam.lab.compare.budget import cost_words, other_budget  # noqa: E402
 from sadam.lab.compare.networks import is_network  # noqa: E402
 from sadam.lab.compare.problems import noun_of  # noqa: E402
-from sadam.lab.compare.report import about, headline, remarks, title_of  # noqa: E402
+from sadam.lab.compare.report import about, remarks, title_of  # noqa: E402
 from sadam.lab.compare.results import Results  # noqa: E402
 from sadam.lab.compare.spec import Compare  # noqa: E402
 from sadam.lab.figures.compare import ratio_forest  # noqa: E402
@@ -79,6 +81,8 @@ def schedule_of(seen: Shown[Results]) -> str:
 def watch() -> None:
     """Progress and the answer; while a comparison runs, again and again."""
     races.go_to_race()
+    if st.session_state.pop("_cmp_turned", False):
+        st.rerun()  # the controls and the title, too
     seen, running = session.shown(), session.desk.running
     if not running and st.session_state.get("_cmp_watching"):
         st.session_state["_cmp_watching"] = False
@@ -97,7 +101,9 @@ def watch() -> None:
 def answer(seen: Shown[Results]) -> None:
     """The sentence, the table of ratios, and their means in a picture."""
     results, schedule = seen.result, schedule_of(seen)
-    st.markdown(seen.once("headline", lambda: headline(results)))
+    st.markdown(seen.once("headline", lambda: headline_lines(results)))
+    if seen.final:
+        other_budget_line(results)
     if len(results.spec.lrs) < 2 or results.spec.runs < 2:
         for remark in remarks(results):
             if remark.startswith("Warning: "):
@@ -117,15 +123,66 @@ def answer(seen: Shown[Results]) -> None:
         )
         one = noun_of(results.problems, 1)
         st.caption(
-            "Blue: so many times closer to the minimum, brown: farther, pale: a tie, as the 95 % "
-            f"paired bootstrap interval over {results.spec.runs} runs holds 1. Each rule at its "
-            "own best learning rate. It does not show what a step costs. Press a cell to watch "
-            f"the run in the middle{_or_training(results)}, or the name of a {one} for all rules."
+            "Blue: so many times closer to the minimum, brown: farther, grey: a tie, as the 95 % "
+            f"paired bootstrap interval over {results.spec.runs} runs holds 1. Bounds point the "
+            f"same way as their factor, one below 1 the other way.{_second(results)} Each rule at "
+            f"its own best learning rate. {cost_words(results)} Press a cell to watch the run in "
+            f"the middle{_or_training(results)}, or the name of a {one} for all rules."
         )
     if len(results.labels) > 1:
         with picture:
             figure = seen.once(("forest", schedule), lambda: ratio_forest(results, schedule))
             tabs.picture(figure, "compare_forest")
+
+
+def headline_lines(results: Results) -> str:
+    """The headline as a list, a rule in each line."""
+    first, said, controls = report.answer(results)
+    told = "\n".join([first, "", *(f"- {text}" for text in said)])
+    if not controls:
+        return told
+    return "\n".join(
+        [told, f"- {report.against_controls(results)}:", *(f"    - {text}" for text in controls)]
+    )
+
+
+def other_budget_line(results: Results) -> None:
+    """What comes of equal evaluations beside equal steps: the verdict if it is known, a button."""
+    other = other_budget(results.spec)
+    if other is None or len(results.spec.rules) < 2:
+        return
+    known, name = session.desk.known(other), f"equal {other.cost}"
+    text = f"**At {name} the answer can differ.**"
+    if known is not None:
+        text = f"**The other way:** {report.short_answer(known)}"
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(text, width="content" if known is None else "stretch")
+        st.button(
+            f"Compare at {name}",
+            icon=":material/balance:",
+            key="other_budget",
+            on_click=start_other,
+            args=(other,),
+            help=f"Runs the same comparison with {other.cost} equal: {session.cost_of(other)}",
+        )
+
+
+def start_other(spec: Compare) -> None:
+    """Put the other budget into the controls, and compare."""
+    controls.turn(spec)
+    session.start(spec)
+    st.session_state["_cmp_turned"] = True
+
+
+def _second(results: Results) -> str:
+    """What the second interval of the first row is."""
+    if len(results.problems) < 2:
+        return ""
+    nouns = noun_of(results.problems)
+    return (
+        f" The second interval in the first row resamples the {nouns}, too; “here”: where it holds "
+        f"1, so that on other {nouns} of their kind it may be otherwise."
+    )
 
 
 def _or_training(results: Results) -> str:

@@ -119,10 +119,10 @@ class Desk(Generic[R]):
         """
         self.stop()
         self._put("trouble", None)
-        known = kept.look(self._key(spec)) if self.keeps(spec) else None
+        known = self.known(spec)
         if known is not None:
             self._put("job", None)
-            self._put("shown", self.make(known.value, True))
+            self._put("shown", self.make(known, True))
         else:
             try:
                 self._put("job", jobs.start(work))
@@ -131,6 +131,11 @@ class Desk(Generic[R]):
                 return False
         self._put("spec", spec)
         return True
+
+    def known(self, spec: Any) -> R | None:
+        """The result of a spec that somebody has just computed, if it is kept."""
+        found = kept.look(self._key(spec)) if self.keeps(spec) else None
+        return None if found is None else found.value
 
     def stop(self) -> None:
         """Stop the computation; what was computed is kept."""

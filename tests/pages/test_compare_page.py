@@ -1,7 +1,6 @@
 """The Compare page without a browser: what it compares, every control, every error, the races."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,72 +9,26 @@ from streamlit.testing.v1 import AppTest
 from landscapes.data.made_data import SOURCES
 from pages.shared.compare import races, session
 from pages.shared.compare.controls import DEFAULTS, landscape_names
-from pages.shared.compare.matrix import factor, ratio_cells, tone_of, verdict_cells
+from pages.shared.compare.matrix import ratio_cells, verdict_cells
 from pages.shared.links import pack
 from pages.shared.networks.values import MAX_RECORDS
 from sadam.lab.compare import tables
 from sadam.lab.compare.races import race_behind, race_of_cell, typical_run
-from sadam.lab.compare.report import headline
+from sadam.lab.compare.report import answer
 from sadam.lab.compare.run import run_compare
 from sadam.lab.compare.spec import Compare
 from sadam.lab.compare.suites import SUITES
-from sadam.lab.experiment import MAX_STEPS, load
+from sadam.lab.experiment import MAX_STEPS
 from sadam.lab.race import run_race
 from sadam.lab.rulebook import MAX_RULES
+from tests.pages.compare_app import APP, SMALL, ended, opened, rerun, results, spec, texts
 
 pytestmark = pytest.mark.slow  # each opens the page, which compares by itself
 
-APP = str(Path(__file__).parents[2] / "app.py")
-SMALL = {
-    "landscapes": ["l1", "wolfe"],
-    "rules": ["adam", "s-adam-two-sided"],
-    "lrs": "0.01,0.1",
-    "number": 3,
-    "steps": 30,
-}
 TABS = (
     "Learning rates", "Win, tie, loss", "Cost", "Where runs end", "Heatmaps", "Table",
     "Report, data, code",
 )  # fmt: skip
-
-
-def rerun(app):
-    app.run()
-    assert not app.exception
-    return app
-
-
-def opened(**values):
-    app = AppTest.from_file(APP, default_timeout=90)
-    app.run()
-    for name, value in {**SMALL, **values}.items():
-        app.session_state[f"cmp_{name}"] = value
-    app.switch_page("pages/compare.py")
-    return ended(rerun(app))
-
-
-def ended(app):
-    if "_cmp_job" in app.session_state and (job := app.session_state["_cmp_job"]) is not None:
-        assert job.wait(60)
-        rerun(app)
-    return app
-
-
-def spec(app):
-    """What the page would compare, by its own code tab."""
-    app.session_state["cmp_tab"] = "Report, data, code"
-    rerun(app)
-    return load(next(c.value for c in app.code if c.language == "python").split("'''")[1])
-
-
-def results(app):
-    shown = app.session_state["_cmp_shown"]
-    assert shown.final
-    return shown.result
-
-
-def texts(app):
-    return " ".join(m.value for m in app.markdown)
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +53,8 @@ def test_it_compares_by_itself_and_its_numbers_are_those_of_the_lab():
     assert "2 rules on 2 landscapes" in texts(app)
     here, again = results(app), run_compare(spec(app))
     assert here.frame.equals(again.frame)
-    assert headline(again) in texts(app)
+    first, said, controls = answer(again)
+    assert [line for line in (first, *said, *controls) if line not in texts(app)] == []
     assert next(c.value for c in app.code if c.language == "bash") == here.spec.to_command()
     assert not app.error
     assert not app.info
@@ -361,15 +315,11 @@ def test_cells_say_who_is_closer(compared):
         assert {"farther": cell.tone < 0, "closer": cell.tone > 0}.get(
             cell.note.partition("\n")[0], cell.tone == 0
         )
+        word, comma, tie = cell.note.partition("\n")[0].partition(", ")
+        assert word in ("closer", "farther", "gap")
+        assert (tie == "tie") == bool(comma)
     _, rows = verdict_cells(compared, "constant")
     assert [line[i].text for i, (_, line) in enumerate(rows)] == ["–"] * len(rows)
-
-
-def test_factors_read_the_same_both_ways():
-    assert factor(0.25) == factor(4.0) == "4×"
-    assert factor(0.0) == factor(float("inf")) == "∞×"
-    assert factor(2e-7) == "10⁶×"
-    assert tone_of(0.5, "win") == -tone_of(2.0, "loss") > 0 == tone_of(0.5, "tie")
 
 
 def test_a_link_with_a_spec_that_is_none_is_one_sentence():

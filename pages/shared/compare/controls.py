@@ -283,6 +283,17 @@ def open_spec(spec: Spec) -> None:
     st.session_state[_OPENED] = True
 
 
+def turn(spec: Compare) -> None:
+    """Show a spec that differs in what is equal: in that control alone where it says all."""
+    st.session_state[PREFIX + "cost"] = spec.cost
+    try:
+        same = wanted() == spec
+    except SpecError:
+        same = False
+    if not same:
+        open_spec(spec)
+
+
 def _say(spec: Compare) -> None:
     put(**_values_of(spec))
     try:

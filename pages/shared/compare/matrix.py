@@ -11,10 +11,11 @@ from pages.shared.compare.cells import Cell, Head
 from pages.shared.compare.races import PARTED
 from sadam.lab.compare import tables
 from sadam.lab.compare.networks import is_network
-from sadam.lab.compare.problems import noun_of, title_of_problem
+from sadam.lab.compare.problems import noun_of, short_title, title_of_problem
 from sadam.lab.compare.results import Results
 from sadam.lab.compare.statistics import Estimate
 from sadam.lab.compare.tables import Side
+from sadam.lab.compare.wording import brief, factor_of, number
 
 FAINTEST, STRONGEST = 0.16, 0.62  # of a colour, so that text stays readable on it
 FULL = 1.5  # decades of a ratio that get the strongest
@@ -30,20 +31,14 @@ def tone_of(ratio: float, verdict: str) -> float:
     return strength if verdict == "win" else -strength
 
 
-def factor(ratio: float) -> str:
-    """A ratio as how many times: 0.25 and 4 are both 4×."""
-    times = max(ratio, 1 / ratio if ratio else math.inf)
-    if not math.isfinite(times):
-        return "∞×"
-    if times >= 9995:
-        power = math.floor(math.log10(times))
-        return "10" + "".join("⁰¹²³⁴⁵⁶⁷⁸⁹"[int(d)] for d in str(power)) + "×"
-    return f"{times:.3g}×" if times >= 100 else f"{times:.2g}×"
-
-
-def word_of(verdict: str) -> str:
-    """What a verdict means for distances."""
-    return {"win": "closer", "loss": "farther", "tie": "tie"}[verdict]
+def factor(value: float) -> str:
+    """A number of times, or a bound, as a cell has room for it: 5e6 is 10⁶."""
+    if not math.isfinite(value):
+        return "∞"
+    if 0.001 <= value < 9995 or value == 0:
+        return number(value) if value < 1000 else f"{value:.3g}"
+    power = str(math.floor(math.log10(value)))
+    return "10" + power.translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
 
 
 def head_of(results: Results, label: str, note: str = "", pick: str = "") -> Head:
@@ -78,15 +73,18 @@ def ratio_cells(results: Results, schedule: str) -> tuple[list[Head], list[Row],
                 continue
             mean = tables.mean_ratio(results, Side(label, schedule), base)
             assert mean is not None
-            told = f"{results.style(label).title} against {title}: geometric mean of the ratio"
-            line.append(_cell(mean.over_runs, told, several))
-        rows.append((Head("All", f"{len(results.problems)} {noun_of(results.problems)}"), line))
+            told = f"{results.style(label).title} against {title}, geometric mean:"
+            line.append(_cell(mean.over_runs, told, several, beyond=mean.over_problems))
+        nouns = noun_of(results.problems)
+        note = f"{len(results.problems)} {nouns}; intervals over runs, and over {nouns} too"
+        rows.append((Head("All", note), line))
     for name in results.problems:
         line = []
         for label in labels:
             row: Any = best.loc[(name, label)]
             edge = ", at an end of the grid" if row["edge"] else ""
-            where = f"{results.style(label).title} on {name} at lr {row['lr']:.3g}{edge}"
+            on = short_title(name)
+            where = f"{results.style(label).title} on {on} at lr {row['lr']:.3g}{edge}"
             pick = PARTED.join((name, label))
             gap = f"final gap {row['final_gap']:.3g} [{row['low']:.3g}, {row['high']:.3g}]"
             if label == spec.baseline:
@@ -94,7 +92,7 @@ def ratio_cells(results: Results, schedule: str) -> tuple[list[Head], list[Row],
                 line.append(Cell(f"{row['final_gap']:.2g}", "gap", told=told, pick=pick))
                 continue
             found, _ = tables.problem_ratio(results, name, Side(label, schedule), base)
-            told = f"{where}: {gap}; ratio to {title}'s"
+            told = f"{where}: {gap}; against {title}"
             line.append(_cell(found, told, not several, pick))
         rows.append((Head(_title(name), _kind(name), pick=name + PARTED), line))
     return [head_of(results, label) for label in labels], rows, int(several)
@@ -123,17 +121,23 @@ def _opens(pick: str) -> str:
     return " Opens the training." if is_network(pick) else " Opens the race."
 
 
-def _cell(found: Estimate, told: str, interval: bool, pick: str = "") -> Cell:
-    """A ratio with its verdict, and its interval if there is room."""
-    told = f"{told} {found.value:.3g} [{found.low:.3g}, {found.high:.3g}].{_opens(pick)}"
-    note = word_of(found.verdict)
-    if interval:
-        low, high = sorted((found.low, found.high))
-        if found.verdict == "win" or (found.verdict == "tie" and found.value < 1):
-            low, high = (1 / high if high else math.inf), (1 / low if low else math.inf)
-        note += f"\n[{low:.2g}, {high:.2g}]"
+def _cell(
+    found: Estimate, told: str, interval: bool, pick: str = "", beyond: Estimate | None = None
+) -> Cell:
+    """A ratio with its verdict, and its interval if there is room; beyond: over problems, too."""
+    ratio, tie = factor_of(found), found.verdict == "tie"
+    told = f"{told} {brief(found)}"
+    note = "tie" if ratio.word == "as close" else ratio.word + ", tie" * tie
     tone = tone_of(found.value, found.verdict)
-    return Cell(factor(found.value), note, tone, told, pick)
+    bounds = [ratio]
+    if beyond is not None:
+        bounds.append(factor_of(beyond, ratio))
+        told += f"; over the problems, too, {bounds[1].bounds}"
+        if not tie and beyond.verdict == "tie":  # so on these, not surely on others
+            note, tone = f"{note} here", math.copysign(FAINTEST, tone)
+    if interval:
+        note += "".join(f"\n[{factor(one.low)}, {factor(one.high)}]" for one in bounds)
+    return Cell(f"{factor(ratio.times)}×", note, tone, f"{told}.{_opens(pick)}", pick)
 
 
 def verdict_cells(results: Results, schedule: str) -> tuple[list[Head], list[Row]]:
@@ -168,7 +172,7 @@ def pair_cells(results: Results, schedule: str, a: str, b: str) -> tuple[list[He
         for name in results.problems
     ]
     for name, ratio in sorted(found, key=lambda item: (order[item[1].verdict], item[1].value)):
-        told = f"{results.style(a).title} against {results.style(b).title} on {name}: ratio"
+        told = f"{results.style(a).title} against {results.style(b).title} on {short_title(name)}:"
         cell = _cell(ratio, told, True, PARTED.join((name, a, b)))
         rows.append((Head(_title(name), _kind(name)), [cell]))
     return [Head(f"{results.style(a).title} is …", f"than {results.style(b).title}")], rows

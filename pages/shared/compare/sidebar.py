@@ -150,7 +150,8 @@ def _rule_controls() -> None:
         "Matched control",
         key=PREFIX + "controls",
         help="Runs AdamW at lr times the mean brake beside each S-Adam run: the same average step "
-        "without looking. Where it does as well, the smaller step was what mattered.",
+        "without looking, with the same budget (see Equal). Where it does as well, "
+        "the smaller step was what mattered.",
     )
 
 
@@ -172,7 +173,8 @@ def _run_controls() -> None:
         format_func=COSTS.__getitem__,
         key=PREFIX + "cost",
         help="What every rule gets the same of. A gradient counts 2 evaluations, a probe 1: of "
-        "equal evaluations a rule that probes takes fewer steps.",
+        "equal evaluations a rule that probes takes fewer steps, and its matched control, which "
+        "does not probe, as many as the others.",
     )
     seeds, seed = st.columns(2)
     seeds.number_input(

@@ -18,10 +18,12 @@ from pages.shared.compare.matrix import pair_cells, verdict_cells
 from pages.shared.compare.races import PARTED
 from pages.shared.desk import Shown
 from sadam.lab.compare import tables
+from sadam.lab.compare.budget import cost_words
 from sadam.lab.compare.networks import is_network
 from sadam.lab.compare.problems import noun_of, title_of_problem
 from sadam.lab.compare.report import readable_table
 from sadam.lab.compare.results import Results
+from sadam.lab.compare.statistics import half_by
 from sadam.lab.compare.tables import Count
 from sadam.lab.figures import compare as figures
 from sadam.lab.figures import compare_maps
@@ -145,8 +147,8 @@ def _cost(seen: Shown[Results], schedule: str) -> None:
             "Optimizer": results.style(label).title,
             "Evaluations a step": results.cost(label),
             "Where it is met": f"{rows['met'].sum()} of {len(rows)}",
-            "Steps": _finite(rows["steps"].median()),
-            "Evaluations": _finite(rows["evaluations"].median()),
+            "Steps": _finite(half_by(rows["steps"].to_numpy())),
+            "Evaluations": _finite(half_by(rows["evaluations"].to_numpy())),
             "Final gap": rows["final_gap"].median(),
         }
         for label in results.labels
@@ -163,12 +165,12 @@ def _cost(seen: Shown[Results], schedule: str) -> None:
             "Final gap": st.column_config.NumberColumn(format="%.3g"),
         },
     )
+    nouns = noun_of(results.problems)
     st.caption(
-        f"Medians over {len(results.problems)} {noun_of(results.problems)} of medians over "
-        f"{results.spec.runs} runs to {results.spec.targets[-1]:g} of "
-        f"{figures.start_gap(results)}; a dash where it is not met on half of them. By "
-        "equal steps a rule that probes has used more evaluations: “Equal: "
-        "Evaluations” on the left runs the comparison the other way."
+        f"The target is {results.spec.targets[-1]:g} of {figures.start_gap(results)}, met where "
+        f"at least half of {results.spec.runs} runs meet it. Steps, evaluations: by which half of "
+        f"{len(results.problems)} {nouns} are met; a dash where fewer are. Final gap: median over "
+        f"the {nouns} of medians over the runs. {cost_words(results)}"
     )
 
 

@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 
 ABOUT = """\
 Compare optimizers fairly: every rule from the same starts with the same seeds at every learning
-rate of one grid, each taken at its own best. Prints the ratio of its final gap to the baseline's as
-a geometric mean over the landscapes, with the interval of a paired bootstrap over the runs (and, in
-the next column, over the landscapes too), wins, ties and losses (a tie: the interval holds 1), mean
-rank, and shares of runs that reach the minimum, sit in a trap or diverge. Beside each S-Adam runs
-its matched control: AdamW at lr times the mean brake of the same run.
+rate of one grid, each taken at its own best. Prints how many times closer or farther it ends than
+the baseline, a geometric mean over the landscapes, with the interval of a paired bootstrap over the
+runs (and, in the next column, over the landscapes too; a bound below 1 points the other way), wins,
+ties and losses (a tie: the interval holds 1), mean rank, and shares of runs that reach the minimum,
+sit in a trap or diverge. Beside each S-Adam runs its matched control: AdamW at lr times the mean
+brake of the same run, with the same budget.
 
 Landscapes are chosen by key or tag: all, kinked, smooth, stepped, quantized, convex, non-convex,
 trap, composite, several-minima; + joins tags that must all hold.

@@ -84,7 +84,8 @@ def _plan(spec: Compare, size: int) -> Iterator[Block]:
                     lanes, most, unit = len(group.rules) * len(spec.lrs) * spec.runs, size, 1
                     if problem.is_network:
                         rule = group.rules[0]
-                        most = lanes_at_once(problem.landscape, rule, spec.steps_of(rule))
+                        steps = spec.steps_of(AdamW() if label in spec.controlled else rule)
+                        most = lanes_at_once(problem.landscape, rule, steps)
                         unit = spec.runs if spec.runs <= most else 1
                     units = lanes // unit
                     parts = math.ceil(units / (most // unit))
@@ -136,7 +137,7 @@ def compute(spec: Compare, block: Block) -> pa.Table:
         tables.append(
             beside.table(
                 CONTROL + block.label,
-                beside.run(control, steps=spec.steps_of(rule)),
+                beside.run(control),
                 numbers[plain],
                 missing,
                 lr.numpy()[plain],
@@ -182,9 +183,9 @@ class _Lanes:
             self, points=self.points[which], seeds=self.seeds[which], starts=self.starts[which]
         )
 
-    def run(self, rule: MomentRule, steps: int | None = None) -> Found:
+    def run(self, rule: MomentRule) -> Found:
         spec, problem = self.spec, self.block.problem
-        steps = spec.steps_of(rule) if steps is None else steps
+        steps = spec.steps_of(rule)
         if problem.is_network:
             outcome, loss = train_lanes(
                 problem.landscape,

@@ -166,6 +166,14 @@ def title_of_problem(name: str) -> str:
     return title_of_network(name) if is_network(name) else known_landscape(name).title
 
 
+def short_title(name: str) -> str:
+    """Return a title that fits a chart: without what stands in brackets; of a formula the formula.
+
+    No two problems have the same.
+    """
+    return name if name.startswith("=") else title_of_problem(name).split(" (")[0]
+
+
 def noun_of(names: Iterable[str], number: int = 2) -> str:
     """Return what some problems are: landscapes, networks, or problems of both kinds."""
     kinds = {is_network(name) for name in names}

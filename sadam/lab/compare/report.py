@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from sadam.lab.compare import tables
+from sadam.lab.compare.budget import budget, costs_differ
 from sadam.lab.compare.networks import EVALUATIONS, is_network
 from sadam.lab.compare.problems import noun_of, title_of_problem
 from sadam.lab.compare.results import Results
@@ -15,6 +16,7 @@ from sadam.lab.compare.spec import CONTROL, Compare
 from sadam.lab.compare.statistics import FLOOR, Estimate
 from sadam.lab.compare.suites import SUITES, Suite
 from sadam.lab.compare.tables import Side
+from sadam.lab.compare.wording import factor_of, named, short, told
 from sadam.lab.report import Report, frame_of, plain, versions
 
 MIN_RATES = 2  # fewer learning rates are no tuning
@@ -89,68 +91,67 @@ def about(results: Results) -> str:
 
 def headline(results: Results) -> str:
     """Answer the question in a sentence or two, which say no more than the numbers do."""
-    spec = results.spec
-    if not results.problems:
-        return "Nothing is complete yet."
-    count = len(results.problems)
-    where = f"On {count} {noun_of(results.problems)}" if count > 1 else f"On {results.problems[0]}"
-    base = Side(spec.baseline, spec.schedules[0])
-    name = results.style(spec.baseline).title
-    said = []
-    for label, _ in spec.rules:
-        if label == spec.baseline:
-            continue
-        mean = tables.mean_ratio(results, Side(label, base.schedule), base)
-        assert mean is not None
-        told = _told(mean.over_runs, name)
-        if count > 1:
-            each = [
-                tables.problem_ratio(results, p, Side(label, base.schedule), base)[0].verdict
-                for p in results.problems
-            ]
-            won, tied, lost = (each.count(v) for v in ("win", "tie", "loss"))
-            told += f" ({won} won, {tied} tied, {lost} lost)"
-        said.append(f"**{results.style(label).title}** {told}")
-    if not said:
-        gap = results.tuned(results.problems[0], base.schedule, spec.baseline).gap
-        ends = "at a training loss of " if is_network(results.problems[0]) else ""
-        of = "" if ends else " above f*"
-        return f"{where}, {name} at its own best learning rate ends {ends}{gap:.3g}{of}."
-    text = f"{where}, {base.schedule} learning rate, each rule at its own best: {'; '.join(said)}."
-    controls = []
-    for label in spec.controlled:
-        pair = Side(label, base.schedule), Side(CONTROL + label, base.schedule)
-        mean = tables.mean_ratio(results, *pair)
-        assert mean is not None
-        controls.append(f"{results.style(label).title} {_told(mean.over_runs, 'it')}")
+    first, said, controls = answer(results)
+    text = f"{first} {'; '.join(said)}." if said else first
     if controls:
-        text += (
-            " Against AdamW with its own mean step (matched control): " + "; ".join(controls) + "."
-        )
+        text += f" {against_controls(results)}: {'; '.join(controls)}."
     return text
 
 
-def _told(ratio: Estimate, other: str) -> str:
-    """A ratio of final gaps in words."""
-    low, high, value = ratio.low, ratio.high, ratio.value
-    if ratio.verdict == "tie":
-        return f"is not told from {other} (ratio {value:.2g} [{low:.2g}, {high:.2g}])"
-    if math.isinf(value):
-        return f"diverges where {other} does not, so that no factor is large enough"
-    if ratio.verdict == "win":
-        low, value, high, word = _over(high), _over(value), _over(low), "closer than"
-    else:
-        word = "farther than"
-    factor, low_text, high_text = (_factor(number) for number in (value, low, high))
-    return f"ends {word} {other} by a factor {factor} [{low_text}, {high_text}]"
+def answer(results: Results) -> tuple[str, list[str], list[str]]:
+    """Return the headline in parts.
+
+    Returns:
+        How it begins, with the budget; what it says of each rule, and of each S-Adam against its
+        matched control.
+    """
+    spec = results.spec
+    if not results.problems:
+        return "Nothing is complete yet.", [], []
+    count, whole = len(results.problems), len(spec.problems)
+    where = f"On {count} {noun_of(results.problems)}"
+    if whole == 1:
+        where = f"On {named(results.problems[0])}"
+    elif count < whole:
+        where = f"So far, on {count} of {whole} {spec.nouns}"
+    base = Side(spec.baseline, spec.schedules[0])
+    name = results.style(spec.baseline).title
+    others = [label for label, _ in spec.rules if label != spec.baseline]
+    if not others:
+        gap = results.tuned(results.problems[0], base.schedule, spec.baseline).gap
+        ends = "at a training loss of " if is_network(results.problems[0]) else ""
+        of = "" if ends else " above f*"
+        return f"{where}, {name} at its own best learning rate ends {ends}{gap:.3g}{of}.", [], []
+
+    def say(label: str, other: str, title: str) -> str:
+        return told(results, Side(label, base.schedule), Side(other, base.schedule), title)
+
+    return (
+        f"{where}, {budget(results)}, {base.schedule} learning rate, each rule at its own best:",
+        [f"**{results.style(n).title}** {say(n, spec.baseline, name)}" for n in others],
+        [f"{results.style(n).title} {say(n, CONTROL + n, 'it')}" for n in spec.controlled],
+    )
 
 
-def _over(value: float) -> float:
-    return 1 / value if value else math.inf
+def against_controls(results: Results) -> str:
+    """What stands before the verdicts on matched controls."""
+    text = "Against AdamW with its own mean step (matched control)"
+    if results.spec.cost == "evaluations" and costs_differ(results.spec):
+        return f"{text}, which takes as many evaluations and so more steps"
+    return text
 
 
-def _factor(value: float) -> str:
-    return f"{value:.2g}" if value < 1000 else f"{value:.1e}"
+def short_answer(results: Results) -> str:
+    """The verdicts of every rule against the baseline, in one short sentence with the budget."""
+    spec = results.spec
+    base = Side(spec.baseline, spec.schedules[0])
+    said = [
+        f"{results.style(label).title} {short(results, Side(label, base.schedule), base)}"
+        for label, _ in spec.rules
+        if label != spec.baseline
+    ]
+    text = f"{budget(results)}, against {results.style(spec.baseline).title}: {'; '.join(said)}."
+    return text[:1].upper() + text[1:]
 
 
 def remarks(results: Results) -> list[str]:
@@ -188,12 +189,20 @@ def remarks(results: Results) -> list[str]:
         costs = ", ".join(f"{results.style(n).title} {results.cost(n)}" for n in dear)
         said.append(
             f"A step costs {costs} function evaluations, one of a rule that does not probe 2: "
-            "under equal steps they used more. Equal evaluations instead give all the same."
+            "under equal steps they used more. At equal evaluations (--cost evaluations) the "
+            "answer can differ."
+        )
+    if spec.cost == "evaluations" and costs_differ(spec):
+        control = ", a matched control included, which they pay for more steps than its S-Adam"
+        said.append(
+            f"Every rule has as many evaluations{control if spec.controlled else ''}. At equal "
+            "steps (--cost steps) the answer can differ."
         )
     if len(results.problems) > 1:
         said.append(
-            f"Ratios are geometric means over the {spec.nouns}, gaps below {FLOOR:g} counted as "
-            "that, so a few where one rule converges and another does not may decide them; "
+            f"Factors are geometric means over the {spec.nouns}, gaps below {FLOOR:g} counted as "
+            "that, so a few where one rule converges and another does not may decide them; bounds "
+            "point the same way as the factor, and one below 1 the other way; "
             "intervals hold 95 % of paired bootstrap resamples of the runs, each rule tuned anew "
             f"in each, for these {spec.nouns}. "
             f"The second interval resamples the {spec.nouns}, too: it is for others of their kind."
@@ -214,9 +223,10 @@ def readable_table(results: Results) -> tuple[list[str], list[list[str]]]:
     several = len(spec.schedules) > 1
     expected = getattr(suite_of(spec), "expected", ())
     name = results.style(spec.baseline).title
-    header = ["rule", *(["schedule"] if several else []), f"ratio to {name}", "95 %", spec.nouns]
+    header = ["rule", *(["schedule"] if several else []), f"than {name}", "95 %", spec.nouns]
     header += ["won/tied/lost", "rank", "reached", "near", "trapped", "diverged", "at edge"]
     header += ["earlier"] if expected else []
+    base = Side(spec.baseline, spec.schedules[0])
     rows = []
     for schedule in spec.schedules:
         ranks = tables.rank_table(results, schedule)
@@ -229,15 +239,22 @@ def readable_table(results: Results) -> tuple[list[str], list[list[str]]]:
                 & (found["against"] == "first")
             ]
             each = ratio[ratio["landscape"] != "all"]["verdict"].tolist()
-            mean = ratio[ratio["landscape"] == "all"].iloc[0]
-            earlier = [e.ratio for e in expected if (e.label, e.schedule) == (label, schedule)]
+            mean = tables.mean_ratio(results, Side(label, schedule), base)
+            assert mean is not None
+            factor = factor_of(mean.over_runs)
+            beyond = factor_of(mean.over_problems, factor)
+            earlier = [
+                factor_of(Estimate(e.ratio, e.ratio, e.ratio))
+                for e in expected
+                if (e.label, e.schedule) == (label, schedule)
+            ]
             rows.append(
                 [
                     results.style(label).title,
                     *([schedule] if several else []),
-                    f"{mean['ratio']:.3g}",
-                    f"[{mean['low']:.3g}, {mean['high']:.3g}]",
-                    f"[{mean['low_problems']:.3g}, {mean['high_problems']:.3g}]",
+                    factor.text,
+                    factor.bounds,
+                    beyond.bounds,
                     "/".join(str(each.count(v)) for v in ("win", "tie", "loss")),
                     f"{rank:.2f}",
                     *(
@@ -245,7 +262,7 @@ def readable_table(results: Results) -> tuple[list[str], list[list[str]]]:
                         for n in ("reached", "near", "trapped", "diverged")
                     ),
                     f"{mine['edge'].sum()} of {len(mine)}",
-                    *([f"{earlier[0]:g}" if earlier else ""] if expected else []),
+                    *([earlier[0].text if earlier else ""] if expected else []),
                 ]
             )
     return header, rows
@@ -257,7 +274,7 @@ def _one_problem(results: Results) -> tuple[list[str], list[list[str]]]:
     several = len(spec.schedules) > 1
     header = ["rule", *(["schedule"] if several else []), "best lr", "final gap", "quartiles"]
     header += [
-        f"ratio to {name}",
+        f"than {name}",
         "95 %",
         "steps",
         "evaluations",
@@ -278,8 +295,8 @@ def _one_problem(results: Results) -> tuple[list[str], list[list[str]]]:
                 f"{row['lr']:.3g}{' (edge)' if row['edge'] else ''}",
                 f"{row['final_gap']:.3g}",
                 f"{row['low']:.3g} to {row['high']:.3g}",
-                f"{ratio.value:.3g}",
-                f"[{ratio.low:.3g}, {ratio.high:.3g}]",
+                factor_of(ratio).text,
+                factor_of(ratio).bounds,
                 _count(row["steps"]),
                 _count(row["evaluations"]),
                 *(f"{100 * row[n]:.0f} %" for n in ("reached", "near", "trapped", "diverged")),

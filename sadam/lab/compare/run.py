@@ -153,6 +153,9 @@ def weight(spec: Compare, block: Block) -> float:
     lanes, steps = block.last - block.first, spec.steps_of(rule)
     if block.problem.is_network:
         name, batches = block.problem.landscape, 1 + (spec.seeds if controlled else 0)
-        work = work_of(name, rule, steps) + (work_of(name, AdamW(), steps) if controlled else 0.0)
-        return batches * steps * NETWORK_STEP + lanes * work / MULTIPLICATIONS
-    return float((CALLS + lanes) * steps * (cost_of(rule) + (2 if controlled else 0)))
+        theirs = spec.steps_of(AdamW()) if controlled else 0
+        work = work_of(name, rule, steps) + (work_of(name, AdamW(), theirs) if theirs else 0.0)
+        batch_steps = steps + (batches - 1) * theirs
+        return batch_steps * NETWORK_STEP + lanes * work / MULTIPLICATIONS
+    theirs = spec.steps_of(AdamW()) * cost_of(AdamW()) if controlled else 0
+    return float((CALLS + lanes) * (steps * cost_of(rule) + theirs))

@@ -47,6 +47,7 @@ try:
 except ImportError:  # not on this system: then nothing guards against a second writer
     fcntl = None
 
+FULL_CONTROLS = "controls have all evaluations"  # once they had only the steps of their S-Adam
 ROW_GROUP = 1 << 16
 READS = 3  # of a directory in which somebody joins the parts
 ABANDONED = 3600.0  # seconds after which nobody is still writing to a directory of tables or pages
@@ -286,8 +287,9 @@ def joined(tables: Collection[pa.Table]) -> pa.Table:
 
 
 def identity_of(spec: Compare) -> str:
-    """Return what tells a spec's files from those of any other."""
-    return hashlib.sha256(spec.to_json().encode()).hexdigest()
+    """Return what tells a spec's files from those of any other, and of earlier ways to run it."""
+    ways = FULL_CONTROLS if spec.cost == "evaluations" and spec.controlled else ""
+    return hashlib.sha256((spec.to_json() + ways).encode()).hexdigest()
 
 
 def read_spec_of(directory: str | os.PathLike[str]) -> Compare:

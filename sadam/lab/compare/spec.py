@@ -71,7 +71,8 @@ class Compare(Spec):
         targets: Gaps whose first step is recorded, as shares of the gap at the problem's start (of
             a network: of the training loss at each run's own start), decreasing; the last is what
             "reaches the minimum" means.
-        controls: Whether to run AdamW at ``lr * mean(brake)`` of each S-Adam run beside it.
+        controls: Whether to run AdamW at ``lr * mean(brake)`` of each S-Adam run beside it; of
+            equal evaluations it has as many as every rule, and so more steps than its S-Adam.
         baseline: Label of the rule that ratios are taken to.
 
     Raises:
@@ -264,9 +265,10 @@ def estimate(spec: Compare) -> Cost:
             evaluations += taken * cost_of(rule)
             work += on_networks(rule, spec.steps_of(rule))
             if i == 0 and label in spec.controlled:
+                taken = places * spec.steps_of(AdamW())
                 lanes, steps = lanes + places, steps + taken
-                evaluations += 2 * taken
-                work += on_networks(AdamW(), spec.steps_of(rule))
+                evaluations += taken * cost_of(AdamW())
+                work += on_networks(AdamW(), spec.steps_of(AdamW()))
     return Cost(lanes, steps, evaluations, work)
 
 

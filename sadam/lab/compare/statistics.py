@@ -154,6 +154,26 @@ def geometric_mean(logs: Array, samples: Array, seed: Sequence[int] = (0,)) -> M
         )
 
 
+def most_decisive(logs: Array) -> int:
+    """Which problem's ratio, when left out, changes the geometric mean most.
+
+    Args:
+        logs: Logarithm of each problem's ratio, ``(P,)``, P at least 2; infinite ones decide.
+    """
+    whole = _mean(logs)
+    rest = np.array([_mean(np.delete(logs, i)) for i in range(len(logs))])
+    with np.errstate(invalid="ignore"):  # infinite with and without it: no change
+        return int(np.nan_to_num(np.abs(rest - whole), posinf=math.inf).argmax())
+
+
+def half_by(values: Array) -> float:
+    """The least of some costs by which half of them are met, infinity standing for those not met.
+
+    The lower median: where exactly half are met, the last of those.
+    """
+    return float(np.sort(values)[(len(values) - 1) // 2])
+
+
 def _means(logs: Array) -> Array:
     return np.array([_mean(row) for row in logs]) if not np.isfinite(logs).all() else logs.mean(1)
 

@@ -21,6 +21,7 @@ from sadam.lab.compare.statistics import (
     Ranks,
     data_profile,
     geometric_mean,
+    half_by,
     interval,
     log_ratio,
     medians,
@@ -64,8 +65,8 @@ def best(results: Results) -> pd.DataFrame:
 
     Columns: ``landscape``, ``schedule``, ``rule``, ``lr``, ``edge`` (whether the best value is at
     an end of the grid), ``final_gap``, ``low``, ``high`` (median and quartiles over runs),
-    ``best_gap``, ``steps``, ``evaluations`` (medians to the last target; infinite where fewer than
-    half of the runs met it), ``reached``, ``near``, ``trapped``, ``elsewhere``, ``diverged``
+    ``best_gap``, ``steps``, ``evaluations`` (by which half of the runs met the last target;
+    infinite where fewer did), ``reached``, ``near``, ``trapped``, ``elsewhere``, ``diverged``
     (shares of runs by where they ended), ``mean_brake``, ``runs``.
     """
     rows = []
@@ -79,7 +80,7 @@ def _best_row(results: Results, landscape: str, schedule: str, label: str) -> di
     key = (landscape, schedule, label)
     tuned, spec = results.tuned(*key), results.spec
     low, high = np.quantile(tuned.gaps, [0.25, 0.75], method="inverted_cdf")
-    steps = hits(results, landscape, schedule, label)
+    steps = half_by(hits(results, landscape, schedule, label))
     ended = results.column(*key, "outcome")[tuned.rate].astype(str)
     return {
         "landscape": landscape,
@@ -91,8 +92,8 @@ def _best_row(results: Results, landscape: str, schedule: str, label: str) -> di
         "low": low,
         "high": high,
         "best_gap": float(medians(results.column(*key, "best_gap")[tuned.rate])),
-        "steps": float(medians(steps)),
-        "evaluations": float(medians(steps)) * results.cost(label),
+        "steps": steps,
+        "evaluations": steps * results.cost(label),
         "reached": (np.char.startswith(ended, "minimum") | (ended == TARGET_MET)).mean(),
         "near": np.char.startswith(ended, "near").mean(),
         "trapped": np.char.startswith(ended, "trap").mean(),
@@ -135,14 +136,27 @@ def problem_ratio(results: Results, landscape: str, a: Side, b: Side) -> tuple[E
 
 
 @remembered
-def mean_ratio(results: Results, a: Side, b: Side) -> MeanRatio | None:
-    """Geometric mean of the ratio of two sides over the problems; None if none is complete."""
-    if not results.problems:
+def mean_ratio(results: Results, a: Side, b: Side, without: str = "") -> MeanRatio | None:
+    """Geometric mean of the ratio of two sides over the problems; None if none is complete.
+
+    Args:
+        results: What was found.
+        a: Above the line.
+        b: Below it.
+        without: A problem to leave out.
+    """
+    names = [name for name in results.problems if name != without]
+    if not names:
         return None
-    found = [problem_ratio(results, name, a, b) for name in results.problems]
+    samples = np.stack([problem_ratio(results, name, a, b)[1] for name in names])
+    kept = [name != without for name in results.problems]
+    return geometric_mean(log_ratios(results, a, b)[kept], samples, [results.spec.seed])
+
+
+def log_ratios(results: Results, a: Side, b: Side) -> Array:
+    """Logarithm of the ratio of two sides on each problem that is complete, ``(P,)``."""
     with np.errstate(divide="ignore"):
-        values = np.log([estimate.value for estimate, _ in found])
-    return geometric_mean(values, np.stack([logs for _, logs in found]), [results.spec.seed])
+        return np.log([problem_ratio(results, n, a, b)[0].value for n in results.problems])
 
 
 @remembered

@@ -7,6 +7,7 @@ how much, and what it does not show.
 from __future__ import annotations
 
 import math
+import textwrap
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,12 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from sadam.lab.compare import tables
+from sadam.lab.compare.budget import cost_words
 from sadam.lab.compare.networks import is_network
-from sadam.lab.compare.problems import noun_of, title_of_problem
+from sadam.lab.compare.problems import noun_of, short_title, title_of_problem
 from sadam.lab.compare.results import Results
-from sadam.lab.compare.statistics import FLOOR
+from sadam.lab.compare.statistics import FLOOR, Estimate
+from sadam.lab.compare.wording import brief
 from sadam.lab.figures.maker import as_text
 
 MAX_PANELS = 12
@@ -44,8 +47,35 @@ def start_gap(results: Results) -> str:
 
 
 def panel_title(name: str) -> str:
-    """A landscape's key; a network's title in two lines."""
-    return title_of_problem(name).replace(", ", "<br>", 1) if is_network(name) else as_text(name)
+    """A problem's title in lines that fit a panel."""
+    if is_network(name):
+        return title_of_problem(name).replace(", ", "<br>", 1)
+    return "<br>".join(map(as_text, textwrap.wrap(short_title(name), 26)))
+
+
+def factor_ticks(low: float, high: float) -> dict[str, Any]:
+    """Ticks of a logarithmic axis of ratios: a factor either way of 1.
+
+    Args:
+        low: The least ratio that is drawn, positive.
+        high: The largest.
+    """
+    most = max(1 / low, high, 2.0)
+    powers = range(1, math.ceil(math.log10(most)) + 1)
+    if most <= 100:
+        digits = (1, 2, 5) if most <= 20 else (1, 3)
+        factors = [digit * 10 ** (power - 1) for power in powers for digit in digits]
+    else:
+        factors = [10**power for power in powers[:: math.ceil(len(powers) / 4)]]
+    factors = [number for number in factors if number > 1]
+    told = [
+        f"{number}×" if number < 1000 else f"10<sup>{math.log10(number):.0f}</sup>×"
+        for number in factors
+    ]
+    return {
+        "tickvals": [*(1 / number for number in factors), 1, *factors],
+        "ticktext": [*told, "1", *told],
+    }
 
 
 def finish(figure: go.Figure, title: str, words: str, **layout: Any) -> go.Figure:
@@ -82,9 +112,7 @@ def ratio_forest(results: Results, schedule: str) -> go.Figure:
         rows = found[(found["rule"] == label) & (found["landscape"] != "all")]
         spread = np.linspace(-0.28, 0.28, len(rows)) if len(rows) > 1 else np.zeros(1)
         texts = [
-            f"{as_text(str(row.landscape))}: {row.ratio:.3g} [{row.low:.3g}, {row.high:.3g}], "
-            f"{row.verdict}"
-            for row in rows.itertuples()
+            f"{as_text(short_title(str(row.landscape)))}: {_told(row)}" for row in rows.itertuples()
         ]
         figure.add_trace(
             go.Scatter(
@@ -123,15 +151,17 @@ def ratio_forest(results: Results, schedule: str) -> go.Figure:
                     mode="markers",
                     marker={"symbol": "diamond", "size": 12, "color": style.color,
                             "line": {"color": "white", "width": 1}},
-                    hovertemplate=f"geometric mean {row.ratio:.3g} [{row.low:.3g}, {row.high:.3g}]"
-                    f"<extra>{style.title}</extra>",
+                    hovertemplate=f"geometric mean: {_told(row)}<extra>{style.title}</extra>",
                     showlegend=False,
                     meta={"role": "mean", "rule": label, "color_dark": style.color_dark},
                 )
             )  # fmt: skip
     figure.add_vline(x=1, line={"color": "#5B6570", "width": 1, "dash": "dot"})
+    drawn = np.concatenate([trace.x for trace in figure.data]) if figure.data else np.ones(1)
     figure.update_xaxes(
-        type="log", title=f"final gap over {base}'s; left of 1 is closer", exponentformat="power"
+        type="log",
+        title=f"← times closer than {base} | times farther →",
+        **factor_ticks(float(drawn.min()), float(drawn.max())),
     )
     titles = [results.style(label).title for label in labels]
     figure.update_yaxes(
@@ -143,10 +173,15 @@ def ratio_forest(results: Results, schedule: str) -> go.Figure:
         f"A dot is a {noun_of(results.problems, 1)}, the diamond the geometric mean of all; the "
         "thick bar holds 95 % of paired bootstrap resamples of the runs, the thin one resamples "
         f"the {noun_of(results.problems)}, too. "
-        f"{count_of(results)}. It does not show what the rules cost: a step of a rule that probes "
-        "takes more function evaluations.",
+        f"{count_of(results)}. {cost_words(results)} It does not show how far apart the runs of a "
+        "rule are.",
         height=200 + 44 * max(len(labels), 2),
     )
+
+
+def _told(row: Any) -> str:
+    """A row of the table of ratios in words."""
+    return brief(Estimate(row.ratio, row.low, row.high))
 
 
 def lr_sensitivity(results: Results, schedule: str) -> go.Figure:

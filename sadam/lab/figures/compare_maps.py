@@ -10,6 +10,7 @@ from plotly.subplots import make_subplots
 
 import landscapes
 from sadam.lab.compare import tables
+from sadam.lab.compare.problems import short_title
 from sadam.lab.compare.results import Results
 from sadam.lab.compare.statistics import FLOOR
 from sadam.lab.figures.compare import count_of, finish, start_gap
@@ -79,7 +80,7 @@ def hyperparameter_map(
     own = results.tuned(landscape, schedule, label)
     return finish(
         figure,
-        f"{style.title} on {as_text(landscape)}: final gap over {NAMES.get(x, x)} and "
+        f"{style.title} on {as_text(short_title(landscape))}: final gap over {NAMES.get(x, x)} and "
         f"{NAMES.get(y, y)}",
         f"Median final gap of {spec.runs} runs in each cell ({schedule}); the cross marks the "
         f"least, {gap[best]:.3g}. The rule as it is in the tables, at its own best learning rate, "
@@ -186,10 +187,15 @@ def basin_map(results: Results, landscape: str, schedule: str) -> go.Figure:
     figure.update_yaxes(range=[y0, y1])
     spec, side = results.spec, results.spec.starts.number
     rates = ", ".join(f"{results.style(n).title} {basins[n].lr:.3g}" for n in labels)
+    taken = {n: spec.steps_of(results.rule(n)) for n in labels}
+    steps_text = f"{spec.steps} steps"
+    if len(set(taken.values())) > 1:
+        each = ", ".join(f"{results.style(n).title} {steps}" for n, steps in taken.items())
+        steps_text = f"its steps ({each})"
     return finish(
         figure,
-        f"Basins of {as_text(landscape)} ({schedule})",
-        f"Colour: where the run from that start ends after {spec.steps} steps; hover for the steps "
+        f"Basins of {as_text(short_title(landscape))} ({schedule})",
+        f"Colour: where the run from that start ends after {steps_text}; hover for the steps "
         f"it took. n = {side} x {side} starts, seed {spec.seed}, at learning rates {rates}. White "
         "stars are declared minimisers (representatives where they form a set), crosses traps. "
         "Darker: the final gap meets the target; lighter: the end is within 2 % of the window's "
@@ -231,7 +237,8 @@ def run_ends(results: Results, schedule: str) -> go.Figure:
     traps = traps[traps["outcome"].str.startswith("trap") & (traps["schedule"] == schedule)]
     named = (
         "; ".join(
-            f"{row.landscape} {row.outcome}: {results.style(str(row.rule)).title} {row.share:.0%}"
+            f"{short_title(str(row.landscape))} {row.outcome}: "
+            f"{results.style(str(row.rule)).title} {row.share:.0%}"
             for row in traps.itertuples()
         )
         or "none of the runs ended in a declared trap"

@@ -66,7 +66,7 @@ def test_every_rule_is_at_its_own_best_learning_rate(small_results):
         shares = [row[n] for n in ("reached", "near", "trapped", "elsewhere", "diverged")]
         assert sum(shares) == pytest.approx(1)
         assert row["reached"] == mine["outcome"].astype(str).str.startswith("minimum").mean()
-        steps = mine["steps_to_2"].where(mine["steps_to_2"] >= 0, math.inf).median()
+        steps = sorted(mine["steps_to_2"].where(mine["steps_to_2"] >= 0, math.inf))[2]  # of six
         cost = {"adam": 2, "sgd": 2, OURS: 6, CONTROL: 2}[row["rule"]]
         assert row["steps"] == steps
         assert row["evaluations"] == cost * steps
@@ -113,8 +113,9 @@ def test_a_rule_compared_with_itself_is_a_tie_everywhere(twins):
             assert (estimate_.value, estimate_.low, estimate_.high) == (1.0, 1.0, 1.0)
     ranks = dict(zip(names, tables.rank_table(twins, "constant").mean, strict=True))
     assert ranks["adam"] == ranks["adam2"]
-    assert "adam2** is not told from Adam (ratio 1 [1, 1]) (0 won, 3 tied, 0 lost)" in headline(
-        twins
+    assert (
+        "adam2** is not told from Adam: as close, [1, 1] over runs, [1, 1] over landscapes too "
+        "(0 won, 3 tied, 0 lost);" in headline(twins)
     )
 
 
@@ -177,6 +178,7 @@ def test_while_it_runs_only_what_is_complete_is_spoken_of(small):
             half = progress.results()
             assert half.problems == ("l1",)
             assert "So far 1 of 2 landscapes" in compare_report(half).about
+            assert headline(half).startswith("So far, on 1 of 2 landscapes, at equal steps (40; ")
             assert compare_report(half).document["complete"] is False
             break
 
@@ -238,8 +240,8 @@ def test_the_reference_suite_stands_beside_its_earlier_figures(small_results):
     header, rows = readable_table(Results(spec, frame))
     assert header[-1] == "earlier"
     earlier = {(row[0], row[1]): row[-1] for row in rows if row[-1]}
-    assert earlier["Adam", "cosine"] == "0.019"
-    assert earlier["S-Adam (published)", "constant"] == "3.4"
+    assert earlier["Adam", "cosine"] == "53 times closer"  # 1 / 0.019
+    assert earlier["S-Adam (published)", "constant"] == "3.4 times farther"
     assert len(earlier) == 6
 
 

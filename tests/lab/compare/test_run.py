@@ -16,8 +16,9 @@ from sadam.engine import run
 from sadam.lab.compare.blocks import compute, outcomes, plan
 from sadam.lab.compare.problems import draw_starts
 from sadam.lab.compare.results import Results
-from sadam.lab.compare.run import iter_compare
+from sadam.lab.compare.run import iter_compare, run_compare
 from sadam.lab.compare.scheduler import WorkError, in_process, on_processes
+from sadam.lab.compare.spec import estimate
 from sadam.lab.experiment import Experiment
 from sadam.lab.race import run_race
 from sadam.rules import AdamW
@@ -74,6 +75,32 @@ def test_a_control_is_adamw_with_the_mean_step_of_the_same_run(small, small_resu
         track = run(landscape.value, {"it": rule}, start, **options)["it"]
         gap = metrics.final_gap(track, landscape.minimum)
         assert theirs["final_gap"] == pytest.approx(float(gap[0]), rel=1e-9)
+
+
+def test_a_control_of_equal_evaluations_has_all_of_them(small):
+    """60 steps of 2 against 20 of 6, at the mean step of those 20."""
+    spec = replace(small, cost="evaluations", steps=60, axes=(), problems=small.problems[:1])
+    frame = run_compare(spec).frame
+    ours = frame[frame["rule"] == "s-adam-two-sided"]
+    control = frame[frame["rule"] == "matched-s-adam-two-sided"]
+    assert len(ours) == len(control) > 30
+    value = CATALOGUE["l1"].value
+    for i in range(0, len(ours), 7):
+        mine, theirs = ours.iloc[i], control.iloc[i]
+        start = torch.tensor([[mine["x0"], mine["y0"]]], dtype=torch.float64)
+        both = {"ours": replace(dict(spec.rules)["s-adam-two-sided"], lr=mine["lr"])}
+        how = {"schedule": mine["schedule"], "seed": int(mine["seed"])}
+        track = run(value, both, start, steps=20, **how)["ours"]
+        assert mine["final_gap"] == pytest.approx(float(metrics.final_gap(track, 0.0)[0]), rel=1e-9)
+        rule = {"it": AdamW(mine["lr"] * mine["mean_brake"])}
+        track = run(value, rule, start, steps=60, schedule=mine["schedule"])["it"]
+        gap = float(metrics.final_gap(track, 0.0)[0])
+        assert theirs["final_gap"] == pytest.approx(gap, rel=1e-9)
+    lanes = 3 * 6 * 2  # learning rates, runs, schedules
+    cost = estimate(spec)
+    assert cost.lanes == 4 * lanes
+    assert cost.steps == (60 + 60 + 20 + 60) * lanes  # Adam, SGD, ours, its control
+    assert cost.evaluations == (120 + 120 + 120 + 120) * lanes
 
 
 def test_the_cut_changes_nothing(small, small_results):

@@ -107,6 +107,18 @@ def test_stopped_and_gone_on_ends_with_the_same_bytes(small, whole, tmp_path):
     assert files(tmp_path / "cut") == files(whole)
 
 
+def test_controls_that_had_a_third_of_the_evaluations_are_computed_anew(
+    small, tmp_path, monkeypatch
+):
+    spec = replace(small, cost="evaluations", axes=())
+    with monkeypatch.context() as earlier:
+        earlier.setattr("sadam.lab.compare.rundir.FULL_CONTROLS", "")
+        begun(spec, tmp_path / "cut", 3)
+        begun(small, tmp_path / "steps", 3)
+    assert next(iter_compare(spec, tmp_path / "cut")).done == 0
+    assert next(iter_compare(small, tmp_path / "steps")).done == 3  # nothing has changed of these
+
+
 def test_killed_and_gone_on_ends_with_the_same_bytes(small, tmp_path):
     spec = replace(small, steps=300, seeds=8)
     words = command(spec, tmp_path, tmp_path / "cut")
