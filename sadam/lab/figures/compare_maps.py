@@ -237,7 +237,7 @@ def run_ends(results: Results, schedule: str) -> go.Figure:
     traps = traps[traps["outcome"].str.startswith("trap") & (traps["schedule"] == schedule)]
     named = (
         "; ".join(
-            f"{short_title(str(row.landscape))} {row.outcome}: "
+            f"{as_text(short_title(str(row.landscape)))} {row.outcome}: "
             f"{results.style(str(row.rule)).title} {row.share:.0%}"
             for row in traps.itertuples()
         )
