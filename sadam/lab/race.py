@@ -14,13 +14,13 @@ from landscapes import Landscape
 from sadam import metrics
 from sadam.engine import Trajectories, run
 from sadam.lab.experiment import Experiment
+from sadam.lab.matched import CONTROL, matched_control
 from sadam.lab.style import style_of
 from sadam.probes import Probing
 from sadam.rules import AdamW, MomentRule, SAdam
 
 CONVERGED = 1e-8  # two gaps below it are not compared: both rules are there
 TIE = 1.05  # gaps that differ by less are called equal
-CONTROL = "matched-"  # label of a matched control: this, and the label of its S-Adam
 
 
 @dataclass(frozen=True)
@@ -77,11 +77,10 @@ def run_race(experiment: Experiment) -> Race:
 
 
 def with_matched_controls(experiment: Experiment) -> Experiment:
-    """Add to each S-Adam its control: AdamW at ``lr * mean(brake)`` of that S-Adam's run.
+    """Add to each S-Adam its matched control (:mod:`sadam.lab.matched`).
 
-    It tells adaptive braking from a smaller step (MATH.md section 5). The result is an ordinary
-    experiment with the controls' learning rates written out; controls that are there already are
-    matched anew.
+    The result is an ordinary experiment with the controls' learning rates written out; controls
+    that are there already are matched anew.
     """
     rules = {
         label: rule
@@ -91,11 +90,8 @@ def with_matched_controls(experiment: Experiment) -> Experiment:
     plain = replace(experiment, rules=tuple(rules.items()))
     race = run_race(plain)
     controls = {
-        CONTROL + label: AdamW(
-            lr=float(rule.lr) * _median(metrics.mean_brake(race.trajectories[label])),
-            betas=rule.betas,
-            eps=rule.eps,
-            weight_decay=rule.weight_decay,
+        CONTROL + label: matched_control(
+            rule, _median(metrics.mean_brake(race.trajectories[label]))
         )
         for label, rule in rules.items()
         if isinstance(rule, SAdam)

@@ -28,8 +28,8 @@ from sadam.lab.figures.training import (
     minibatch_loss,
 )
 from sadam.lab.figures.training_maps import CLASSES
+from sadam.lab.matched import CONTROL
 from sadam.lab.training import Training, TrainingResult
-from sadam.lab.training.run import CONTROL
 from sadam.lab.training.table import results_table, sentence
 from sadam.lab.training.views import View, region_edges, view_of
 

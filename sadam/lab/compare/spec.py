@@ -30,6 +30,7 @@ from sadam.lab.compare.problems import (
     problems_of,
 )
 from sadam.lab.experiment import KINDS, MAX_STEPS, PAPER_RULES
+from sadam.lab.matched import CONTROL
 from sadam.lab.rulebook import (
     LabelledRules,
     check_rules,
@@ -48,7 +49,6 @@ MAX_SEEDS = 1024
 MAX_RUNS = 4_000_000  # lanes in all: the table of results has a row of about 100 bytes for each
 MAX_EVALUATIONS = 200_000_000_000  # about two hours on two cores; probes included
 DEFAULT_TARGETS = (1e-1, 1e-2, 1e-3)
-CONTROL = "matched-"  # label of a matched control: this, and the label of its S-Adam
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,9 @@ from sadam.lab.figures.curves import (
     step_layout,
 )
 from sadam.lab.figures.maker import FigureMaker, Plain
+from sadam.lab.matched import CONTROL
 from sadam.lab.style import Style, style_of
-from sadam.lab.training.run import CONTROL, MONITORED, TrainingResult
+from sadam.lab.training.run import MONITORED, TrainingResult
 
 Array = NDArray[Any]
 At = Literal["own", "best"]

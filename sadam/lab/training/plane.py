@@ -15,7 +15,8 @@ from landscapes.nets.networks import MLP, Network
 from landscapes.nets.plane_kinks import PlaneKinks, PlaneKinksError, plane_kinks
 from landscapes.nets.planes import Plane, PlaneLoss, line_plane, pca_plane, random_plane, window_of
 from sadam.lab.codec import SpecError, nearest
-from sadam.lab.training.run import CONTROL, TrainingResult
+from sadam.lab.matched import CONTROL
+from sadam.lab.training.run import TrainingResult
 from sadam.lab.training.spec import multiplications
 from sadam.probes import Kind, directions, lgi_from_slopes, streamed_lgi
 
