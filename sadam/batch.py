@@ -19,7 +19,7 @@ from torch import Tensor
 from sadam.family import Coefficients, Moments, StepCoefficients, advance, at_step, parts_used
 from sadam.objectives import Function, value_and_grad_of
 from sadam.probes import ProbePairs, Probing, directions, lgi_from_slopes
-from sadam.rules import MomentRule, UpdateRule
+from sadam.rules import MomentRule, UpdateRule, cost_of
 from sadam.trajectories import Trajectories
 
 LIMIT = 1e150  # beyond it squares overflow: there a lane has left the finite numbers
@@ -295,9 +295,6 @@ class Batch:
                 return array[:, :, at].movedim(1, 2).reshape(-1, *self.lead, dim)
             return array[:, at].reshape(-1, *self.lead)
 
-        def cost(rule: UpdateRule) -> int:
-            return 2 + (rule.probing.evaluations if rule.probing else 0)
-
         return {
             name: Trajectories(
                 points=own(self.record[:, :dim], (at := self.lanes[name])),
@@ -307,7 +304,7 @@ class Batch:
                 lgi_two_sided=own(self.record[:, 2 * dim + 1], at),
                 brake=own(self.record[:-1, 2 * dim + 3], at),
                 diverged_at=diverged[at].reshape(self.lead),
-                evaluations=cost(self.rules[name]),
+                evaluations=cost_of(self.rules[name]),
             )
             for name in self.names
         }

@@ -319,6 +319,11 @@ RULES: Mapping[str, Callable[..., MomentRule]] = MappingProxyType(
 """Every rule by its key on the command line and in a spec, as a constructor."""
 
 
+def cost_of(rule: UpdateRule) -> int:
+    """Return the function evaluations of one step: a gradient counts 2, a probe 1."""
+    return 2 + (rule.probing.evaluations if rule.probing else 0)
+
+
 def key_of(rule: MomentRule) -> str:
     """Return the key of a rule in :data:`RULES`."""
     if isinstance(rule, SAdam):

@@ -26,6 +26,7 @@ from sadam.family import (
     brake_of,
     parts_used,
 )
+from sadam.metrics import last_steps
 from sadam.pauses import breathe
 from sadam.probes import Probing, directions, lgi_power_ratio, power_terms, round_to_float32
 from sadam.rules import MomentRule
@@ -164,7 +165,7 @@ class _Block:
         self.rule, self.factors, self.minimum, self.composite = rule, factors, minimum, composite
         self.plane = dim == 2 and hasattr(objective, "bind")
         self.steps, self.dim = len(factors), dim
-        self.tail_steps = max(1, round(self.steps / 10))
+        self.tail_steps = last_steps(self.steps)
         self.row = self._row()
         self.uses = parts_used(self.row)
         self.probing, self.units, self.stream = rule.probing, (), None

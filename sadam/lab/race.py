@@ -164,11 +164,6 @@ def _median(over_starts: torch.Tensor) -> float:
     return float(np.median(over_starts.numpy()))  # unlike torch's, defined at infinity
 
 
-def last_steps(race: Race) -> int:
-    """How many steps the last 10 % are."""
-    return max(1, round(race.experiment.steps / 10))
-
-
 def sentence(race: Race, rows: list[Row] | None = None, *, markdown: bool = False) -> str:
     """What happened, in words that say no more than the numbers of this race do.
 
@@ -225,8 +220,9 @@ def _ranking(standing: list[Row]) -> str:
 def _swings(race: Race, standing: list[Row]) -> str:
     """How much f still moves at the end: under the winner and where it moves most."""
     best, most = standing[0], max(standing, key=lambda row: row["tail_amplitude"])
+    last = metrics.last_steps(race.experiment.steps)
     text = (
-        f"Over the last {last_steps(race)} steps the middle half of f's values spans "
+        f"Over the last {last} steps the middle half of f's values spans "
         f"{_number(best['tail_amplitude'])} under {best['title']}"
     )
     if most["title"] == best["title"]:

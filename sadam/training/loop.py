@@ -24,7 +24,7 @@ from sadam.family import (
 )
 from sadam.pauses import breathe
 from sadam.probes import Probing, lgi_power_ratio, round_to_float32
-from sadam.rules import MomentRule
+from sadam.rules import MomentRule, cost_of
 from sadam.training.probes import Offsets, Probes
 from sadam.training.run import Problem, Progress, TrainingRun
 
@@ -293,9 +293,7 @@ class TrainingLoop:
             snapshots=self._held(snapshots, x).index_select(2, self.unsort),
             final=x[:, self.unsort],
             diverged_at=self.diverged_at[:, self.unsort],
-            cost=torch.tensor([2 + (p.evaluations if (p := r.probing) else 0) for r in self.rules])[
-                self.unsort
-            ],
+            cost=torch.tensor([cost_of(rule) for rule in self.rules])[self.unsort],
         )
 
     def _held(self, snapshots: Mapping[int, Tensor], x: Tensor) -> Tensor:

@@ -41,7 +41,7 @@ from sadam.lab.rulebook import (
 )
 from sadam.lab.spec import MAX_SEED, Spec, known_landscape, number_text, spec_body, whole
 from sadam.lab.training.spec import MAX_WORK
-from sadam.rules import AdamW, MomentRule, SAdam, key_of
+from sadam.rules import AdamW, MomentRule, SAdam, cost_of, key_of
 from sadam.schedules import SCHEDULES
 
 MAX_LRS = 64
@@ -222,11 +222,6 @@ class Compare(Spec):
 
 
 KINDS[Compare.kind] = Compare
-
-
-def cost_of(rule: MomentRule) -> int:
-    """Function evaluations of one step: a gradient counts 2, a probe 1."""
-    return 2 + (rule.probing.evaluations if rule.probing else 0)
 
 
 @dataclass(frozen=True)

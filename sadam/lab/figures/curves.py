@@ -13,8 +13,9 @@ from plotly.subplots import make_subplots
 
 from sadam.engine import Trajectories
 from sadam.lab.figures.maker import FigureMaker, Plain
-from sadam.lab.race import Race, last_steps
+from sadam.lab.race import Race
 from sadam.lab.style import Style, style_of
+from sadam.metrics import last_steps
 
 FLOOR, CEILING = 1e-16, 1e30  # drawn between these: rounding below, runaways above
 Array = NDArray[Any]
@@ -215,7 +216,7 @@ def moving_mean(values: Array, window: int) -> Array:
 
 def show_tail(race: Race, figures: Iterable[Plain]) -> None:
     """Zoom figures against steps or evaluations into the last 10 % of the race, in place."""
-    share = 1 - last_steps(race) / race.experiment.steps
+    share = 1 - last_steps(race.experiment.steps) / race.experiment.steps
     for figure in figures:
         ends = [float(np.max(trace["x"])) for trace in figure["data"]] or [1.0]
         figure["layout"]["xaxis"]["range"] = [share * min(ends), max(ends)]

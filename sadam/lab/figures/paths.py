@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from sadam.engine import Trajectories
 from sadam.lab.figures.ground import COLORSCALES, Ground, Window, ground, joined, kink_lines
 from sadam.lab.figures.maker import FigureMaker, Plain
-from sadam.lab.race import Race, last_steps
+from sadam.lab.race import Race
 from sadam.lab.style import Style, style_of
-from sadam.metrics import kink_crossings
+from sadam.metrics import kink_crossings, last_steps
 
 INK = "#2B333D"
 MOST_STARTS = 32  # paths drawn of each rule: more would be a smear of many megabytes
@@ -50,7 +50,8 @@ def window_of(race: Race, frame: Frame = "window") -> Window:
     """What a frame shows: the landscape's window, all of the paths, or their last 10 %."""
     if frame == "window":
         return race.landscape.window
-    return path_window(race, race.experiment.steps - last_steps(race) if frame == "tail" else 0)
+    steps = race.experiment.steps
+    return path_window(race, steps - last_steps(steps) if frame == "tail" else 0)
 
 
 def details(track: Trajectories, start: int) -> NDArray[np.float32]:
