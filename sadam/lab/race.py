@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +16,7 @@ from sadam import metrics
 from sadam.engine import Trajectories, run
 from sadam.lab.experiment import Experiment
 from sadam.lab.matched import CONTROL, matched_control
-from sadam.lab.style import style_of
+from sadam.lab.style import Style, drawing_order, style_of
 from sadam.probes import Probing
 from sadam.rules import AdamW, MomentRule, SAdam
 
@@ -35,6 +36,11 @@ class Race:
     def rules(self) -> dict[str, MomentRule]:
         """The rules by label, in the experiment's order."""
         return dict(self.experiment.rules)
+
+    def drawn(self) -> Iterator[tuple[str, Style, Trajectories]]:
+        """Every rule with its style, in drawing order."""
+        for label, style in drawing_order(self.rules).items():
+            yield label, style, self.trajectories[label]
 
     @property
     def reference(self) -> float:

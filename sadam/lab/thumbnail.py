@@ -17,7 +17,6 @@ import numpy as np
 from contourpy import FillType, contour_generator
 from numpy.typing import NDArray
 
-from sadam.lab.figures.curves import styled
 from sadam.lab.figures.ground import COLORSCALES, ground, kink_lines
 from sadam.lab.figures.paths import Frame, window_of
 from sadam.lab.race import Race
@@ -52,7 +51,7 @@ def thumbnail(race: Race, frame: Frame = "window", *, prefix: str) -> str:
     (x0, x1), (y0, y1) = window = window_of(race, frame)
     low, size = np.array([x0, y0]), np.array([x1 - x0, y1 - y0])
     tracks = [
-        Track(style, (track.points[:, 0].numpy() - low) / size) for _, style, track in styled(race)
+        Track(style, (track.points[:, 0].numpy() - low) / size) for _, style, track in race.drawn()
     ]
     still = [*_contours(race, window)]
     still += [

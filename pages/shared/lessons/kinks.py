@@ -193,8 +193,7 @@ def traps() -> None:
         style = STYLES[label]
         points = track.points[:, 0].numpy()
         ends[style.title] = points[-1]
-        look = {"color": style.color, "color_dark": style.color_dark, "width": style.width,
-                "dash": style.dash}  # fmt: skip
+        look = {"color_dark": style.color_dark, **style.line}
         lines.append(Line(points, "path", style.title, look))
     level_map(trap, "traps", start, click_sets("tx", "ty"), lines, "Click to choose a start.")
     rows = []

@@ -14,7 +14,6 @@ from sadam.lab.figures.curves import (
     smoothing_window,
     stacked,
     step_layout,
-    styled,
 )
 from sadam.lab.figures.maker import FigureMaker, Plain
 from sadam.lab.race import Race
@@ -27,7 +26,7 @@ NAMES = {"conflict_rate": "Gradient conflicts", "reversal_rate": "Step reversals
 def turn_strips(race: Race) -> Plain:
     """A barcode of the steps at which the gradient turned, a strip for each rule (first start)."""
     strips, titles = [], []
-    for row, (label, style, track) in enumerate(reversed(list(styled(race)))):
+    for row, (label, style, track) in enumerate(reversed(list(race.drawn()))):
         titles.append(style.title)
         event, _ = metrics.turned(track.grads[:, 0])
         x, share = _binned(event.numpy().astype(np.float32))
@@ -80,7 +79,7 @@ def turn_rates(race: Race, measure: str = "conflict_rate") -> Plain:
     """
     window = smoothing_window(race.experiment.steps)
     traces = []
-    for label, style, track in styled(race) if window >= 2 else ():
+    for label, style, track in race.drawn() if window >= 2 else ():
         rate = metrics.moving(track, window, (measure,))[measure]
         x = np.arange(window, track.steps + 1)
         y = rate.median(1).values.numpy()
@@ -108,7 +107,7 @@ def gradient_components(race: Race) -> go.Figure:
 
     The flat stretches are slopes, the jumps kinks: a rule that chatters paints a solid block.
     """
-    rules = list(reversed(list(styled(race))))
+    rules = list(reversed(list(race.drawn())))
     figure = make_subplots(
         rows=len(rules),
         cols=2,
@@ -139,7 +138,7 @@ def power_spectrum(race: Race) -> go.Figure:
     :func:`sadam.metrics.high_frequency_share` counts: half the Nyquist frequency and up.
     """
     figure = go.Figure()
-    for label, style, track in styled(race):
+    for label, style, track in race.drawn():
         frequency, power = metrics.gradient_spectrum(track.grads)
         seen = np.maximum(power.median(1).values.numpy(), 1e-30)[1:]
         figure.add_trace(rule_line(label, style, frequency.numpy()[1:], seen, "power", True))
@@ -157,7 +156,7 @@ def turning_angles(race: Race, bins: int = 18) -> go.Figure:
     """Share of steps by the angle to the step before: 0 goes straight on, 180 turns back."""
     figure = go.Figure()
     edges = np.linspace(0, 180, bins + 1)
-    for label, style, track in styled(race):
+    for label, style, track in race.drawn():
         angles = _angles(track.points.diff(dim=0))
         count, _ = np.histogram(angles, edges)
         share = count / max(count.sum(), 1)

@@ -72,12 +72,10 @@ def details(track: Trajectories, start: int) -> NDArray[np.float32]:
 
 
 def _drawn(race: Race) -> Iterator[tuple[str, Style, Trajectories, int]]:
-    """Every path in drawing order: S-Adam two-sided last, on top."""
-    labels = sorted(race.trajectories, key=lambda label: style_of(label, race.rules[label]).width)
-    for label in labels:
-        track = race.trajectories[label]
+    """Every path in drawing order."""
+    for label, style, track in race.drawn():
         for start in range(min(track.values.shape[1], MOST_STARTS)):
-            yield label, style_of(label, race.rules[label]), track, start
+            yield label, style, track, start
 
 
 @FigureMaker
@@ -131,7 +129,7 @@ def trajectory_map(race: Race, frame: Frame = "window", crossings: bool = False)
                 "y": points[:, 1],
                 "mode": "lines",
                 "showlegend": start == 0,
-                "line": {"color": style.color, "width": style.width, "dash": style.dash},
+                "line": style.line,
                 "customdata": details(track, start),
                 "hovertemplate": HOVER,
                 **common,
@@ -299,11 +297,7 @@ def trajectory_surface(race: Race, frame: Frame = "window") -> Plain:
                 "z": z,
                 "mode": "lines",
                 "showlegend": start == 0,
-                "line": {
-                    "color": style.color,
-                    "width": 2.2 * style.width,
-                    "dash": style.dash,
-                },
+                "line": style.line | {"width": 2.2 * style.width},
                 "customdata": details(track, start),
                 "hovertemplate": HOVER,
                 **common,

@@ -193,7 +193,7 @@ def fitted_curve(result: TrainingResult, seed: int = 0, at: At = "own") -> Plain
             {
                 "type": "scatter", "x": x, "y": y[0, 0, :, 0].double().numpy(), "mode": "lines",
                 "name": style.title, "legendgroup": label,
-                "line": {"color": style.color, "width": style.width, "dash": style.dash},
+                "line": style.line,
                 "meta": {"role": "curve", "rule": label, "color_dark": style.color_dark},
             }
         )  # fmt: skip
@@ -270,7 +270,7 @@ def _over_plane(result: TrainingResult, view: LossPlane) -> list[dict[str, Any]]
         traces.append(
             common | {
                 "x": path[:, 0], "y": path[:, 1], "mode": "lines",
-                "line": {"color": style.color, "width": style.width, "dash": style.dash},
+                "line": style.line,
                 "customdata": np.stack([result.run.snapshot_at.numpy(), view.errors[label]], 1),
                 "hovertemplate": "step %{customdata[0]:.0f}<br>projection error "
                 "%{customdata[1]:.1%}<extra></extra>",
