@@ -12,10 +12,11 @@ from contourpy import LineType, contour_generator
 from landscapes import get
 from pages.shared.maps import Line, Pane
 from sadam.lab.experiment import Experiment
-from sadam.lab.figures.ground import ground, joined, kink_lines
+from sadam.lab.figures.ground import ground, kink_lines
 from sadam.lab.figures.lgi import colorscale, range_of
 from sadam.lab.lgi_map import QUANTITIES, LgiMap, MapResult, run_map
 from sadam.lab.lgi_report import map_report
+from sadam.lab.polylines import joined
 from sadam.lab.race import run_race
 from sadam.lab.report import Report
 

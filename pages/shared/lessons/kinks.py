@@ -29,7 +29,6 @@ from sadam.lab.figures.lessons import kink_figure
 from sadam.lab.inspector import inspect
 from sadam.lab.lessons import (
     autograd_at_zero,
-    gap_at,
     gradients_near,
     kink_slopes,
     steepest_descent,
@@ -199,7 +198,7 @@ def traps() -> None:
     rows = []
     for name, end in ends.items():
         near = gradients_near(trap, (float(end[0]), float(end[1])), NEAR)
-        gap = gap_at(trap, (float(end[0]), float(end[1])))
+        gap = landscape.gap_at((float(end[0]), float(end[1])))
         x, y = np.round(end, 6) + 0.0
         rows.append(
             f"{name} ends at ({x:.3g}, {y:.3g}), {gap:.3g} above the minimum, where the hull of "
@@ -216,7 +215,7 @@ def traps() -> None:
 def traps_answer() -> str:
     """The point (0, -1) of the second Chebyshev-Rosenbrock function."""
     near = gradients_near("chebyshev-n2", (0.0, -1.0), NEAR)
-    at, lower = (gap_at("chebyshev-n2", p) for p in ((0.0, -1.0), (0.1, -0.8)))
+    at, lower = (CATALOGUE["chebyshev-n2"].gap_at(p) for p in ((0.0, -1.0), (0.1, -0.8)))
     return (
         "Not when f is neither convex nor regular. At (0, −1) of the second Chebyshev-Rosenbrock "
         f"function the hull of the gradients within {NEAR:g} is {near.distance:.2g} away from 0, "

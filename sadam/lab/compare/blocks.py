@@ -22,7 +22,7 @@ import landscapes
 from landscapes import Landscape
 from sadam.lab.compare.grids import Axis
 from sadam.lab.compare.networks import lanes_at_once
-from sadam.lab.compare.problems import Problem, draw_starts, gap_at
+from sadam.lab.compare.problems import Problem, draw_starts
 from sadam.lab.compare.spec import Compare
 from sadam.lab.compare.training_lanes import train_lanes
 from sadam.lab.matched import CONTROL, matched_control
@@ -257,7 +257,7 @@ class _Lanes:
 def target_gaps(spec: Compare, problem: Problem) -> tuple[float, ...]:
     """Return the gaps of a problem that the spec's targets are."""
     assert problem.start is not None
-    whole = gap_at(landscapes.get(problem.landscape), problem.start)
+    whole = landscapes.get(problem.landscape).gap_at(problem.start)
     return tuple(target * whole for target in spec.targets)
 
 

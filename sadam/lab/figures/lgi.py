@@ -16,8 +16,9 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from sadam.lab.figures.ground import ground, joined, kink_lines
+from sadam.lab.figures.ground import ground, kink_lines
 from sadam.lab.lgi_map import QUANTITIES, MapResult
+from sadam.lab.polylines import joined
 from sadam.lab.race import Race
 
 Scale = list[list[float | str]]

@@ -10,9 +10,11 @@ import torch
 from numpy.typing import NDArray
 
 from sadam.engine import Trajectories
-from sadam.lab.figures.ground import COLORSCALES, Ground, Window, ground, joined, kink_lines
+from sadam.lab.figures.ground import COLORSCALES, Ground, ground, kink_lines
 from sadam.lab.figures.maker import FigureMaker, Plain
+from sadam.lab.polylines import joined
 from sadam.lab.race import Race
+from sadam.lab.spec import Window
 from sadam.lab.style import Style, style_of
 from sadam.metrics import kink_crossings, last_steps
 
