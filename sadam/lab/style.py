@@ -71,6 +71,18 @@ def style_of(label: str, rule: MomentRule) -> Style:
     return STYLES.get(label) or replace(STYLES[key_of(rule)], title=label)
 
 
+def channels(color: str) -> tuple[int, int, int]:
+    """Return red, green and blue of a colour ``#RRGGBB``, 0 to 255 each."""
+    red, green, blue = bytes.fromhex(color[1:])
+    return red, green, blue
+
+
+def translucent(color: str, opacity: float) -> str:
+    """Return a colour ``#RRGGBB`` as CSS with an opacity from 0 to 1."""
+    red, green, blue = channels(color)
+    return f"rgba({red},{green},{blue},{opacity:g})"
+
+
 def drawing_order(rules: Mapping[str, MomentRule]) -> dict[str, Style]:
     """Return the styles of rules by label, in drawing order: S-Adam two-sided last, on top."""
     styles = {label: style_of(label, rule) for label, rule in rules.items()}

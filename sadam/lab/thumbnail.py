@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from sadam.lab.figures.ground import COLORSCALES, ground, kink_lines
 from sadam.lab.figures.paths import Frame, window_of
 from sadam.lab.race import Race
-from sadam.lab.style import Style
+from sadam.lab.style import Style, channels
 
 VERSION = 1  # of the drawing: raise it when a picture of the same race would look different
 WIDTH, HEIGHT = 400, 300
@@ -169,11 +169,8 @@ def _contours(race: Race, window: tuple[tuple[float, float], tuple[float, float]
 def _colour(share: float, scale: list[list[float | str]]) -> str:
     """A colour of a scale, as #RRGGBB."""
     at = [float(stop) for stop, _ in scale]
-    channels = [
-        np.interp(share, at, [int(str(colour)[i : i + 2], 16) for _, colour in scale])
-        for i in (1, 3, 5)
-    ]
-    return "#" + "".join(f"{round(float(channel)):02X}" for channel in channels)
+    parts = zip(*(channels(str(colour)) for _, colour in scale), strict=True)
+    return "#" + "".join(f"{round(float(np.interp(share, at, part))):02X}" for part in parts)
 
 
 def _star(x: float, y: float) -> str:

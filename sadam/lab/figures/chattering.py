@@ -17,6 +17,7 @@ from sadam.lab.figures.curves import (
 )
 from sadam.lab.figures.maker import FigureMaker, Plain
 from sadam.lab.race import Race
+from sadam.lab.style import translucent
 
 MOST_BINS = 1000  # columns of a barcode; longer runs show shares
 NAMES = {"conflict_rate": "Gradient conflicts", "reversal_rate": "Step reversals"}
@@ -38,7 +39,8 @@ def turn_strips(race: Race) -> Plain:
                 "z": share[None, :],
                 "zmin": 0,
                 "zmax": 1,
-                "colorscale": [[0, _clear(style.color)], [1, style.color]],
+                # from transparent in the same colour, so that it does not fade through grey
+                "colorscale": [[0, translucent(style.color, 0)], [1, style.color]],
                 "showscale": False,
                 "ygap": 3,
                 "hovertemplate": f"{style.title}, step %{{x:.0f}}: turned %{{z:.0%}}"
@@ -135,7 +137,7 @@ def power_spectrum(race: Race) -> go.Figure:
     """Power of the gradient against frequency (Welch), median of starts.
 
     Right of the line at a quarter of the sampling rate is what
-    :func:`sadam.metrics.high_frequency_share` counts: half the Nyquist frequency and up.
+    :func:`sadam.metrics.high_frequency_share` counts: what is above half the Nyquist frequency.
     """
     figure = go.Figure()
     for label, style, track in race.drawn():
@@ -185,9 +187,3 @@ def _binned(event: Array) -> tuple[Array, Array]:
     padded = np.pad(event, (0, -len(event) % size), constant_values=np.nan)
     share = np.nanmean(padded.reshape(-1, size), axis=1)
     return 1 + size * (np.arange(len(share)) + 0.5) - 0.5, share.astype(np.float32)
-
-
-def _clear(color: str) -> str:
-    """The same colour, fully transparent: a scale from it fades instead of passing through grey."""
-    red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
-    return f"rgba({red},{green},{blue},0)"
