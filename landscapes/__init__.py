@@ -1,6 +1,6 @@
 """Objectives: functions of the plane, smooth and not, and small networks on data."""
 
-from landscapes.base import DifferentiableObjective, Landscape, Objective, Point, Prox
+from landscapes.base import DifferentiableObjective, Landscape, Objective, Point, Prox, is_own
 from landscapes.catalogue import CATALOGUE, get, register
 from landscapes.data.datasets import DataError, Dataset, DataSpec
 from landscapes.data.loading import load
@@ -14,7 +14,7 @@ from landscapes.nets.networks import MLP, Network
 from landscapes.nets.planes import Plane, PlaneLoss, line_plane, pca_plane, random_plane
 from landscapes.nets.presets import PRESETS, Preset, preset
 from landscapes.nets.training_problem import Batch, TrainingProblem
-from landscapes.own import is_own, own_landscape, own_name, parse_own
+from landscapes.own import own_landscape, own_name, parse_own
 
 __all__ = [
     "CATALOGUE",

@@ -6,11 +6,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
+import torch
 from torch import Tensor
 
 Point = tuple[float, float]
 Prox = Callable[[Tensor, float | Tensor], Tensor]
 """``prox(x, step)``: ``x`` of shape ``(..., D)``, ``step`` a number or of shape ``(...)``."""
+
+
+SIGN = "="  # what the name of an own function begins with; no key of the catalogue does
+
+
+def is_own(name: str) -> bool:
+    """Whether a landscape's name is a function (see :mod:`landscapes.own`) rather than a key."""
+    return name.lstrip().startswith(SIGN)
 
 
 class Objective(Protocol):
@@ -80,12 +89,22 @@ class Landscape:
     traps: tuple[Point, ...] = ()
     proved: bool = True
 
+    def gap_at(self, point: Point) -> float:
+        """Return ``f - f*`` at a point.
+
+        Raises:
+            ValueError: If the minimum is not known.
+        """
+        if self.minimum is None:
+            raise ValueError(f"the minimum of {self.name} is not known")
+        return float(self.value(torch.tensor(point, dtype=torch.float64))) - self.minimum
+
     @property
     def stem(self) -> str:
         """What files about it are called: its key, or ``own-function``."""
-        return "own-function" if self.name.lstrip().startswith("=") else self.name
+        return "own-function" if is_own(self.name) else self.name
 
     @property
     def label(self) -> str:
         """What a sentence calls it: its key, or ``this function``."""
-        return "this function" if self.name.lstrip().startswith("=") else self.name
+        return "this function" if is_own(self.name) else self.name

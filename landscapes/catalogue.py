@@ -5,10 +5,10 @@ from __future__ import annotations
 import difflib
 import re
 
-from landscapes.base import Landscape
+from landscapes.base import Landscape, is_own
 from landscapes.controls import SMOOTH
 from landscapes.kinked import KINKED
-from landscapes.own import is_own, own_landscape
+from landscapes.own import own_landscape
 from landscapes.stepped import STEPPED
 
 CATALOGUE: dict[str, Landscape] = {

@@ -15,11 +15,10 @@ from functools import lru_cache
 import numpy as np
 import torch
 
-from landscapes.base import Landscape, Point
+from landscapes.base import SIGN, Landscape, Point
 from landscapes.formula import Formula, free_names
 from landscapes.from_formula import landscape_from_formula
 
-SIGN = "="  # what the name of an own function begins with; no key of the catalogue does
 WINDOW: tuple[Point, Point] = ((-3.0, 3.0), (-3.0, 3.0))
 MAX_COORDINATE = 1e6
 _START = (0.25, 0.8)  # of the window, where no start is given: off the axes and the diagonals
@@ -46,11 +45,6 @@ def own_name(
     if start is not None:
         parts.append(f"start = {_text(*start)}")
     return "; ".join(parts)
-
-
-def is_own(name: str) -> bool:
-    """Whether a landscape's name is a function rather than a key of the catalogue."""
-    return name.lstrip().startswith(SIGN)
 
 
 @lru_cache(maxsize=128)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import repeat
 from typing import Any
@@ -16,10 +16,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sadam.family import Coefficients, Moments, StepCoefficients, advance, at_step
+from sadam.family import Coefficients, Moments, StepCoefficients, advance, at_step, parts_used
 from sadam.objectives import Function, value_and_grad_of
 from sadam.probes import ProbePairs, Probing, directions, lgi_from_slopes
-from sadam.rules import MomentRule, UpdateRule
+from sadam.rules import MomentRule, UpdateRule, cost_of
 from sadam.trajectories import Trajectories
 
 LIMIT = 1e150  # beyond it squares overflow: there a lane has left the finite numbers
@@ -176,19 +176,21 @@ class Batch:
         u = directions(self.seed, steps, num_probes, self.dim, sphere=sphere, sizes=self.sizes)
         return torch.cat([-u, u], dim=1)
 
+    def _row(self, name: str) -> Coefficients:
+        row = self.rules[name].coefficients()  # type: ignore[attr-defined]
+        # The landscape's own proximal map takes the l1 term's place.
+        return replace(row, l1=0.0) if name in self.proximal else row
+
     def _table(self) -> list[StepCoefficients]:
         """The family's coefficients for every step, each ``(lanes,)`` or one number for all."""
         steps = len(self.factors)
         t = torch.arange(1, steps + 1, dtype=torch.float64)[:, None]
         columns: list[list[Tensor]] = []
         for name in self.family:
-            row = self.rules[name].coefficients()  # type: ignore[attr-defined]
             flat: dict[str, Any] = {
                 key: self._flat(value) if isinstance(value, Tensor) else value
-                for key, value in vars(row).items()
+                for key, value in vars(self._row(name)).items()
             }
-            if name in self.proximal:  # the landscape's own proximal map takes the l1 term's place
-                flat["l1"] = 0.0
             k = at_step(Coefficients(**flat), t, self.factors[:, None])
             columns.append(
                 [torch.as_tensor(v, dtype=torch.float64).expand(steps, self.width) for v in k]
@@ -204,14 +206,8 @@ class Batch:
         """Take all steps."""
         others = [n for n in self.rules if n not in self.family]
         count = len(self.family) * self.width
-        rows = [self.rules[n].coefficients() for n in self.family]  # type: ignore[attr-defined]
-        uses = {
-            "adaptive": any(r.second is not None for r in rows),
-            "peak": any(r.peak for r in rows),
-        }
-        table = self._table() if rows else []
-        if table:
-            uses["soft"] = any(bool(torch.as_tensor(k.soft).any()) for k in (table[0], table[-1]))
+        uses = parts_used(*map(self._row, self.family))
+        table = self._table() if self.family else []
         state = self._family_state()
         states = {n: self.rules[n].init(self.x[:, self.lanes[n]].T) for n in others}
         x, g = self.x[:, :count], self.g[:, :count]
@@ -238,12 +234,12 @@ class Batch:
                     float(self.factors[i]),
                 )
                 self.x[:, at] = new.T
-            if rows:
+            if self.family:
                 if self.proximal:
                     self._smooth_gradients()
                 advance(x, g, brake, state, table[i], out=x, scratch=scratch, **uses)
                 if self.proximal:
-                    self._apply_prox(-torch.as_tensor(table[i].scale).expand(count))
+                    self._apply_prox(torch.as_tensor(table[i].lr).expand(count))
 
     def _family_state(self) -> Moments:
         parts = [  # elementwise: columns will do
@@ -299,9 +295,6 @@ class Batch:
                 return array[:, :, at].movedim(1, 2).reshape(-1, *self.lead, dim)
             return array[:, at].reshape(-1, *self.lead)
 
-        def cost(rule: UpdateRule) -> int:
-            return 2 + (rule.probing.evaluations if rule.probing else 0)
-
         return {
             name: Trajectories(
                 points=own(self.record[:, :dim], (at := self.lanes[name])),
@@ -311,7 +304,7 @@ class Batch:
                 lgi_two_sided=own(self.record[:, 2 * dim + 1], at),
                 brake=own(self.record[:-1, 2 * dim + 3], at),
                 diverged_at=diverged[at].reshape(self.lead),
-                evaluations=cost(self.rules[name]),
+                evaluations=cost_of(self.rules[name]),
             )
             for name in self.names
         }

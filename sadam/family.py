@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
 import torch
 from torch import Tensor
@@ -63,6 +63,7 @@ class StepCoefficients(NamedTuple):
     eps: Hyper
     peak: Hyper
     root_bias2: Hyper  # sqrt(1 - b2^t)
+    lr: Hyper  # of this step
     scale: Hyper  # -lr / (1 - b1^t)
     keep: Hyper  # 1 - lr wd
     soft: Hyper  # lr l1
@@ -84,6 +85,7 @@ def at_step(row: Coefficients, t: int | Tensor, lr_factor: Hyper = 1.0) -> StepC
         eps=row.eps,
         peak=float(row.peak),
         root_bias2=bias2**0.5,
+        lr=lr,
         scale=-lr / bias1,
         keep=1.0 - lr * row.weight_decay,
         soft=lr * row.l1,
@@ -103,6 +105,27 @@ def _power(base: Hyper, t: int | Tensor) -> Hyper:
 @lru_cache(maxsize=32)
 def _powers(base: float, exponents: tuple[float, ...]) -> Tensor:
     return torch.tensor([base**s for s in exponents], dtype=torch.float64)
+
+
+class Parts(TypedDict):
+    """Which parts of the equation are used at all: flags of :func:`advance`."""
+
+    adaptive: bool
+    peak: bool
+    soft: bool
+
+
+def parts_used(*rows: Coefficients) -> Parts:
+    """Return which parts of the equation at least one of some rows uses."""
+    return {
+        "adaptive": any(row.second is not None for row in rows),
+        "peak": any(row.peak for row in rows),
+        "soft": any(_some(row.l1) for row in rows),
+    }
+
+
+def _some(value: Hyper) -> bool:
+    return bool(value.any() if isinstance(value, Tensor) else value)
 
 
 def brake_of(lgi: Tensor, damping: Hyper, cap: Hyper = 10.0) -> Tensor:

@@ -145,8 +145,13 @@ def tail_amplitude(track: Track) -> Tensor:
 
 
 def tail(values: Tensor) -> Tensor:
-    """The last 10 % of the steps (the last 50 of 500), at least one."""
-    return values[-max(1, round((len(values) - 1) / 10)) :]
+    """The last 10 % of the steps: of ``(n, ...)`` the last :func:`last_steps` of n - 1."""
+    return values[-last_steps(len(values) - 1) :]
+
+
+def last_steps(steps: int) -> int:
+    """Return how many the last 10 % of some steps are (50 of 500), at least one."""
+    return max(1, round(steps / 10))
 
 
 MEASURES: Mapping[str, Callable[[Track], Tensor]] = MappingProxyType(

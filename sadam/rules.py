@@ -17,7 +17,16 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from sadam.family import Coefficients, Hyper, Moments, StepCoefficients, advance, at_step, brake_of
+from sadam.family import (
+    Coefficients,
+    Hyper,
+    Moments,
+    StepCoefficients,
+    advance,
+    at_step,
+    brake_of,
+    parts_used,
+)
 from sadam.probes import Kind, Probing, Sphere
 
 
@@ -91,20 +100,7 @@ class MomentRule(ABC):
         brake = None
         if self.probing is not None:
             brake = _lift(brake_of(lgi, row.damping, row.cap))
-        return advance(
-            x,
-            grad,
-            brake,  # type: ignore[arg-type]
-            state,
-            k,
-            adaptive=row.second is not None,
-            peak=row.peak,
-            soft=not _is_zero(row.l1),
-        )
-
-
-def _is_zero(value: Hyper) -> bool:
-    return not bool(torch.as_tensor(value).any())
+        return advance(x, grad, brake, state, k, **parts_used(row))  # type: ignore[arg-type]
 
 
 def _check(name: str, value: Hyper, ok: Callable[[Any], Any], must: str) -> None:
@@ -321,6 +317,11 @@ RULES: Mapping[str, Callable[..., MomentRule]] = MappingProxyType(
     }
 )
 """Every rule by its key on the command line and in a spec, as a constructor."""
+
+
+def cost_of(rule: UpdateRule) -> int:
+    """Return the function evaluations of one step: a gradient counts 2, a probe 1."""
+    return 2 + (rule.probing.evaluations if rule.probing else 0)
 
 
 def key_of(rule: MomentRule) -> str:

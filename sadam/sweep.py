@@ -17,8 +17,16 @@ import torch
 from torch import Tensor
 
 from sadam.engine import LIMIT, Function, value_and_grad_of
-from sadam.family import Coefficients, Moments, StepCoefficients, advance, at_step
-from sadam.family import brake_of as brake_from
+from sadam.family import (
+    Coefficients,
+    Moments,
+    StepCoefficients,
+    advance,
+    at_step,
+    brake_of,
+    parts_used,
+)
+from sadam.metrics import last_steps
 from sadam.pauses import breathe
 from sadam.probes import Probing, directions, lgi_power_ratio, power_terms, round_to_float32
 from sadam.rules import MomentRule
@@ -157,13 +165,9 @@ class _Block:
         self.rule, self.factors, self.minimum, self.composite = rule, factors, minimum, composite
         self.plane = dim == 2 and hasattr(objective, "bind")
         self.steps, self.dim = len(factors), dim
-        self.tail_steps = max(1, round(self.steps / 10))
+        self.tail_steps = last_steps(self.steps)
         self.row = self._row()
-        self.uses = {
-            "adaptive": self.row.second is not None,
-            "peak": self.row.peak,
-            "soft": bool(torch.as_tensor(self.row.l1).any()),
-        }
+        self.uses = parts_used(self.row)
         self.probing, self.units, self.stream = rule.probing, (), None
         if self.probing is not None:
             self.units, self.stream = _directions_of(self.probing, seeds, self.steps, dim)
@@ -251,7 +255,7 @@ class _Block:
         smooth, prox = self.composite
         self.g.copy_(smooth(self.x.T)[1].T)
         self._advance(brake, k)
-        lr = -torch.as_tensor(k.scale).expand(len(self.who))
+        lr = torch.as_tensor(k.lr).expand(len(self.who))
         self.x.copy_(prox(self.x.T, lr).T)
 
     def _advance(self, brake: Tensor | None, k: StepCoefficients) -> None:
@@ -280,7 +284,7 @@ class _Block:
         seen = self.seen.sub_(self.value)
         backward = seen[k:] if probing.kind == "two-sided" else None  # type: ignore[union-attr]
         lgi = round_to_float32(lgi_power_ratio(seen[:k], backward, self.floor))
-        return brake_from(lgi, self.row.damping, self.row.cap)
+        return brake_of(lgi, self.row.damping, self.row.cap)
 
     def _table(self, step: int) -> Iterator[StepCoefficients]:
         """The coefficients of some steps from this one on."""

@@ -13,7 +13,6 @@ from sadam.lab.spec import MAX_SEED
 from sadam.schedules import SCHEDULES
 
 RATES = [float(f"{m}e{e}") for e in range(-4, 1) for m in (1, 2, 3, 5, 7)] + [10.0]
-RADII = [float(f"{m}e{e}") for e in range(-5, 0) for m in (1, 2, 5)] + [1.0]
 STEPS = [50, 100, 200, 300, 500, 1000, 2000, 5000, 10_000, MAX_STEPS]
 
 
@@ -128,7 +127,7 @@ def _sadam_controls() -> None:
     st.markdown("**S-Adam's brake**")
     st.select_slider(
         "Probe radius σ",
-        links.with_value("radius", RADII),
+        links.with_value("radius", widgets.RADII),
         key="radius",
         on_change=redraw,
         help="How far from the point the loss is probed, in units of x. Authors' default: 0.01.",

@@ -9,6 +9,7 @@ import streamlit as st
 from sadam.lab.style import STYLES
 from sadam.rules import RULES
 
+RADII = [float(f"{m}e{e}") for e in range(-5, 0) for m in (1, 2, 5)] + [1.0]  # of probes
 UNIT = 0.99999  # the largest beta or momentum that a control takes
 
 Changed = Callable[[], None]

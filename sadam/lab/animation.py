@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from sadam.lab.figures.ground import COLORSCALES, ground, kink_lines
 from sadam.lab.race import Race
-from sadam.lab.style import Style, style_of
+from sadam.lab.style import Style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -138,11 +138,9 @@ def _gaps(race: Race, label: str) -> NDArray[np.float64]:
 
 
 def _moving(race: Race, board: Axes, chart: Axes) -> Iterator[_Moving]:
-    """The paths in drawing order, S-Adam two-sided last."""
-    labels = sorted(race.trajectories, key=lambda label: style_of(label, race.rules[label]).width)
-    starts = max(1, MOST_PATHS // len(labels))
-    for label in labels:
-        style, track = style_of(label, race.rules[label]), race.trajectories[label]
+    """The paths in drawing order."""
+    starts = max(1, MOST_PATHS // len(race.rules))
+    for label, style, track in race.drawn():
         gaps = _gaps(race, label)
         for i in range(min(gaps.shape[1], starts)):
             title = style.title if i == 0 else "_"

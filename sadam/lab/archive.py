@@ -49,8 +49,13 @@ def zipped(bundle: Bundle, files: Mapping[str, bytes]) -> bytes:
         f"  {report.spec.to_command()}\n\nor, from the spec,\n\n"
         f"  python -m sadam export spec.json --out DIR\n\n{told}\n"
     )
+    return packed({"README.txt": readme.encode(), **files})
+
+
+def packed(files: Mapping[str, bytes]) -> bytes:
+    """Return files by name as one zip, in their order."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in {"README.txt": readme.encode(), **files}.items():
+        for name, content in files.items():
             archive.writestr(name, content)
     return buffer.getvalue()

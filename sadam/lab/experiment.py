@@ -38,6 +38,7 @@ from sadam.lab.rulebook import (
     rules_to_plain,
 )
 from sadam.lab.spec import MAX_SEED, Point, Spec, known_landscape, number_text, spec_body, whole
+from sadam.rules import cost_of
 from sadam.schedules import SCHEDULES
 
 DEFAULT_LANDSCAPE = "crescent"
@@ -169,9 +170,9 @@ def _check_size(spec: Experiment) -> None:
             f"{len(spec.rules)} rules x {len(spec.starts)} starts x {spec.steps} steps are "
             f"{points} points, but at most {MAX_POINTS} are allowed"
         )
-    probings = [rule.probing for _, rule in spec.rules if rule.probing]
-    observed = 2 * max((p.num_probes for p in probings), default=2)
-    cost = (2 + observed) * len(spec.rules) + sum(p.evaluations for p in probings)
+    probes = (rule.probing.num_probes for _, rule in spec.rules if rule.probing)
+    observed = 2 * max(probes, default=2)
+    cost = sum(cost_of(rule) + observed for _, rule in spec.rules)
     if (evaluations := each * cost) > MAX_EVALUATIONS:
         raise SpecError(
             f"this race takes {evaluations} function evaluations, probes included, but at most "

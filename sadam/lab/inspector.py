@@ -31,7 +31,7 @@ from sadam.lab.radius import radius_warnings
 from sadam.lab.spec import MAX_SEED, Point, known_landscape, whole
 from sadam.lab.subdifferential import Subdifferential, sampled_subdifferential
 from sadam.lab.truth import near_kink
-from sadam.probes import Kind, directions, lgi_from_slopes
+from sadam.probes import Kind, directions, lgi_from_slopes, one_sided_lgi, two_sided_lgi
 
 Array = NDArray[np.float64]
 
@@ -243,16 +243,6 @@ def _rose(landscape: Landscape, x: Tensor, radius: float) -> Rose:
     return Rose(angles.numpy(), forward, -opposite, even, odd)
 
 
-def _slopes(
-    landscape: Landscape, x: Tensor, u: Tensor, radius: float, kind: Kind
-) -> tuple[Tensor, Tensor | None]:
-    value = landscape.value(x)
-    forward = (landscape.value(x + radius * u) - value) / radius
-    if kind == "one-sided":
-        return forward, None
-    return forward, (landscape.value(x - radius * u) - value) / radius
-
-
 def _estimate(
     landscape: Landscape,
     x: Tensor,
@@ -263,8 +253,9 @@ def _estimate(
     draws: Tensor,
     rose: Rose,
 ) -> Estimate:
-    once = lgi_from_slopes(*_slopes(landscape, x, drawn, radius, kind))
-    often = lgi_from_slopes(*_slopes(landscape, x, draws, radius, kind))
+    lgi_of = one_sided_lgi if kind == "one-sided" else two_sided_lgi
+    once = lgi_of(landscape.value, x, drawn, radius)
+    often = lgi_of(landscape.value, x, draws, radius)
     forward = torch.from_numpy(rose.forward)
     backward = torch.from_numpy(-rose.backward) if kind == "two-sided" else None
     return Estimate(

@@ -105,18 +105,6 @@ def gradients_near(landscape: str, point: Point, radius: float) -> Subdifferenti
     return sampled_subdifferential(get(landscape), x, radius)
 
 
-def gap_at(landscape: str, point: Point) -> float:
-    """How far f lies above the landscape's minimum at a point.
-
-    Raises:
-        ValueError: If no minimum is known.
-    """
-    found = get(landscape)
-    if found.minimum is None:
-        raise ValueError(f"the minimum of {landscape} is not known")
-    return float(found.value(torch.tensor(point, dtype=torch.float64))) - found.minimum
-
-
 def running_means(case: str, num_probes: int, dim: int, seed: int) -> Mapping[Kind, Array]:
     """The mean of the first 1..n LGIs drawn at a known place, for each estimator: ``(n,)``.
 

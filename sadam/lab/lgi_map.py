@@ -31,8 +31,8 @@ from sadam.goldstein import diameter, goldstein_gradients
 from sadam.hulls import planar_distance_to_hull
 from sadam.lab.codec import SpecError, from_plain
 from sadam.lab.experiment import DEFAULT_LANDSCAPE, KINDS
-from sadam.lab.radius import Window, grid_of, radius_warnings
-from sadam.lab.spec import MAX_SEED, Spec, known_landscape, number_text, whole
+from sadam.lab.radius import grid_of, radius_warnings
+from sadam.lab.spec import MAX_SEED, Spec, Window, known_landscape, number_text, whole
 from sadam.probes import Kind, directions, lgi_from_slopes, streamed_lgi
 
 Probes = Literal["one-sided", "two-sided", "goldstein", "stationarity", "spread"]

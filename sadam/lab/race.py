@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -16,14 +17,13 @@ from landscapes import Landscape
 from sadam import metrics
 from sadam.engine import Trajectories, run
 from sadam.lab.experiment import Experiment
-from sadam.lab.rulebook import matched_lr
-from sadam.lab.style import style_of
+from sadam.lab.matched import CONTROL, matched_control
+from sadam.lab.style import Style, drawing_order, style_of
 from sadam.probes import Probing
 from sadam.rules import AdamW, MomentRule, SAdam
 
 CONVERGED = 1e-8  # two gaps below it are not compared: both rules are there
 TIE = 1.05  # gaps that differ by less are called equal
-CONTROL = "matched-"  # label of a matched control: this, and the label of its S-Adam
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,11 @@ class Race:
     def rules(self) -> dict[str, MomentRule]:
         """The rules by label, in the experiment's order."""
         return dict(self.experiment.rules)
+
+    def drawn(self) -> Iterator[tuple[str, Style, Trajectories]]:
+        """Every rule with its style, in drawing order."""
+        for label, style in drawing_order(self.rules).items():
+            yield label, style, self.trajectories[label]
 
     @property
     def reference(self) -> float:
@@ -88,11 +93,10 @@ def run_race(experiment: Experiment) -> Race:
 
 
 def with_matched_controls(experiment: Experiment) -> Experiment:
-    """Add to each S-Adam its control: AdamW at ``lr * mean(brake)`` of that S-Adam's run.
+    """Add to each S-Adam its matched control (:mod:`sadam.lab.matched`).
 
-    It tells adaptive braking from a smaller step (MATH.md section 5). The result is an ordinary
-    experiment with the controls' learning rates written out; controls that are there already are
-    matched anew.
+    The result is an ordinary experiment with the controls' learning rates written out; controls
+    that are there already are matched anew.
     """
     rules = {
         label: rule
@@ -102,11 +106,8 @@ def with_matched_controls(experiment: Experiment) -> Experiment:
     plain = replace(experiment, rules=tuple(rules.items()))
     race = run_race(plain)
     controls = {
-        CONTROL + label: AdamW(
-            lr=matched_lr(float(rule.lr), _median(metrics.mean_brake(race.trajectories[label]))),
-            betas=rule.betas,
-            eps=rule.eps,
-            weight_decay=rule.weight_decay,
+        CONTROL + label: matched_control(
+            rule, _median(metrics.mean_brake(race.trajectories[label]))
         )
         for label, rule in rules.items()
         if isinstance(rule, SAdam)
@@ -179,11 +180,6 @@ def _median(over_starts: torch.Tensor) -> float:
     return float(np.median(over_starts.numpy()))  # unlike torch's, defined at infinity
 
 
-def last_steps(race: Race) -> int:
-    """How many steps the last 10 % are."""
-    return max(1, round(race.experiment.steps / 10))
-
-
 def sentence(race: Race, rows: list[Row] | None = None, *, markdown: bool = False) -> str:
     """What happened, in words that say no more than the numbers of this race do.
 
@@ -240,8 +236,9 @@ def _ranking(standing: list[Row]) -> str:
 def _swings(race: Race, standing: list[Row]) -> str:
     """How much f still moves at the end: under the winner and where it moves most."""
     best, most = standing[0], max(standing, key=lambda row: row["tail_amplitude"])
+    last = metrics.last_steps(race.experiment.steps)
     text = (
-        f"Over the last {last_steps(race)} steps the middle half of f's values spans "
+        f"Over the last {last} steps the middle half of f's values spans "
         f"{_number(best['tail_amplitude'])} under {best['title']}"
     )
     if most["title"] == best["title"]:

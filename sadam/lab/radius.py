@@ -11,9 +11,7 @@ from torch import Tensor
 
 from landscapes import Landscape
 from sadam.engine import value_and_grad_of
-from sadam.lab.spec import Point
-
-Window = tuple[Point, Point]
+from sadam.lab.spec import Window
 
 WIDEST_SHARE = 0.1  # of the shorter side of the window: beyond it a probe sees another place
 ROUNDING_MARGIN = 1e3  # slopes must stand that far above the rounding of their difference

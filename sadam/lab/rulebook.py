@@ -6,7 +6,6 @@ A rule's key (``"s-adam"``) fixes its class and, where several keys share one, w
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, partial
@@ -35,11 +34,6 @@ SHORTCUTS = ("lr", "betas", "weight_decay", "damping", "num_probes", "radius")
 """Hyperparameters with a command-line option of their own, which sets them for all rules."""
 
 _LABEL = re.compile(r"\w(?:[\w .@+:()/-]{0,38}[\w.@+:()/-])?")
-
-
-def matched_lr(lr: float, brake: float) -> float:
-    """Return the learning rate of a matched control; never 0, which no rule takes."""
-    return max(lr * brake, math.ulp(0.0))
 
 
 @cache

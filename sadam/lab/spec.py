@@ -8,7 +8,8 @@ from typing import Any, ClassVar, Self
 
 from sadam.lab.codec import SpecError, fields_from, from_plain, parse_json, schema, show, to_plain
 
-Point = tuple[float, float]
+Point = tuple[float, float]  # as in landscapes, which is imported late: see known_landscape
+Window = tuple[Point, Point]  # ((x_min, x_max), (y_min, y_max))
 
 MAX_SEED = 2**32 - 1
 

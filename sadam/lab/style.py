@@ -6,7 +6,9 @@ own for each rule, so that no picture depends on colour alone.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from sadam.rules import MomentRule, key_of
 
@@ -22,6 +24,11 @@ class Style:
     symbol: str
     note: str = ""
     width: float = 1.7
+
+    @property
+    def line(self) -> dict[str, Any]:
+        """The line of a Plotly trace, on a light screen."""
+        return {"color": self.color, "width": self.width, "dash": self.dash}
 
 
 STYLES = {
@@ -62,3 +69,21 @@ STYLES = {
 def style_of(label: str, rule: MomentRule) -> Style:
     """Return the style of a rule: the label's own, else its key's with the label as its title."""
     return STYLES.get(label) or replace(STYLES[key_of(rule)], title=label)
+
+
+def channels(color: str) -> tuple[int, int, int]:
+    """Return red, green and blue of a colour ``#RRGGBB``, 0 to 255 each."""
+    red, green, blue = bytes.fromhex(color[1:])
+    return red, green, blue
+
+
+def translucent(color: str, opacity: float) -> str:
+    """Return a colour ``#RRGGBB`` as CSS with an opacity from 0 to 1."""
+    red, green, blue = channels(color)
+    return f"rgba({red},{green},{blue},{opacity:g})"
+
+
+def drawing_order(rules: Mapping[str, MomentRule]) -> dict[str, Style]:
+    """Return the styles of rules by label, in drawing order: S-Adam two-sided last, on top."""
+    styles = {label: style_of(label, rule) for label, rule in rules.items()}
+    return dict(sorted(styles.items(), key=lambda item: item[1].width))

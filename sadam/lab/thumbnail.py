@@ -17,11 +17,10 @@ import numpy as np
 from contourpy import FillType, contour_generator
 from numpy.typing import NDArray
 
-from sadam.lab.figures.curves import styled
 from sadam.lab.figures.ground import COLORSCALES, ground, kink_lines
 from sadam.lab.figures.paths import Frame, window_of
 from sadam.lab.race import Race
-from sadam.lab.style import Style
+from sadam.lab.style import Style, channels
 
 VERSION = 1  # of the drawing: raise it when a picture of the same race would look different
 WIDTH, HEIGHT = 400, 300
@@ -52,7 +51,7 @@ def thumbnail(race: Race, frame: Frame = "window", *, prefix: str) -> str:
     (x0, x1), (y0, y1) = window = window_of(race, frame)
     low, size = np.array([x0, y0]), np.array([x1 - x0, y1 - y0])
     tracks = [
-        Track(style, (track.points[:, 0].numpy() - low) / size) for _, style, track in styled(race)
+        Track(style, (track.points[:, 0].numpy() - low) / size) for _, style, track in race.drawn()
     ]
     still = [*_contours(race, window)]
     still += [
@@ -170,11 +169,8 @@ def _contours(race: Race, window: tuple[tuple[float, float], tuple[float, float]
 def _colour(share: float, scale: list[list[float | str]]) -> str:
     """A colour of a scale, as #RRGGBB."""
     at = [float(stop) for stop, _ in scale]
-    channels = [
-        np.interp(share, at, [int(str(colour)[i : i + 2], 16) for _, colour in scale])
-        for i in (1, 3, 5)
-    ]
-    return "#" + "".join(f"{round(float(channel)):02X}" for channel in channels)
+    parts = zip(*(channels(str(colour)) for _, colour in scale), strict=True)
+    return "#" + "".join(f"{round(float(np.interp(share, at, part))):02X}" for part in parts)
 
 
 def _star(x: float, y: float) -> str:

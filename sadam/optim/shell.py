@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from sadam.family import Coefficients, Moments, StepCoefficients, advance, at_step
+from sadam.family import Coefficients, Moments, StepCoefficients, advance, at_step, parts_used
 from sadam.probes import Probing
 from sadam.rules import MomentRule
 
@@ -133,8 +133,8 @@ class RuleOptimizer(Optimizer):
         self, group: dict[str, Any], params: list[Tensor], row: Coefficients, brake: float | None
     ) -> None:
         """Take one step with the parameters of a group."""
-        lr, adaptive = _number(group["lr"]), row.second is not None
-        used = ["m", *(["v"] if adaptive else []), *(["peak"] if row.peak else [])]
+        lr, uses = _number(group["lr"]), parts_used(row)
+        used = ["m", *(["v"] if uses["adaptive"] else []), *(["peak"] if uses["peak"] else [])]
         coefficients: dict[tuple, StepCoefficients] = {}
         for p in params:
             x, state = as_real(p), self.state[p]
@@ -154,10 +154,8 @@ class RuleOptimizer(Optimizer):
                 brake,  # type: ignore[arg-type]
                 moments,
                 coefficients[key],
-                adaptive=adaptive,
-                peak=row.peak,
-                soft=bool(row.l1),
                 out=x,
+                **uses,
             )
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:

@@ -13,10 +13,18 @@ import torch
 from torch import Tensor
 
 from sadam import metrics
-from sadam.family import Coefficients, Moments, StepCoefficients, advance, at_step, brake_of
+from sadam.family import (
+    Coefficients,
+    Moments,
+    StepCoefficients,
+    advance,
+    at_step,
+    brake_of,
+    parts_used,
+)
 from sadam.pauses import breathe
 from sadam.probes import Probing, lgi_power_ratio, round_to_float32
-from sadam.rules import MomentRule
+from sadam.rules import MomentRule, cost_of
 from sadam.training.probes import Offsets, Probes
 from sadam.training.run import Problem, Progress, TrainingRun
 
@@ -73,11 +81,7 @@ class TrainingLoop:
                 for row, rule in zip(rows, self.rules, strict=True)
             ]
         self.table = coefficient_table(rows, factors, self.dtype)
-        self.uses = {
-            "adaptive": any(row.second is not None for row in rows),
-            "peak": any(row.peak for row in rows),
-            "soft": any(bool(row.l1) for row in rows),
-        }
+        self.uses = parts_used(*rows)
         adaptive = torch.tensor([row.second is not None for row in rows])[:, None]
         v = torch.where(adaptive, 0.0, 1.0).to(self.dtype).expand(self.shape).clone()
         self.state = Moments(torch.zeros_like(v), v, torch.zeros_like(v))
@@ -289,9 +293,7 @@ class TrainingLoop:
             snapshots=self._held(snapshots, x).index_select(2, self.unsort),
             final=x[:, self.unsort],
             diverged_at=self.diverged_at[:, self.unsort],
-            cost=torch.tensor([2 + (p.evaluations if (p := r.probing) else 0) for r in self.rules])[
-                self.unsort
-            ],
+            cost=torch.tensor([cost_of(rule) for rule in self.rules])[self.unsort],
         )
 
     def _held(self, snapshots: Mapping[int, Tensor], x: Tensor) -> Tensor:

@@ -9,7 +9,8 @@ import pytest
 from landscapes import CATALOGUE
 from sadam.lab.experiment import Experiment
 from sadam.lab.figures import RACE_FIGURES, trajectory_map, trajectory_surface, window_of
-from sadam.lab.figures.ground import ground, joined, kink_lines
+from sadam.lab.figures.ground import ground, kink_lines
+from sadam.lab.polylines import joined
 from sadam.lab.race import run_race
 from sadam.lab.style import STYLES
 from sadam.rules import RULES

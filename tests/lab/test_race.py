@@ -10,7 +10,7 @@ from sadam.lab.experiment import Experiment
 from sadam.lab.figures import gap_by_step, trajectory_map, trajectory_surface
 from sadam.lab.race import results_table, run_race, sentence, with_matched_controls
 from sadam.lab.report import race_report
-from sadam.rules import RULES
+from sadam.rules import RULES, AdamW, SAdam
 
 
 def race(landscape="crescent", keys=("adam", "s-adam-two-sided"), lr=0.1, **spec):
@@ -123,3 +123,12 @@ def test_composite_landscapes_use_their_own_proximal_map():
     rules = (("prox-sgd", RULES["prox-sgd"](lr=0.1, momentum=0.0)),)
     result = run_race(Experiment(landscape="lasso", rules=rules))
     assert result.trajectories["prox-sgd"].points[-1, 0, 1] == 0
+
+
+def test_a_brake_that_underflows_has_a_control_that_hardly_moves():
+    stuck = SAdam(0.1, probes="two-sided", damping=1e3)  # starts at a kink: exp(-1000) is 0
+    rules = (("stuck", stuck),)
+    spec = Experiment(landscape="l1", rules=rules, starts=((0.0, 0.0),), steps=20)
+    control = dict(with_matched_controls(spec).rules)["matched-stuck"]
+    assert isinstance(control, AdamW)
+    assert 0 < control.lr < 1e-200

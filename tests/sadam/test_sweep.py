@@ -1,5 +1,5 @@
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 import torch
@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from landscapes import CATALOGUE
 from sadam import metrics
 from sadam.engine import run
-from sadam.rules import SGD, Adam, AdamW, AMSGrad, ProxSGD, SAdam
+from sadam.family import Coefficients
+from sadam.rules import SGD, Adam, AdamW, AMSGrad, MomentRule, ProxSGD, SAdam
 from sadam.sweep import Outcome, sweep
 
 TARGETS = (1e-1, 1e-3)
@@ -82,6 +83,36 @@ def test_a_lane_is_what_the_engine_makes_of_it_to_the_last_bit(key, schedule):
         assert same(mine, replace(theirs, mean_brake=mine.mean_brake)), name
     if key == "rosenbrock":  # or the divergence above was never met
         assert (tracks["sgd"].diverged_at >= 0).any()
+
+
+@dataclass(frozen=True)
+class ProximalAdam(MomentRule):
+    """A proximal rule whose momentum is an average, with the bias correction that goes with it."""
+
+    lr: float = 0.125
+
+    proximal = True
+
+    def coefficients(self):
+        return Coefficients(self.lr, 0.9, 0.999, eps=1e-8)
+
+
+def test_the_proximal_step_is_lr_whatever_the_bias_correction_of_the_momentum():
+    def flat(x):
+        return 0 * x.sum(-1)
+
+    def prox(x, step):
+        return torch.sign(x) * (x.abs() - step[..., None]).clamp(min=0)
+
+    def f(x):
+        return x.abs().sum(-1)
+
+    start = torch.tensor([[2.0, -1.0]], dtype=torch.float64)
+    parts = {"smooth": flat, "prox": prox}
+    track = run(f, {"it": ProximalAdam()}, start, steps=3, **parts)["it"]
+    assert track.points[:, 0].tolist() == [[2, -1], [1.875, -0.875], [1.75, -0.75], [1.625, -0.625]]
+    outcome = sweep(f, ProximalAdam(), start, steps=3, **parts)
+    assert torch.equal(outcome.end, track.points[-1])
 
 
 @pytest.mark.slow

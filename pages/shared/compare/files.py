@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import json
-import zipfile
 from collections.abc import Callable
 
 import streamlit as st
 
 from pages.shared.desk import Shown
+from sadam.lab.archive import packed
 from sadam.lab.compare import tables
 from sadam.lab.compare.files import report_page, runs_file
 from sadam.lab.compare.report import document
@@ -77,7 +76,7 @@ def show(seen: Shown[Results], schedule: str) -> None:
             )
         st.download_button(
             "Everything (zip)",
-            data=lambda: _zip(results),
+            data=lambda: packed({name: make(results) for name, (*_, make) in FILES.items()}),
             file_name="compare.zip",
             mime="application/zip",
             on_click="ignore",
@@ -105,11 +104,3 @@ def script(spec: Compare) -> str:
         '    print(*row, sep="\\t")\n'
         f'ratio_forest(results, "{spec.schedules[0]}").write_html("ratios.html")'
     )
-
-
-def _zip(results: Results) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, (*_, make) in FILES.items():
-            archive.writestr(name, make(results))
-    return buffer.getvalue()

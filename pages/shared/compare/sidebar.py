@@ -19,7 +19,6 @@ from pages.shared.compare.controls import (
     value,
     wanted,
 )
-from pages.shared.sidebar import RADII
 from sadam.lab.codec import SpecError
 from sadam.lab.compare.networks import READY, is_network, title_of_network
 from sadam.lab.compare.problems import MAX_RANDOM_STARTS, MAX_SIDE, TAGS
@@ -203,7 +202,7 @@ def _sadam_controls() -> None:
             "Probes k", min_value=1, max_value=32, key=PREFIX + "num_probes",
             help="Random directions at each step. Authors' default: 2.",
         )  # fmt: skip
-        options = sorted({*RADII, value("radius")})
+        options = sorted({*widgets.RADII, value("radius")})
         two.selectbox(
             "Radius σ",
             options,

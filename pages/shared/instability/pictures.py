@@ -12,13 +12,13 @@ from landscapes import get
 from pages.shared.kept import kept
 from pages.shared.maps import Line, Pane
 from sadam.lab.experiment import Experiment
-from sadam.lab.figures.ground import ground, joined, kink_lines
+from sadam.lab.figures.ground import ground, kink_lines
 from sadam.lab.figures.lgi import colorscale, range_of
 from sadam.lab.lgi_map import QUANTITIES, LgiMap, MapResult, run_map
 from sadam.lab.lgi_report import map_report
+from sadam.lab.polylines import joined
 from sadam.lab.race import run_race
 from sadam.lab.report import Report
-from sadam.lab.style import style_of
 
 SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -103,17 +103,9 @@ def paths(spec: Experiment) -> list[Line]:
     """The paths of a race in their rules' styles, S-Adam two-sided on top."""
     race = run_race(spec)
     found = []
-    for label in sorted(
-        race.trajectories, key=lambda label: style_of(label, race.rules[label]).width
-    ):
-        style = style_of(label, race.rules[label])
-        points = race.trajectories[label].points.numpy()
-        look = {
-            "color": style.color,
-            "color_dark": style.color_dark,
-            "width": style.width,
-            "dash": style.dash,
-        }
+    for _, style, track in race.drawn():
+        points = track.points.numpy()
+        look = {"color_dark": style.color_dark, **style.line}
         starts = [points[:, start] for start in range(points.shape[1])]
         found.append(Line(joined(starts), "path", style.title, look))
     return found

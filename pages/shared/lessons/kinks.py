@@ -29,7 +29,6 @@ from sadam.lab.figures.lessons import kink_figure
 from sadam.lab.inspector import inspect
 from sadam.lab.lessons import (
     autograd_at_zero,
-    gap_at,
     gradients_near,
     kink_slopes,
     steepest_descent,
@@ -194,8 +193,7 @@ def traps() -> None:
         style = STYLES[label]
         points = track.points[:, 0].numpy()
         ends[style.title] = points[-1]
-        look = {"color": style.color, "color_dark": style.color_dark, "width": style.width,
-                "dash": style.dash}  # fmt: skip
+        look = {"color_dark": style.color_dark, **style.line}
         lines.append(Line(points, "path", style.title, look))
         marks.append(Line(points[-1:], "mark", "", {**look, "symbol": style.symbol}))
     marks.append(Line(np.array(landscape.minimisers), "mark", "", {"symbol": "star", "size": 14}))
@@ -204,7 +202,7 @@ def traps() -> None:
     rows = []
     for name, end in ends.items():
         near = gradients_near(trap, (float(end[0]), float(end[1])), NEAR)
-        gap = gap_at(trap, (float(end[0]), float(end[1])))
+        gap = landscape.gap_at((float(end[0]), float(end[1])))
         x, y = np.round(end, 6) + 0.0
         inside = all(low <= v <= high for v, (low, high) in zip(end, landscape.window, strict=True))
         rows.append(
@@ -222,7 +220,7 @@ def traps() -> None:
 def traps_answer() -> str:
     """The point (0, -1) of the second Chebyshev-Rosenbrock function."""
     near = gradients_near("chebyshev-n2", (0.0, -1.0), NEAR)
-    at, lower = (gap_at("chebyshev-n2", p) for p in ((0.0, -1.0), (0.1, -0.8)))
+    at, lower = (CATALOGUE["chebyshev-n2"].gap_at(p) for p in ((0.0, -1.0), (0.1, -0.8)))
     return (
         "Not when f is neither convex nor regular. At (0, −1) of the second Chebyshev-Rosenbrock "
         f"function the hull of the gradients within {NEAR:g} is {near.distance:.2g} away from 0, "

@@ -26,8 +26,9 @@ from pages.shared.lessons.parts import (
 from sadam.lab.experiment import Experiment
 from sadam.lab.figures.lessons import SCHEDULE_TITLES, online_figure, schedule_figure
 from sadam.lab.lessons import under_schedules
+from sadam.lab.matched import CONTROL
 from sadam.lab.online import SOURCE, Online, OnlineRun, run_online, told
-from sadam.lab.race import CONTROL, Race, results_table, with_matched_controls
+from sadam.lab.race import Race, results_table, with_matched_controls
 from sadam.lab.rulebook import make_rules, set_hyperparameter
 
 NETWORKS = "pages/networks.py"

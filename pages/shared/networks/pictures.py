@@ -29,8 +29,9 @@ from sadam.lab.figures.training import (
     minibatch_loss,
 )
 from sadam.lab.figures.training_maps import CLASSES
+from sadam.lab.matched import CONTROL
+from sadam.lab.style import translucent
 from sadam.lab.training import Training, TrainingResult
-from sadam.lab.training.run import CONTROL
 from sadam.lab.training.table import results_table, sentence
 from sadam.lab.training.views import View, region_edges, view_of
 
@@ -151,16 +152,11 @@ def _scales(view: View, classes: int) -> dict[str, Any]:
         return GROUND
     edges = np.linspace(0, 1, classes + 1)
     scale = [
-        [edge, _faint(CLASSES[i % len(CLASSES)])]
+        [edge, translucent(CLASSES[i % len(CLASSES)], 0.42)]
         for i in range(classes)
         for edge in edges[i : i + 2].tolist()
     ]
     return {"light": scale, "dark": scale}
-
-
-def _faint(color: str) -> str:
-    red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
-    return f"rgba({red},{green},{blue},0.42)"
 
 
 def panels_of(shown: Shown, loss: str, cost: str) -> list[list[Plain]]:

@@ -24,7 +24,6 @@ from pages.shared.networks.values import FULL, GRID, IMAGES, LAST_SEED, MOST_SEE
 from sadam.schedules import SCHEDULES
 
 RATES = [float(f"{m}e{e}") for e in range(-5, 0) for m in (1, 2, 3, 5, 7)] + [1.0, 3.0, 10.0]
-RADII = [float(f"{m}e{e}") for e in range(-5, 0) for m in (1, 2, 5)] + [1.0]
 BATCHES = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024]
 STEPS = [50, 100, 200, 300, 500, 1000, 2000, 5000]
 
@@ -223,7 +222,7 @@ def _sadam_controls() -> None:
     radius, probes = st.columns(2)
     radius.select_slider(
         "Radius σ",
-        links.with_value(f"{PREFIX}radius", RADII),
+        links.with_value(f"{PREFIX}radius", widgets.RADII),
         format_func=lambda r: f"{r:g}",
         key=f"{PREFIX}radius",
         help="How far from the parameters the loss is probed, on the same minibatch. Authors' "

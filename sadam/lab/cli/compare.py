@@ -9,7 +9,7 @@ from contextlib import closing
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from sadam.lab.cli.terminal import PROGRAM, name_of, read_spec, say
+from sadam.lab.cli.terminal import PROGRAM, name_of, names_in, read_spec, say, show_line
 
 if TYPE_CHECKING:
     from sadam.lab.compare.results import Results
@@ -182,7 +182,7 @@ def spec_from(arguments: argparse.Namespace) -> Compare:
     starts = dict(_pair(text, "--start", "KEY=X,Y") for text in arguments.start)
     points = {key: from_text(tuple[float, float], text, "start") for key, text in starts.items()}
     if arguments.landscapes is not None or arguments.function or arguments.net:
-        names = [] if arguments.landscapes is None else _names(arguments.landscapes)
+        names = [] if arguments.landscapes is None else [*names_in(arguments.landscapes)]
         names += [f"= {text.strip()}" for text in arguments.function]
         names += [f"{PREFIX} {text.strip().removeprefix(PREFIX)}" for text in arguments.net]
         given["problems"] = problems_of(names, points)
@@ -191,13 +191,13 @@ def spec_from(arguments: argparse.Namespace) -> Compare:
         before = {p.landscape: p.start for p in known if p.start is not None}
         given["problems"] = problems_of((p.landscape for p in known), before | points)
     if arguments.rules is not None:
-        given["rules"] = kept(make_rules(_names(arguments.rules)), given.get("rules", ()))
+        given["rules"] = kept(make_rules(names_in(arguments.rules)), given.get("rules", ()))
         if given.get("baseline") not in [label for label, _ in given["rules"]]:
             given["baseline"] = ""
     if arguments.lr is not None:
         given["lrs"] = numbers_from_text(arguments.lr, "lr", log_grid)
     if arguments.schedules is not None:
-        given["schedules"] = tuple(_names(arguments.schedules))
+        given["schedules"] = names_in(arguments.schedules)
     if arguments.starts is not None:
         given["starts"] = _starts(arguments.starts)
     types = schema(Compare)
@@ -226,10 +226,6 @@ def spec_from(arguments: argparse.Namespace) -> Compare:
             axes.append(Axis(name, numbers_from_text(values, name, make)))
         given["axes"] = tuple(axes)
     return Compare(**given)
-
-
-def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",")]
 
 
 def _pair(text: str, option: str, form: str) -> tuple[str, str]:
@@ -273,11 +269,12 @@ def _compare(arguments: argparse.Namespace) -> int:
                 for note in progress.notes if last is None else ():
                     print(f"{PROGRAM}: {note}", file=sys.stderr)
                 last = progress
-                _show(last)
+                left = "" if last.left is None else f", about {last.left:.0f} s left"
+                show_line(f"{last.done} of {last.total} blocks{left} ...")
         except KeyboardInterrupt:
             stopped = True
         finally:
-            _clear()
+            show_line()
     if last is None or (stopped and not last.done):
         return 130
     results = last.results()
@@ -326,18 +323,6 @@ def _print(results: Results, arguments: argparse.Namespace) -> None:
             f"\nThe runs are in {arguments.out}; `python -m {PROGRAM} report {arguments.out}` "
             "draws them."
         )
-
-
-def _show(progress: Progress) -> None:
-    if sys.stderr.isatty():
-        left = "" if progress.left is None else f", about {progress.left:.0f} s left"
-        text = f"{progress.done} of {progress.total} blocks{left} ..."
-        print(f"\r{text:60s}", end="\r", file=sys.stderr, flush=True)
-
-
-def _clear() -> None:
-    if sys.stderr.isatty():
-        print(f"\r{'':60s}", end="\r", file=sys.stderr, flush=True)
 
 
 def _report(arguments: argparse.Namespace) -> int:

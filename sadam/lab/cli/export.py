@@ -6,11 +6,10 @@ import argparse
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sadam.lab.cli.terminal import PROGRAM, name_of, read_spec, say
+from sadam.lab.cli.terminal import PROGRAM, name_of, names_in, read_spec, say
 
 if TYPE_CHECKING:
     from sadam.lab.export import Bundle
@@ -107,7 +106,8 @@ def _export(arguments: argparse.Namespace) -> int:
 
     if arguments.out is None:
         raise ValueError("say where to: --out DIR, or --out FILE.zip")
-    formats = _names(arguments.formats) or tuple(f for f in ALL_FORMATS if f != SMALL)
+    usual = tuple(f for f in ALL_FORMATS if f != SMALL)
+    formats = usual if arguments.formats is None else names_in(arguments.formats)
     check_formats(formats, ALL_FORMATS)
     look = Look(
         width=None if arguments.width is None else from_text(int, arguments.width, "width"),
@@ -120,7 +120,7 @@ def _export(arguments: argparse.Namespace) -> int:
         spec = load(text)
     except ValueError as error:
         raise ValueError(f"{name_of(arguments.spec)}: {error}") from None
-    only = _names(arguments.figures)
+    only = () if arguments.figures is None else names_in(arguments.figures)
     target = Path(arguments.out)
     if target.suffix != ".zip":
         with staged(target) as stage:
@@ -137,7 +137,3 @@ def _export(arguments: argparse.Namespace) -> int:
     for note in notes:
         print(f"{PROGRAM}: {note}", file=sys.stderr)
     return 1 if notes and arguments.formats else 0
-
-
-def _names(text: str | None) -> Sequence[str]:
-    return () if text is None else tuple(name.strip() for name in text.split(","))

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sadam.lab.cli.landscape import add_landscape_options, landscape_from
-from sadam.lab.cli.terminal import deliver, name_of, read_spec
+from sadam.lab.cli.terminal import deliver, name_of, names_in, read_spec, show_line
 
 if TYPE_CHECKING:
     from sadam.lab.calibration import CalibrationSpec
@@ -150,7 +149,7 @@ def map_from(arguments: argparse.Namespace) -> LgiMap:
             given.pop("window", None)
         given["landscape"] = landscape
     if arguments.probes is not None:
-        given["probes"] = tuple(name.strip() for name in arguments.probes.split(","))
+        given["probes"] = names_in(arguments.probes)
     if arguments.window is not None:
         Sides = tuple[float, float, float, float]
         x0, x1, y0, y1 = from_text(Sides, arguments.window, "window")
@@ -215,7 +214,6 @@ def _calibrate(arguments: argparse.Namespace) -> int:
     spec = calibration_from(arguments)
 
     def progress(done: int, total: int) -> None:
-        if sys.stderr.isatty():
-            print(f"\r{done} of {total} ...", end="\r", file=sys.stderr, flush=True)
+        show_line(f"{done} of {total} ...")
 
     return deliver(arguments, lambda: calibration_bundle(run_calibration(spec, progress)))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
+from sadam.lab.cli.terminal import names_in
+
 if TYPE_CHECKING:
     from sadam.lab.rulebook import LabelledRules
 
@@ -62,8 +64,7 @@ def rules_from(arguments: Namespace, known: LabelledRules, lr: float) -> Labelle
 
     rules = known
     if arguments.rules is not None:
-        named = make_rules((name.strip() for name in arguments.rules.split(",")), lr=lr)
-        rules = kept(named, known)
+        rules = kept(make_rules(names_in(arguments.rules), lr=lr), known)
     for name in SHORTCUTS:
         if (text := getattr(arguments, name)) is not None:
             rules = set_hyperparameter(rules, "all", name, text)

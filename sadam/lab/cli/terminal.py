@@ -24,6 +24,17 @@ def say(text: str) -> None:
         silence()
 
 
+def show_line(text: str = "") -> None:
+    """Write over the line of progress, or clear it; nothing where there is no terminal."""
+    if sys.stderr.isatty():
+        print(f"\r{text:60s}", end="\r", file=sys.stderr, flush=True)
+
+
+def names_in(text: str) -> tuple[str, ...]:
+    """Return the names of a list with commas."""
+    return tuple(name.strip() for name in text.split(","))
+
+
 def silence() -> None:
     """Send what is still to be printed nowhere, so that nothing complains at exit."""
     with suppress(OSError, ValueError):
@@ -80,7 +91,7 @@ def _output(
 
     formats = (*FORMATS, *extra_formats)
     if arguments.formats is not None:
-        chosen = tuple(name.strip() for name in arguments.formats.split(","))
+        chosen = names_in(arguments.formats)
         check_formats(chosen, (*formats, SMALL, *on_demand))
         formats = chosen
     with staged(arguments.out) as stage:

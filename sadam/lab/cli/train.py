@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sadam.lab.cli.lgi import add_common, base_fields
 from sadam.lab.cli.rules import add_rule_options, rules_from
-from sadam.lab.cli.terminal import PROGRAM, deliver
+from sadam.lab.cli.terminal import PROGRAM, deliver, show_line
 
 if TYPE_CHECKING:
     from sadam.lab.training import Architecture, DataSpec, Training, TrainingProgress
@@ -208,7 +208,7 @@ def _train(arguments: argparse.Namespace) -> int:
                 return not interrupted
 
             result = run_training(spec, on_progress)
-            show.clear()
+            show_line()
             if interrupted:
                 print(
                     f"{PROGRAM}: interrupted after {result.run.steps} of {spec.steps} steps"
@@ -247,18 +247,11 @@ class _ProgressLine:
 
     def __init__(self) -> None:
         self.began = self.shown = time.monotonic()
-        self.on = sys.stderr.isatty()
 
     def __call__(self, step: int, steps: int) -> None:
         now = time.monotonic()
-        if not self.on or now - self.shown < 0.2:
+        if now - self.shown < 0.2:
             return
         self.shown = now
         left = (now - self.began) / max(step, 1) * (steps - step)
-        text = f"step {step} of {steps}, {left:.0f} s left"
-        print(f"\r{text:<50}", end="\r", file=sys.stderr, flush=True)
-
-    def clear(self) -> None:
-        """Take the line away."""
-        if self.on:
-            print(f"\r{'':<50}", end="\r", file=sys.stderr, flush=True)
+        show_line(f"step {step} of {steps}, {left:.0f} s left")

@@ -22,14 +22,14 @@ import landscapes
 from landscapes import Landscape
 from sadam.lab.compare.grids import Axis
 from sadam.lab.compare.networks import lanes_at_once
-from sadam.lab.compare.problems import Problem, draw_starts, gap_at
-from sadam.lab.compare.spec import CONTROL, Compare
+from sadam.lab.compare.problems import Problem, draw_starts
+from sadam.lab.compare.spec import Compare
 from sadam.lab.compare.training_lanes import train_lanes
+from sadam.lab.matched import CONTROL, matched_control
 from sadam.rules import AdamW, MomentRule, SAdam
 from sadam.sweep import BLOCK, Outcome, sweep
 
 NEAR = 0.02  # of the window's diagonal: a run that ends so near a place is there
-SMALLEST_LR = 1e-300  # of a control whose S-Adam did not move at all
 
 
 @dataclass(frozen=True)
@@ -125,13 +125,9 @@ def compute(spec: Compare, block: Block) -> pa.Table:
     tables = [lanes.table(block.label, found, numbers, axes, lr.numpy())]
     plain = numbers == 0
     if block.label in spec.controlled and plain.any():
-        assert isinstance(rule, SAdam)
-        control = AdamW(
-            (lr * found[0].mean_brake)[plain].clamp(min=SMALLEST_LR),
-            betas=group.rules[0].betas,  # type: ignore[attr-defined]
-            eps=float(group.rules[0].eps),  # type: ignore[attr-defined]
-            weight_decay=float(group.rules[0].weight_decay),  # type: ignore[attr-defined]
-        )
+        braked = group.rules[0]
+        assert isinstance(braked, SAdam)
+        control = matched_control(replace(braked, lr=lr[plain]), found[0].mean_brake[plain])
         beside = lanes.only(plain)
         missing = {name: np.full(plain.sum(), np.nan) for name in axes}
         tables.append(
@@ -262,7 +258,7 @@ class _Lanes:
 def target_gaps(spec: Compare, problem: Problem) -> tuple[float, ...]:
     """Return the gaps of a problem that the spec's targets are."""
     assert problem.start is not None
-    whole = gap_at(landscapes.get(problem.landscape), problem.start)
+    whole = landscapes.get(problem.landscape).gap_at(problem.start)
     return tuple(target * whole for target in spec.targets)
 
 

@@ -154,7 +154,7 @@ def check_problems(problems: Any) -> tuple[Problem, ...]:
             )
         if landscape.minimum is None:
             raise SpecError(f"the minimum of {problem.landscape} is not known: there are no gaps")
-        if not gap_at(landscape, problem.start) > 0:
+        if not landscape.gap_at(problem.start) > 0:
             raise SpecError(
                 f"{problem.landscape} starts at its minimum, which leaves nothing to do"
             )
@@ -179,15 +179,6 @@ def noun_of(names: Iterable[str], number: int = 2) -> str:
     kinds = {is_network(name) for name in names}
     word = "problem" if len(kinds) > 1 else "network" if True in kinds else "landscape"
     return word if number == 1 else word + "s"
-
-
-def gap_at(landscape: Landscape, point: Point) -> float:
-    """``f - f*`` at a point of a landscape whose minimum is known."""
-    import torch
-
-    assert landscape.minimum is not None
-    value = landscape.value(torch.tensor(point, dtype=torch.float64))
-    return float(value) - landscape.minimum
 
 
 def check_starts(starts: Starts, problems: Iterable[Problem]) -> Starts:

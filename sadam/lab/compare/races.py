@@ -13,9 +13,9 @@ from sadam.lab.compare.results import Results
 from sadam.lab.compare.statistics import medians
 from sadam.lab.compare.tables import axes_of
 from sadam.lab.experiment import Experiment
-from sadam.lab.rulebook import MAX_RULES, LabelledRules, matched_lr
+from sadam.lab.matched import matched_control
+from sadam.lab.rulebook import MAX_RULES, LabelledRules
 from sadam.lab.training.spec import Training
-from sadam.rules import AdamW
 
 
 def race_behind(
@@ -41,23 +41,12 @@ def race_behind(
     rules = []
     for label in labels[:MAX_RULES]:
         rate = results.tuned(landscape, schedule, label).rate
-        rule, lr = results.rule(label), results.spec.lrs[rate]
-        if (of := results.control_of(label)) is None:
-            rules.append((label, replace(rule, lr=lr)))  # type: ignore[type-var]
-            continue
-        theirs = results.rule(of)
-        brake = results.column(landscape, schedule, of, "mean_brake")[rate, run]
-        rules.append(
-            (
-                label,
-                AdamW(
-                    lr=matched_lr(lr, float(brake)),
-                    betas=theirs.betas,  # type: ignore[attr-defined]
-                    eps=theirs.eps,  # type: ignore[attr-defined]
-                    weight_decay=theirs.weight_decay,  # type: ignore[attr-defined]
-                ),
-            )
-        )
+        of = results.control_of(label)
+        rule = replace(results.rule(of or label), lr=results.spec.lrs[rate])  # type: ignore[type-var]
+        if of is not None:
+            brake = results.column(landscape, schedule, of, "mean_brake")[rate, run]
+            rule = matched_control(rule, float(brake))  # type: ignore[arg-type]
+        rules.append((label, rule))
 
     def at(name: str) -> float:
         return results.column(landscape, schedule, labels[0], name)[0, run]

@@ -12,11 +12,12 @@ from sadam.lab.compare.budget import budget, costs_differ
 from sadam.lab.compare.networks import EVALUATIONS, is_network
 from sadam.lab.compare.problems import noun_of, title_of_problem
 from sadam.lab.compare.results import Results
-from sadam.lab.compare.spec import CONTROL, Compare
+from sadam.lab.compare.spec import Compare
 from sadam.lab.compare.statistics import FLOOR, Estimate
 from sadam.lab.compare.suites import SUITES, Suite
 from sadam.lab.compare.tables import Side
 from sadam.lab.compare.wording import factor_of, named, short, told
+from sadam.lab.matched import CONTROL
 from sadam.lab.report import Report, frame_of, plain, versions
 
 MIN_RATES = 2  # fewer learning rates are no tuning

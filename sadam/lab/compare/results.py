@@ -14,10 +14,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from sadam.lab.compare.rundir import joined
-from sadam.lab.compare.spec import CONTROL, Compare, cost_of
+from sadam.lab.compare.spec import Compare
 from sadam.lab.compare.statistics import RESAMPLES, medians, resamples
+from sadam.lab.matched import CONTROL
 from sadam.lab.style import STYLES, Style
-from sadam.rules import AdamW, MomentRule, key_of
+from sadam.rules import AdamW, MomentRule, cost_of, key_of
 
 Array = NDArray[np.float64]
 

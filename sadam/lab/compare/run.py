@@ -15,9 +15,9 @@ from sadam.lab.compare.networks import work_of
 from sadam.lab.compare.results import Results
 from sadam.lab.compare.rundir import RunDirectory, read_directory
 from sadam.lab.compare.scheduler import MAX_WORKERS, in_process, on_dask, on_processes
-from sadam.lab.compare.spec import Compare, cost_of
+from sadam.lab.compare.spec import Compare
 from sadam.lab.spec import whole
-from sadam.rules import AdamW
+from sadam.rules import AdamW, cost_of
 
 CALLS = 600  # lanes that cost as much as what a step costs without any
 MULTIPLICATIONS = 100.0  # of a network that cost as much as an evaluation of a landscape

@@ -30,6 +30,7 @@ from sadam.lab.compare.problems import (
     problems_of,
 )
 from sadam.lab.experiment import KINDS, MAX_STEPS, PAPER_RULES
+from sadam.lab.matched import CONTROL
 from sadam.lab.rulebook import (
     LabelledRules,
     check_rules,
@@ -40,7 +41,7 @@ from sadam.lab.rulebook import (
 )
 from sadam.lab.spec import MAX_SEED, Spec, known_landscape, number_text, spec_body, whole
 from sadam.lab.training.spec import MAX_WORK
-from sadam.rules import AdamW, MomentRule, SAdam, key_of
+from sadam.rules import AdamW, MomentRule, SAdam, cost_of, key_of
 from sadam.schedules import SCHEDULES
 
 MAX_LRS = 64
@@ -48,7 +49,6 @@ MAX_SEEDS = 1024
 MAX_RUNS = 4_000_000  # lanes in all: the table of results has a row of about 100 bytes for each
 MAX_EVALUATIONS = 200_000_000_000  # about two hours on two cores; probes included
 DEFAULT_TARGETS = (1e-1, 1e-2, 1e-3)
-CONTROL = "matched-"  # label of a matched control: this, and the label of its S-Adam
 
 
 @dataclass(frozen=True)
@@ -223,11 +223,6 @@ class Compare(Spec):
 
 
 KINDS[Compare.kind] = Compare
-
-
-def cost_of(rule: MomentRule) -> int:
-    """Function evaluations of one step: a gradient counts 2, a probe 1."""
-    return 2 + (rule.probing.evaluations if rule.probing else 0)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from sadam.lab.compare.networks import EVALUATIONS, data_of, network_of
 from sadam.lab.training.run import PROBE_STREAM, problem_of
+from sadam.metrics import last_steps
 from sadam.rules import MomentRule
 from sadam.sweep import Outcome
 from sadam.training.trainer import train
@@ -117,7 +118,7 @@ def _train(
         (run.diverged_at < 0) & broken.any(0), at[broken.int().argmax(0)], run.diverged_at
     )
     loss = torch.where(broken, torch.inf, loss)
-    tail = loss[at > steps - max(1, round(steps / 10))]
+    tail = loss[at > steps - last_steps(steps)]
     brake = torch.nan_to_num(run.brake.to(torch.float64).nanmean(0), nan=1.0)
     levels = torch.tensor(shares, dtype=torch.float64)[:, None, None, None] * loss[0]
     met = loss <= levels  # (targets, n, S, M)

@@ -14,10 +14,10 @@ from sadam.lab.figures.curves import (
     smoothing_window,
     stacked,
     step_layout,
-    styled,
 )
 from sadam.lab.figures.maker import FigureMaker, Plain
 from sadam.lab.race import Race
+from sadam.lab.style import translucent
 
 MOST_BINS = 1000  # columns of a barcode; longer runs show shares
 NAMES = {"conflict_rate": "Gradient conflicts", "reversal_rate": "Step reversals"}
@@ -27,7 +27,7 @@ NAMES = {"conflict_rate": "Gradient conflicts", "reversal_rate": "Step reversals
 def turn_strips(race: Race) -> Plain:
     """A barcode of the steps at which the gradient turned, a strip for each rule (first start)."""
     strips, titles = [], []
-    for row, (label, style, track) in enumerate(reversed(list(styled(race)))):
+    for row, (label, style, track) in enumerate(reversed(list(race.drawn()))):
         titles.append(style.title)
         event, _ = metrics.turned(track.grads[:, 0])
         x, share = _binned(event.numpy().astype(np.float32))
@@ -39,7 +39,8 @@ def turn_strips(race: Race) -> Plain:
                 "z": share[None, :],
                 "zmin": 0,
                 "zmax": 1,
-                "colorscale": [[0, _clear(style.color)], [1, style.color]],
+                # from transparent in the same colour, so that it does not fade through grey
+                "colorscale": [[0, translucent(style.color, 0)], [1, style.color]],
                 "showscale": False,
                 "ygap": 3,
                 "hovertemplate": f"{style.title}, step %{{x:.0f}}: turned %{{z:.0%}}"
@@ -80,7 +81,7 @@ def turn_rates(race: Race, measure: str = "conflict_rate") -> Plain:
     """
     window = smoothing_window(race.experiment.steps)
     traces = []
-    for label, style, track in styled(race) if window >= 2 else ():
+    for label, style, track in race.drawn() if window >= 2 else ():
         rate = metrics.moving(track, window, (measure,))[measure]
         x = np.arange(window, track.steps + 1)
         y = rate.median(1).values.numpy()
@@ -108,7 +109,7 @@ def gradient_components(race: Race) -> go.Figure:
 
     The flat stretches are slopes, the jumps kinks: a rule that chatters paints a solid block.
     """
-    rules = list(reversed(list(styled(race))))
+    rules = list(reversed(list(race.drawn())))
     figure = make_subplots(
         rows=len(rules),
         cols=2,
@@ -136,10 +137,10 @@ def power_spectrum(race: Race) -> go.Figure:
     """Power of the gradient against frequency (Welch), median of starts.
 
     Right of the line at a quarter of the sampling rate is what
-    :func:`sadam.metrics.high_frequency_share` counts: half the Nyquist frequency and up.
+    :func:`sadam.metrics.high_frequency_share` counts: what is above half the Nyquist frequency.
     """
     figure = go.Figure()
-    for label, style, track in styled(race):
+    for label, style, track in race.drawn():
         frequency, power = metrics.gradient_spectrum(track.grads)
         seen = np.maximum(power.median(1).values.numpy(), 1e-30)[1:]
         figure.add_trace(rule_line(label, style, frequency.numpy()[1:], seen, "power", True))
@@ -157,7 +158,7 @@ def turning_angles(race: Race, bins: int = 18) -> go.Figure:
     """Share of steps by the angle to the step before: 0 goes straight on, 180 turns back."""
     figure = go.Figure()
     edges = np.linspace(0, 180, bins + 1)
-    for label, style, track in styled(race):
+    for label, style, track in race.drawn():
         angles = _angles(track.points.diff(dim=0))
         count, _ = np.histogram(angles, edges)
         share = count / max(count.sum(), 1)
@@ -186,9 +187,3 @@ def _binned(event: Array) -> tuple[Array, Array]:
     padded = np.pad(event, (0, -len(event) % size), constant_values=np.nan)
     share = np.nanmean(padded.reshape(-1, size), axis=1)
     return 1 + size * (np.arange(len(share)) + 0.5) - 0.5, share.astype(np.float32)
-
-
-def _clear(color: str) -> str:
-    """The same colour, fully transparent: a scale from it fades instead of passing through grey."""
-    red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
-    return f"rgba({red},{green},{blue},0)"

@@ -87,11 +87,10 @@ def finish(figure: go.Figure, title: str, words: str, **layout: Any) -> go.Figur
 
 def _line(results: Results, label: str, **more: Any) -> dict[str, Any]:
     style = results.style(label)
-    line = {"color": style.color, "width": style.width, "dash": style.dash}
     return {
         "name": style.title,
         "legendgroup": label,
-        "line": line | more.pop("line", {}),
+        "line": style.line | more.pop("line", {}),
         "meta": {"role": "curve", "rule": label, "color_dark": style.color_dark},
     } | more
 

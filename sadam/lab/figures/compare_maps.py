@@ -15,6 +15,7 @@ from sadam.lab.compare.results import Results
 from sadam.lab.compare.statistics import FLOOR
 from sadam.lab.figures.compare import count_of, finish, start_gap
 from sadam.lab.figures.maker import as_text
+from sadam.lab.style import channels
 
 NAMES = {
     "lr": "learning rate",
@@ -92,8 +93,7 @@ def hyperparameter_map(
 
 def _lighter(color: str) -> str:
     """Halfway to white."""
-    parts = (int(color[i : i + 2], 16) for i in (1, 3, 5))
-    return "#" + "".join(f"{(part + 255) // 2:02X}" for part in parts)
+    return "#" + "".join(f"{(part + 255) // 2:02X}" for part in channels(color))
 
 
 def basin_map(results: Results, landscape: str, schedule: str) -> go.Figure:

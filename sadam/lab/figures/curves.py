@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -11,10 +11,10 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from sadam.engine import Trajectories
 from sadam.lab.figures.maker import FigureMaker, Plain
-from sadam.lab.race import Race, last_steps
-from sadam.lab.style import Style, style_of
+from sadam.lab.race import Race
+from sadam.lab.style import Style
+from sadam.metrics import last_steps
 
 FLOOR, CEILING = 1e-16, 1e30  # drawn between these: rounding below, runaways above
 Array = NDArray[Any]
@@ -23,13 +23,6 @@ Array = NDArray[Any]
 def smoothing_window(steps: int) -> int:
     """Steps a moving value looks back over: a twentieth of the run, from 2 to 50."""
     return min(max(2, steps // 20), 50, steps)
-
-
-def styled(race: Race) -> Iterator[tuple[str, Style, Trajectories]]:
-    """Every rule with its style, in drawing order: S-Adam two-sided last, on top."""
-    labels = sorted(race.trajectories, key=lambda label: style_of(label, race.rules[label]).width)
-    for label in labels:
-        yield label, style_of(label, race.rules[label]), race.trajectories[label]
 
 
 def rule_line(
@@ -44,7 +37,7 @@ def rule_line(
         "name": style.title,
         "legendgroup": label,
         "showlegend": legend,
-        "line": {"color": style.color, "width": style.width, "dash": style.dash},
+        "line": style.line,
         "hovertemplate": f"{style.title}: %{{y:.4g}} {what}<extra></extra>",
         "meta": {"role": "curve", "rule": label, "color_dark": style.color_dark},
     }
@@ -92,7 +85,7 @@ def _gap(race: Race, by_evaluations: bool) -> Plain:
     traces = []
     steps = np.arange(race.experiment.steps + 1)
     one_start = len(race.experiment.starts) == 1
-    for label, style, track in styled(race):
+    for label, style, track in race.drawn():
         values = track.values.numpy()
         gap = np.clip(values - race.reference, FLOOR, CEILING)
         gap[~np.isfinite(values)] = np.nan if one_start else CEILING
@@ -143,7 +136,7 @@ def lgi_curves(race: Race, estimator: str = "two-sided") -> Plain:
     """
     window = smoothing_window(race.experiment.steps)
     traces = []
-    for label, style, track in styled(race):
+    for label, style, track in race.drawn():
         lgi = track.lgi_two_sided if estimator == "two-sided" else track.lgi_one_sided
         seen = moving_mean(lgi.nanmedian(1).values.numpy(), window)
         traces.append(rule_line(label, style, np.arange(len(seen)), seen, "LGI", True))
@@ -157,7 +150,7 @@ def brake_curves(race: Race) -> Plain:
     """The brake of the rules that brake, ``exp(-damping LGI)``; moving mean."""
     window = smoothing_window(race.experiment.steps)
     traces = []
-    for label, style, track in styled(race):
+    for label, style, track in race.drawn():
         if race.rules[label].probing is not None:
             brake = moving_mean(track.brake.nanmedian(1).values.numpy(), window)
             traces.append(rule_line(label, style, np.arange(len(brake)), brake, "brake", True))
@@ -218,7 +211,7 @@ def moving_mean(values: Array, window: int) -> Array:
 
 def show_tail(race: Race, figures: Iterable[Plain]) -> None:
     """Zoom figures against steps or evaluations into the last 10 % of the race, in place."""
-    share = 1 - last_steps(race) / race.experiment.steps
+    share = 1 - last_steps(race.experiment.steps) / race.experiment.steps
     for figure in figures:
         ends = [float(np.max(trace["x"])) for trace in figure["data"]] or [1.0]
         figure["layout"]["xaxis"]["range"] = [share * min(ends), max(ends)]

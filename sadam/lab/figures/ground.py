@@ -12,8 +12,9 @@ from contourpy import LineType, contour_generator
 from numpy.typing import NDArray
 
 from landscapes import Landscape
+from sadam.lab.radius import grid_of
+from sadam.lab.spec import Window
 
-Window = tuple[tuple[float, float], tuple[float, float]]
 GRID = 161  # points along each side of the picture
 KINK_GRID = 401  # kinks are lines: they need a finer grid than the shading
 
@@ -39,9 +40,8 @@ class Ground(NamedTuple):
 
 def grid_points(window: Window, n: int) -> tuple[NDArray, NDArray, torch.Tensor]:
     """Return the axes, ``(n,)`` each, and the points ``(n, n, 2)`` of a grid; rows are y."""
-    x, y = (np.linspace(*side, n) for side in window)
-    points = torch.stack(torch.meshgrid(torch.from_numpy(x), torch.from_numpy(y), indexing="xy"))
-    return x, y, points.movedim(0, -1)
+    x, y, points = grid_of(window, n)
+    return x, y, points.unflatten(0, (n, n))
 
 
 @lru_cache(maxsize=64)
@@ -87,10 +87,3 @@ def kink_lines(
         generator = contour_generator(x, y, masked, line_type=LineType.Separate)
         lines.extend(np.asarray(line) for line in generator.lines(0.0))
     return lines
-
-
-def joined(lines: list[NDArray[np.float64]]) -> NDArray[np.float64]:
-    """Join polylines into one array ``(m, 2)`` with a row of NaN between them."""
-    gap = np.full((1, 2), math.nan)
-    pieces = [piece for line in lines for piece in (line, gap)]
-    return np.concatenate(pieces[:-1]) if pieces else np.empty((0, 2))

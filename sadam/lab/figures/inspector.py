@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from sadam.lab.figures.maker import FigureMaker, Plain
 from sadam.lab.figures.polar import PolarPaper
 from sadam.lab.inspector import Inspection
+from sadam.lab.style import translucent
 
 Array = NDArray[Any]
 # Okabe-Ito colours for light screens, lighter ones for dark screens.
@@ -180,15 +181,13 @@ def _gradients(gradients: Array) -> dict[str, Any]:
 
 def _hull(corners: Array) -> dict[str, Any]:
     closed = np.vstack([corners, corners[:1]])
-    light = COLORS["hull"][0]
-    rgb = ",".join(str(int(light[i : i + 2], 16)) for i in (1, 3, 5))
     return {
         "type": "scatter",
         "x": closed[:, 0],
         "y": closed[:, 1],
         "mode": "lines+markers",
         "fill": "toself",
-        "fillcolor": f"rgba({rgb},0.15)",
+        "fillcolor": translucent(COLORS["hull"][0], 0.15),
         "name": "their convex hull",
         "hovertemplate": "corner (%{x:.4g}, %{y:.4g})<extra></extra>",
         **_look("hull", 1.8),

@@ -16,10 +16,10 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from sadam.lab.figures.ground import ground, joined, kink_lines
+from sadam.lab.figures.ground import ground, kink_lines
 from sadam.lab.lgi_map import QUANTITIES, MapResult
+from sadam.lab.polylines import joined
 from sadam.lab.race import Race
-from sadam.lab.style import style_of
 
 Scale = list[list[float | str]]
 
@@ -310,14 +310,11 @@ def _line(
 
 def _add_paths(figure: go.Figure, race: Race, at: dict[str, int], panel: int) -> None:
     """The paths of a race in their rules' styles, S-Adam two-sided on top."""
-    labels = sorted(race.trajectories, key=lambda label: style_of(label, race.rules[label]).width)
-    for label in labels:
-        style = style_of(label, race.rules[label])
-        points = race.trajectories[label].points.numpy()
+    for label, style, track in race.drawn():
+        points = track.points.numpy()
         for start in range(points.shape[1]):
             meta = {"role": "path", "rule": label, "start": start, "color_dark": style.color_dark}
-            line = {"color": style.color, "width": style.width, "dash": style.dash}
-            _line(figure, points[:, start], style.title, meta, at, panel, line=line,
+            _line(figure, points[:, start], style.title, meta, at, panel, line=style.line,
                   first=start == 0)  # fmt: skip
 
 

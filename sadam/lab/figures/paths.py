@@ -10,11 +10,13 @@ import torch
 from numpy.typing import NDArray
 
 from sadam.engine import Trajectories
-from sadam.lab.figures.ground import COLORSCALES, Ground, Window, ground, joined, kink_lines
+from sadam.lab.figures.ground import COLORSCALES, Ground, ground, kink_lines
 from sadam.lab.figures.maker import FigureMaker, Plain
-from sadam.lab.race import Race, last_steps
+from sadam.lab.polylines import joined
+from sadam.lab.race import Race
+from sadam.lab.spec import Window
 from sadam.lab.style import Style, style_of
-from sadam.metrics import kink_crossings
+from sadam.metrics import kink_crossings, last_steps
 
 INK = "#2B333D"
 MOST_STARTS = 32  # paths drawn of each rule: more would be a smear of many megabytes
@@ -50,7 +52,8 @@ def window_of(race: Race, frame: Frame = "window") -> Window:
     """What a frame shows: the landscape's window, all of the paths, or their last 10 %."""
     if frame == "window":
         return race.landscape.window
-    return path_window(race, race.experiment.steps - last_steps(race) if frame == "tail" else 0)
+    steps = race.experiment.steps
+    return path_window(race, steps - last_steps(steps) if frame == "tail" else 0)
 
 
 def details(track: Trajectories, start: int) -> NDArray[np.float32]:
@@ -71,12 +74,10 @@ def details(track: Trajectories, start: int) -> NDArray[np.float32]:
 
 
 def _drawn(race: Race) -> Iterator[tuple[str, Style, Trajectories, int]]:
-    """Every path in drawing order: S-Adam two-sided last, on top."""
-    labels = sorted(race.trajectories, key=lambda label: style_of(label, race.rules[label]).width)
-    for label in labels:
-        track = race.trajectories[label]
+    """Every path in drawing order."""
+    for label, style, track in race.drawn():
         for start in range(min(track.values.shape[1], MOST_STARTS)):
-            yield label, style_of(label, race.rules[label]), track, start
+            yield label, style, track, start
 
 
 @FigureMaker
@@ -130,7 +131,7 @@ def trajectory_map(race: Race, frame: Frame = "window", crossings: bool = False)
                 "y": points[:, 1],
                 "mode": "lines",
                 "showlegend": start == 0,
-                "line": {"color": style.color, "width": style.width, "dash": style.dash},
+                "line": style.line,
                 "customdata": details(track, start),
                 "hovertemplate": HOVER,
                 **common,
@@ -299,11 +300,7 @@ def trajectory_surface(race: Race, frame: Frame = "window") -> Plain:
                 "z": z,
                 "mode": "lines",
                 "showlegend": start == 0,
-                "line": {
-                    "color": style.color,
-                    "width": 2.2 * style.width,
-                    "dash": style.dash,
-                },
+                "line": style.line | {"width": 2.2 * style.width},
                 "customdata": details(track, start),
                 "hovertemplate": HOVER,
                 **common,

@@ -22,8 +22,9 @@ from sadam.lab.figures.curves import (
     step_layout,
 )
 from sadam.lab.figures.maker import FigureMaker, Plain
-from sadam.lab.style import Style, style_of
-from sadam.lab.training.run import CONTROL, MONITORED, TrainingResult
+from sadam.lab.matched import CONTROL
+from sadam.lab.style import Style, drawing_order
+from sadam.lab.training.run import MONITORED, TrainingResult
 
 Array = NDArray[Any]
 At = Literal["own", "best"]
@@ -32,21 +33,20 @@ At = Literal["own", "best"]
 def drawn(
     result: TrainingResult, at: At = "own", controls: bool = False
 ) -> Iterator[tuple[str, Style, int]]:
-    """Every rule with its style and model, in drawing order: S-Adam two-sided last, on top.
+    """Every rule with its style and model, in drawing order.
 
     Args:
         result: What was trained.
         at: Each rule's own learning rate, or the best of the grid.
         controls: Whether the matched controls are among them.
     """
-    labels = [
-        label
-        for label in result.rules
+    asked = {
+        label: rule
+        for label, rule in result.rules.items()
         if controls or label in dict(result.spec.rules) or not label.startswith(CONTROL)
-    ]
-    for label in sorted(labels, key=lambda label: style_of(label, result.rules[label]).width):
-        model = result.best(label) if at == "best" else result.at(label)
-        yield label, style_of(label, result.rules[label]), model
+    }
+    for label, style in drawing_order(asked).items():
+        yield label, style, result.best(label) if at == "best" else result.at(label)
 
 
 def over_seeds(values: Array, lost: float) -> tuple[Array, Array, Array]:

@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 
 from landscapes.nets.networks import MLP
 from landscapes.nets.regions import RegionsError, linear_regions
-from sadam.lab.figures.ground import COLORSCALES, joined
+from sadam.lab.figures.ground import COLORSCALES
 from sadam.lab.figures.lgi import colorscale
 from sadam.lab.figures.maker import FigureMaker, Plain, as_text
 from sadam.lab.figures.training import At, drawn
+from sadam.lab.polylines import joined
 from sadam.lab.style import style_of
 from sadam.lab.training.plane import LossPlane, plane_lgi
 from sadam.lab.training.run import TrainingResult
+from sadam.lab.training.views import data_window, second_share
 
 Array = NDArray[Any]
 GRID = 121
@@ -57,7 +59,7 @@ def decision_map(
         raise ValueError(f"a decision map needs 2 inputs, not {result.data.input_shape}")
     model = result.best(label) if at == "best" else result.at(label)
     params = result.run.final[seed, model]
-    window = _data_window(result)
+    window = data_window(result)
     x, y = (np.linspace(*side, GRID) for side in window)
     places = torch.from_numpy(np.stack(np.meshgrid(x, y), -1).reshape(1, -1, 2))
     with torch.no_grad():
@@ -95,14 +97,6 @@ def decision_map(
     }
 
 
-def _data_window(result: TrainingResult) -> tuple[tuple[float, float], tuple[float, float]]:
-    inputs = result.data.train.inputs
-    low, high = inputs.min(0), inputs.max(0)
-    room = 0.12 * (high - low) + 1e-6
-    (x0, y0), (x1, y1) = (low - room).tolist(), (high + room).tolist()
-    return (x0, x1), (y0, y1)
-
-
 def _feature(result: TrainingResult, i: int) -> str:
     names = result.data.features
     name = as_text(names[i]) if i < len(names) else f"input {i + 1}"
@@ -134,12 +128,11 @@ def _said(result: TrainingResult, x: Array, y: Array, outputs: Array) -> dict[st
             "zmin": -limit, "zmax": limit, "hovertemplate": "%{z:.3f}<extra></extra>",
             "meta": {"role": "ground", "dark": {"colorscale": DIVERGING_DARK}},
         }  # fmt: skip
-    if result.problem.loss.kind == "cross-entropy":
-        share, what = 1 / (1 + np.exp(-np.clip(value, -50, 50))), f"probability of {classes[1]}"
-    else:
-        share, what = np.clip((value + 1) / 2, 0, 1), f"vote for {classes[1]}"
+    sure = result.problem.loss.kind == "cross-entropy"
+    what = f"probability of {classes[1]}" if sure else f"vote for {classes[1]}"
+    share = second_share(result, value).reshape(n, n).astype(np.float32)
     return base | {
-        "type": "contour", "z": share.reshape(n, n).astype(np.float32), "colorscale": DIVERGING,
+        "type": "contour", "z": share, "colorscale": DIVERGING,
         "zmin": 0, "zmax": 1,
         "contours": {"start": 0, "end": 1, "size": 0.5, "coloring": "heatmap"},
         "line": {"color": INK, "width": 1.6},
@@ -194,7 +187,7 @@ def fitted_curve(result: TrainingResult, seed: int = 0, at: At = "own") -> Plain
             {
                 "type": "scatter", "x": x, "y": y[0, 0, :, 0].double().numpy(), "mode": "lines",
                 "name": style.title, "legendgroup": label,
-                "line": {"color": style.color, "width": style.width, "dash": style.dash},
+                "line": style.line,
                 "meta": {"role": "curve", "rule": label, "color_dark": style.color_dark},
             }
         )  # fmt: skip
@@ -271,7 +264,7 @@ def _over_plane(result: TrainingResult, view: LossPlane) -> list[dict[str, Any]]
         traces.append(
             common | {
                 "x": path[:, 0], "y": path[:, 1], "mode": "lines",
-                "line": {"color": style.color, "width": style.width, "dash": style.dash},
+                "line": style.line,
                 "customdata": np.stack([result.run.snapshot_at.numpy(), view.errors[label]], 1),
                 "hovertemplate": "step %{customdata[0]:.0f}<br>projection error "
                 "%{customdata[1]:.1%}<extra></extra>",

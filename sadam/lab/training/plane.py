@@ -15,12 +15,13 @@ from landscapes.nets.networks import MLP, Network
 from landscapes.nets.plane_kinks import PlaneKinks, PlaneKinksError, plane_kinks
 from landscapes.nets.planes import Plane, PlaneLoss, line_plane, pca_plane, random_plane, window_of
 from sadam.lab.codec import SpecError, nearest
-from sadam.lab.training.run import CONTROL, TrainingResult
+from sadam.lab.matched import CONTROL
+from sadam.lab.spec import Window
+from sadam.lab.training.run import TrainingResult
 from sadam.lab.training.spec import multiplications
 from sadam.probes import Kind, directions, lgi_from_slopes, streamed_lgi
 
 PlaneKind = Literal["pca", "random", "line"]
-Point = tuple[float, float]
 Array = NDArray[np.float64]
 
 GRIDS = (61, 31, 15)  # points to a side: the first that is affordable
@@ -55,7 +56,7 @@ class LossPlane:
 
     plane: Plane
     about: str
-    window: tuple[Point, Point]
+    window: Window
     a: Array
     b: Array
     values: Array
@@ -195,9 +196,7 @@ def _training_loss(result: TrainingResult, examples: int) -> NetworkLoss:
     )
 
 
-def _kinks(
-    loss: NetworkLoss, plane: Plane, window: tuple[Point, Point]
-) -> tuple[PlaneKinks | None, str]:
+def _kinks(loss: NetworkLoss, plane: Plane, window: Window) -> tuple[PlaneKinks | None, str]:
     examples = min(KINK_EXAMPLES, len(loss.inputs))
     spread = np.linspace(0, len(loss.inputs) - 1, examples).round().astype(int)
     some = NetworkLoss(loss.network, loss.inputs[spread], loss.targets[spread], loss.loss, loss.l1)

@@ -19,12 +19,12 @@ from landscapes.nets.losses import Loss
 from landscapes.nets.networks import Network
 from landscapes.nets.training_problem import Batch, TrainingProblem
 from sadam.lab.codec import SpecError
-from sadam.lab.rulebook import build_rule, matched_lr, values_of
+from sadam.lab.matched import CONTROL, matched_control
+from sadam.lab.rulebook import build_rule, values_of
 from sadam.lab.training.spec import Training
 from sadam.rules import AdamW, MomentRule, SAdam, key_of
 from sadam.training.trainer import TrainingRun, training
 
-CONTROL = "matched-"  # label of a matched control: this, and the label of its S-Adam
 MONITORED = 16  # training examples on which switching units are counted
 OBSERVATIONS = 60  # times that LGI is measured for all rules alike
 SNAPSHOT_NUMBERS = 8_000_000  # parameters kept on the way, 4 bytes each
@@ -214,7 +214,7 @@ def iter_training(spec: Training, data: Dataset | None = None) -> Iterator[Train
     if not controls or progress is None:
         return
     main = progress.so_far()
-    matched = {CONTROL + label: matched_control(result(main), label) for label in controls}
+    matched = {CONTROL + label: _control_of(result(main), label) for label in controls}
     for progress in training(problem, matched, **options):
         found = result(main)
         if progress.step == spec.steps:
@@ -227,17 +227,16 @@ def with_lr(rule: MomentRule, model: Model) -> MomentRule:
     return build_rule(model.label, key_of(rule), {**values_of(rule), "lr": model.lr})
 
 
-def matched_control(result: TrainingResult, label: str) -> AdamW:
-    """Return AdamW at ``lr * mean(brake)`` of an S-Adam's run at its own learning rate.
+def _control_of(result: TrainingResult, label: str) -> AdamW:
+    """The matched control of an S-Adam at its own learning rate.
 
-    It tells adaptive braking from a smaller step (MATH.md section 5). The mean is over the steps,
-    the median of it over the seeds.
+    The brake's mean is over the steps, the median of it over the seeds.
     """
     rule = result.rules[label]
     assert isinstance(rule, SAdam)
     brake = result.run.brake[..., result.at(label)].to(torch.float64)
     mean = float(np.median(torch.nan_to_num(brake.nanmean(0), nan=1.0).numpy()))
-    return AdamW(matched_lr(float(rule.lr), mean), rule.betas, rule.eps, rule.weight_decay)
+    return matched_control(rule, mean)
 
 
 def load_data(spec: Training) -> Dataset:

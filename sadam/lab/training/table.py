@@ -11,8 +11,9 @@ import torch
 from numpy.typing import NDArray
 
 from sadam.lab.compare.statistics import Estimate, interval, medians, resamples
+from sadam.lab.matched import CONTROL
 from sadam.lab.style import style_of
-from sadam.lab.training.run import CONTROL, TrainingResult
+from sadam.lab.training.run import TrainingResult
 
 Array = NDArray[np.float64]
 BOOTSTRAP_SEED = (0, 0xB007)

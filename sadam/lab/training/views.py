@@ -16,10 +16,11 @@ from landscapes.nets.layers import ACTIVATIONS
 from landscapes.nets.networks import MLP
 from landscapes.nets.quantization import fake_quantize
 from landscapes.nets.regions import RegionsError, linear_regions
+from sadam.lab.polylines import joined
+from sadam.lab.spec import Window
 from sadam.lab.training.run import TrainingResult
 
 Array = NDArray[np.float64]
-Window = tuple[tuple[float, float], tuple[float, float]]
 ViewKind = Literal["share", "class", "value", "curve", "weights"]
 
 
@@ -105,14 +106,18 @@ def _decisions(result: TrainingResult, params: Tensor, grid: int) -> View:
         peak = float(np.abs(value).max()) or 1.0
         return View("value", value, (-peak, peak), window, np.empty((0, 2)))
     generator = contour_generator(x, y, value, line_type=LineType.Separate)
-    gap = np.full((1, 2), math.nan)
-    pieces = [p for line in generator.lines(0.0) for p in (np.asarray(line), gap)]
-    lines = np.concatenate(pieces[:-1]) if pieces else np.empty((0, 2))
+    lines = joined([np.asarray(line) for line in generator.lines(0.0)])
+    return View("share", second_share(result, value), (0, 1), window, lines)
+
+
+def second_share(result: TrainingResult, output: Array) -> Array:
+    """Return what the output of a network says of the second of two classes, in [0, 1].
+
+    Its probability, or with the squared loss its vote; any shape.
+    """
     if result.problem.loss.kind == "cross-entropy":
-        share = 1 / (1 + np.exp(-np.clip(value, -50, 50)))
-    else:
-        share = np.clip((value + 1) / 2, 0, 1)
-    return View("share", share, (0, 1), window, lines)
+        return 1 / (1 + np.exp(-np.clip(output, -50, 50)))
+    return np.clip((output + 1) / 2, 0, 1)
 
 
 def _centres(window: Window, grid: int) -> tuple[Array, Array]:
@@ -139,9 +144,8 @@ def region_edges(result: TrainingResult, model: int, seed: int = 0) -> tuple[Arr
         cells = linear_regions(result.network, result.run.final[seed, model], data_window(result))
     except RegionsError as error:
         return np.empty((0, 2)), str(error)
-    gap = np.full((1, 2), math.nan)
-    loops = [np.vstack([cell.corners, cell.corners[:1], gap]) for cell in cells]
-    return np.concatenate(loops), f"{len(cells)} linear regions"
+    loops = [np.vstack([cell.corners, cell.corners[:1]]) for cell in cells]
+    return joined(loops), f"{len(cells)} linear regions"
 
 
 def first_layer(result: TrainingResult, params: Tensor) -> Array:

@@ -91,6 +91,13 @@ def test_a_control_of_a_brake_that_lets_nothing_through_is_still_one():
     assert run_training(spec).rules["matched-s-adam"].lr > 0
 
 
+def test_a_brake_that_underflows_has_a_control_that_hardly_moves():
+    rules = (("stuck", SAdam(0.02, damping=1e5)),)
+    found = run_training(replace(SPEC, rules=rules, lr_grid=(), steps=3))
+    assert found.run.brake[..., 0].max() == 0
+    assert 0 < found.rules["matched-stuck"].lr < 1e-200
+
+
 def test_a_control_that_is_among_the_rules_is_not_trained_again(result):
     rules = (*SPEC.rules[2:3], ("matched-s-adam", AdamW(0.001)))
     found = run_training(replace(SPEC, rules=rules, lr_grid=(), steps=5))
