@@ -49,6 +49,7 @@ from sadam.lab.figures import (  # noqa: E402
 )
 from sadam.lab.race import (  # noqa: E402
     Race,
+    last_steps,
     results,
     results_table,
     run_race,
@@ -188,7 +189,8 @@ def show_results(race: Race, table: pd.DataFrame) -> None:
         width="stretch",
     )
     st.caption(
-        f"Sorted by final gap. f* = {race.reference:.10g} ({race.reference_kind}). Source: "
+        "Sorted by final gap, the median over the last "
+        f"{last_steps(race)} steps. f* = {race.reference:.10g} ({race.reference_kind}). Source: "
         f"{race.landscape.source}. One start and one learning rate: a picture of behaviour, "
         "not a verdict."
     )
