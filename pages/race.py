@@ -190,7 +190,7 @@ def show_results(race: Race, table: pd.DataFrame) -> None:
     )
     st.caption(
         "Sorted by final gap, the median over the last "
-        f"{last_steps(race)} steps. f* = {race.reference:.10g} ({race.reference_kind}). Source: "
+        f"{last_steps(race)} steps; {race.reference_told(10)}. Source: "
         f"{race.landscape.source}. One start and one learning rate: a picture of behaviour, "
         "not a verdict."
     )

@@ -63,6 +63,12 @@ class Race:
             return "found by search, not proved"
         return "no value was seen" if math.isnan(self.reference) else "the least value seen"
 
+    def reference_told(self, digits: int) -> str:
+        """What f* is and where it comes from, or that there is none, to so many digits."""
+        if math.isnan(self.reference):
+            return "no value of f was seen"
+        return f"f* = {self.reference:.{digits}g} ({self.reference_kind})"
+
     def gaps(self, label: str) -> torch.Tensor:
         """A rule's f - f* at every step, ``(T+1, starts)``; NaN from where a start diverged."""
         track = self.trajectories[label]
