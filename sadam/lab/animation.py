@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from sadam.lab.figures.curves import FLOOR
 from sadam.lab.figures.ground import COLORSCALES, ground, kink_lines
 from sadam.lab.race import Race
 from sadam.lab.style import Style, style_of
@@ -124,7 +125,9 @@ def _still(race: Race, board: Axes, chart: Axes) -> None:
     board.set(xlim=(x0, x1), ylim=(y0, y1), xlabel="x", ylabel="y")
     board.set_title(landscape.title, loc="left", fontsize=11)
     gaps = [_gaps(race, label) for label in race.trajectories]
-    low, high = min(g.min() for g in gaps), max(g.max() for g in gaps)
+    standing = [g for g in gaps if np.isfinite(g[-1]).any()] or gaps  # who runs away is cut off
+    seen = np.concatenate([g[np.isfinite(g)] for g in standing])
+    low, high = (seen.min(), seen.max()) if len(seen) else (1.0, 1.0)
     chart.set(xlim=(0, race.experiment.steps), ylim=(low / 2, high * 2), yscale="log")
     chart.set(xlabel="step", ylabel="f - f*")
     chart.set_title("Gap", loc="left", fontsize=11)
@@ -132,9 +135,8 @@ def _still(race: Race, board: Axes, chart: Axes) -> None:
 
 
 def _gaps(race: Race, label: str) -> NDArray[np.float64]:
-    """The gaps of a rule, ``(T+1, starts)``; what is below 1e-16 is drawn there."""
-    values = race.trajectories[label].values.numpy() - race.reference
-    return np.maximum(np.nan_to_num(values, nan=1e-16), 1e-16)
+    """The gaps of a rule, ``(T+1, starts)``: at least 1e-16, NaN from where a start diverged."""
+    return np.maximum(race.gaps(label).numpy(), FLOOR)
 
 
 def _moving(race: Race, board: Axes, chart: Axes) -> Iterator[_Moving]:

@@ -11,7 +11,7 @@ from sadam.lab.experiment import Experiment
 from sadam.lab.figures import RACE_FIGURES, trajectory_map, trajectory_surface, window_of
 from sadam.lab.figures.curves import moving_median
 from sadam.lab.figures.ground import ground, joined, kink_lines
-from sadam.lab.race import run_race
+from sadam.lab.race import results, run_race
 from sadam.lab.style import STYLES
 from sadam.rules import RULES
 
@@ -167,6 +167,27 @@ def test_the_gap_curve_ends_at_the_final_gap_and_says_so(starts):
     for label, track in race.trajectories.items():
         gaps = np.sort(track.values[-30:].numpy(), axis=0)[14]  # f* = 0; the lower middle
         assert ends[label] == pytest.approx(np.median(gaps), rel=1e-6)
+
+
+def test_the_gap_of_a_rule_that_diverged_breaks_off_and_leaves_the_others_room():
+    rules = [(key, RULES[key](lr=5.0)) for key in ("adam", "adamw", "s-adam-two-sided")]
+    rules.append(("prox-sgd", RULES["prox-sgd"](lr=3.0)))
+    race = run_race(Experiment(landscape="crescent", steps=300, rules=tuple(rules)))
+    at = int(race.trajectories["prox-sgd"].diverged_at[0])
+    assert 0 < at < 300
+    figure = RACE_FIGURES["gap-by-step"](race)
+    lines = {t.meta["rule"]: np.asarray(t.y) for t in by_role(figure, "curve")}
+    assert np.isnan(lines["prox-sgd"][at:]).all()
+    assert np.isfinite(lines["prox-sgd"][:at]).all()
+    (cross,) = by_role(figure, "left")
+    assert (cross.meta["rule"], cross.x[0]) == ("prox-sgd", at - 1)
+    low, high = figure.layout.yaxis.range
+    assert 10**low <= cross.y[0] <= 10**high * 1.001
+    others = np.concatenate([race.gaps(label)[:, 0] for label in lines if label != "prox-sgd"])
+    assert low < np.log10(others.min()) < np.log10(others.max()) < high < 6
+    assert not by_role(RACE_FIGURES["gap-by-step"](make()), "left")
+    row = next(row for row in results(race) if row["rule"] == "prox-sgd")
+    assert np.isnan(row["tail_amplitude"])
 
 
 def test_barcode_shows_where_the_gradient_turned(race):
