@@ -8,12 +8,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from sadam.lab.marks import MARKERS, dash_lengths
 from sadam.rules import MomentRule, key_of
 
 
 @dataclass(frozen=True)
 class Style:
-    """Name, colours (light and dark screens), dash, marker, sentence and line width of a rule."""
+    """Name, colours (light and dark screens), dash, marker, sentence and line width of a rule.
+
+    Raises:
+        ValueError: If nothing draws the dash or the marker; see :mod:`sadam.lab.marks`.
+    """
 
     title: str
     color: str
@@ -22,6 +27,13 @@ class Style:
     symbol: str
     note: str = ""
     width: float = 1.7
+
+    def __post_init__(self) -> None:
+        dash_lengths(self.dash, self.width)
+        if self.symbol not in MARKERS:
+            raise ValueError(
+                f"Invalid symbol: {self.symbol!r}, must be one of {', '.join(MARKERS)}"
+            )
 
 
 STYLES = {
@@ -51,7 +63,7 @@ STYLES = {
         "Matched to two-sided", "#E79A6B", "#FFB27D", "dot", "triangle-down"
     ),
     "s-adam-two-sided": Style(
-        "S-Adam two-sided", "#D55E00", "#FF7F2A", "solid", "star",
+        "S-Adam two-sided", "#D55E00", "#FF7F2A", "solid", "hourglass",
         "The same with two-sided probes: silent on slopes, loud at kinks.",
         width=2.6,
     ),
