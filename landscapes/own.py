@@ -142,8 +142,9 @@ def least_value(f: Formula, window: tuple[Point, Point]) -> tuple[Point, float] 
     if not math.isfinite(best.fun):
         return None
     fine = {"xatol": 1e-10, "fatol": 1e-12, "maxiter": 400}
-    near = minimize(lambda p: float(values(p[:, None])[0]), best.x, method="Nelder-Mead",
-                    options=fine)  # fmt: skip
+    with np.errstate(invalid="ignore"):  # on its way into a pole it subtracts infinities
+        near = minimize(lambda p: float(values(p[:, None])[0]), best.x, method="Nelder-Mead",
+                        options=fine)  # fmt: skip
     x, y = map(float, near.x if near.fun <= best.fun else best.x)
     value = float(min(near.fun, best.fun))
     outside = any(

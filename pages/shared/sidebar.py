@@ -9,7 +9,10 @@ from pages.shared import links, own, widgets
 from pages.shared.controls import DEFAULTS, chosen, set_start
 from pages.shared.redraw import START, redraw
 from sadam.lab.experiment import MAX_STEPS
+from sadam.lab.rulebook import PLAIN
 from sadam.lab.spec import MAX_SEED
+from sadam.lab.style import titles_of
+from sadam.rules import RULES
 from sadam.schedules import SCHEDULES
 
 RATES = [float(f"{m}e{e}") for e in range(-4, 1) for m in (1, 2, 3, 5, 7)] + [10.0]
@@ -111,11 +114,11 @@ def _rule_controls() -> None:
         links.with_value("lr", RATES),
         key="lr",
         on_change=redraw,
-        help="lr of Adam, AMSGrad, AdamW and both S-Adams. The authors' default: 0.001. One value "
-        "for all shows behaviour; it does not settle who is better.",
+        help=f"lr of {titles_of(key for key in RULES if key not in PLAIN)}. The authors' default: "
+        "0.001. One value for all shows behaviour; it does not settle who is better.",
     )
     st.select_slider(
-        "Learning rate of SGD and Prox-SGD",
+        f"Learning rate of {titles_of(PLAIN)}",
         links.with_value("lr_sgd", RATES),
         key="lr_sgd",
         on_change=redraw,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,7 +15,7 @@ from landscapes import Landscape
 from sadam import metrics
 from sadam.engine import LIMIT, Trajectories, run
 from sadam.lab.experiment import Experiment
-from sadam.lab.style import style_of
+from sadam.lab.style import listed, style_of
 from sadam.probes import Probing
 from sadam.rules import AdamW, MomentRule, SAdam
 
@@ -233,7 +232,7 @@ def _ranking(race: Race, standing: list[Row]) -> str:
     best, *others = standing
     gap, cost = best["final_gap"], f"({best['evaluations']:,.0f} evaluations)"
     if len(near) > 1:
-        names = _and([f"**{row['title']}**" for row in near])
+        names = listed([f"**{row['title']}**" for row in near])
         return f"{span} is at most 1e-8 under {names}{_then(standing[len(near) :], 'final_gap')}"
     if not others:
         return f"{span} of {best['title']} is **{_number(gap)}** {cost}."
@@ -263,7 +262,7 @@ def _values(race: Race, standing: list[Row]) -> str:
     }
     rows = sorted(({**row, "f": f[row["rule"]]} for row in standing), key=lambda row: row["f"])
     least = [row for row in rows if _number(row["f"]) == _number(rows[0]["f"])]
-    names = _and([f"**{row['title']}**" for row in least])
+    names = listed([f"**{row['title']}**" for row in least])
     value = f"**{_number(rows[0]['f'])}**"
     text = f"No minimum of f was found: it may fall without end. {_span(race, 'f')} is "
     if len(rows) > 1:
@@ -291,7 +290,7 @@ def _swings(race: Race, standing: list[Row]) -> str:
     first, swing = swings[0]
     if swing != largest:
         text += f" {swing} under {first} and"
-    return f"{text} {largest} under {_and(most)}, the most of all."
+    return f"{text} {largest} under {listed(most)}, the most of all."
 
 
 def _left(race: Race, rows: list[Row]) -> list[str]:
@@ -323,11 +322,6 @@ def _undefined(race: Race) -> str:
     if len(starts) == 1:
         where = f"at the start, ({starts[0][0]:g}, {starts[0][1]:g})"
     return f"{what} {where}: no optimizer can take a step from there."
-
-
-def _and(names: Sequence[str]) -> str:
-    *most, last = names
-    return f"{', '.join(most)} and {last}" if most else last
 
 
 def _number(value: float) -> str:

@@ -6,6 +6,7 @@ own for each rule, so that no picture depends on colour alone.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from sadam.lab.marks import MARKERS, dash_lengths
@@ -74,3 +75,14 @@ STYLES = {
 def style_of(label: str, rule: MomentRule) -> Style:
     """Return the style of a rule: the label's own, else its key's with the label as its title."""
     return STYLES.get(label) or replace(STYLES[key_of(rule)], title=label)
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names in a sentence: ``"A, B and C"``."""
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def titles_of(keys: Iterable[str]) -> str:
+    """The titles of rules, by their keys, in a sentence."""
+    return listed(STYLES[key].title for key in keys)
