@@ -43,7 +43,8 @@ def test_of_a_constant_nothing_is_ranked_and_no_point_is_its_minimum():
     ("formula", "minimum"),
     [
         ("-x**2-y**2", None), ("1/x", None), ("x + y", None), ("log(abs(x))", None),
-        ("-1/(x**2+y**2)", None), ("x - exp(x)", None), ("tan(x)", None), ("1/(x-y)", None), ("exp(x)", None),
+        ("-1/(x**2+y**2)", None), ("x - exp(x)", None), ("tan(x)", None), ("1/(x-y)", None),
+        ("exp(x)", None),
         ("abs(x)+abs(y)", 0.0), ("sqrt(abs(x))+y**2", 0.0), ("floor(x)**2+y**2", 0.0),
         ("-1/(0.01+x**2+y**2)", -100.0), ("where(x > 0, x, 1 - x) + y**2", 0.0),
     ],

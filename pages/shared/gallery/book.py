@@ -18,6 +18,7 @@ from sadam.lab.gallery import MANIFEST, PRESETS, Preset
 from sadam.lab.online import Online
 from sadam.lab.race import CONVERGED
 from sadam.lab.style import STYLES
+from sadam.rules import RULES
 
 
 def target(preset: Preset) -> tuple[str, dict[str, str]]:
@@ -27,10 +28,17 @@ def target(preset: Preset) -> tuple[str, dict[str, str]]:
     return RACE, controls.query_of(preset.spec, frame=preset.frame.title())
 
 
-def book() -> list[dict[str, Any]]:
-    """What each card says, in the order of the presets."""
+def book() -> dict[str, list[dict[str, Any]]]:
+    """What each card says, in the order of the presets, and how each rule in them looks."""
     manifest = json.loads((PICTURES / MANIFEST).read_text(encoding="utf-8"))
-    return [_card(preset, manifest[preset.name]) for preset in PRESETS]
+    drawn = {rule for preset in PRESETS for rule, _ in manifest[preset.name]["ranking"]}
+    return {
+        "legend": [
+            {"title": s.title, "color": s.color, "color_dark": s.color_dark, "symbol": s.symbol}
+            for s in (STYLES[key] for key in RULES if key in drawn)
+        ],
+        "cards": [_card(preset, manifest[preset.name]) for preset in PRESETS],
+    }
 
 
 def _card(preset: Preset, drawn: dict[str, Any]) -> dict[str, Any]:
