@@ -18,7 +18,7 @@ from sadam.schedules import SCHEDULES
 
 RATES = [float(f"{m}e{e}") for e in range(-4, 1) for m in (1, 2, 3, 5, 7)] + [10.0]
 RADII = [float(f"{m}e{e}") for e in range(-5, 0) for m in (1, 2, 5)] + [1.0]
-_STEPS_BEFORE, _STEPS_ERROR = "_steps_before", "_steps_error"
+_STEPS_BEFORE, _STEPS_ERROR, _STEPS_TOLD = "_steps_before", "_steps_error", "_steps_told"
 STEPS = [50, 100, 200, 300, 500, 1000, 2000, 5000, 10_000, MAX_STEPS]
 
 
@@ -177,7 +177,7 @@ def _steps_changed() -> None:
     state = st.session_state
     typed = state["steps"]
     if not isinstance(typed, str):
-        return redraw()
+        return None if state[_STEPS_TOLD] else redraw()  # what was told must go
     try:
         state["steps"] = FIELDS["steps"](typed.replace(",", "").replace(" ", ""))
     except ValueError as error:
@@ -198,7 +198,9 @@ def _run_controls() -> None:
         accept_new_options=True,
         help=f"Any whole number up to {MAX_STEPS:,}: choose one or type it.",
     )
-    if error := state.pop(_STEPS_ERROR, None):
+    error = state.pop(_STEPS_ERROR, None)
+    state[_STEPS_TOLD] = error is not None
+    if error:
         st.error(sentence(error))
     seed.number_input(
         "Seed",
