@@ -8,7 +8,7 @@ So wherever a key of the catalogue will do (a spec, a link, a command), a formul
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import lru_cache
 
@@ -59,6 +59,7 @@ def own_landscape(name: str) -> Landscape:
     given = {part.partition("=")[0].strip() for part in name.split(";")[1:]}
     formula = Formula.parse(text, parameters)
     least = least_value(formula, window)
+    point = least is not None and not _level(formula, window, least[1])
     values = ", ".join(f"{key} = {value:g}" for key, value in parameters.items())
     landscape = landscape_from_formula(
         text,
@@ -67,10 +68,12 @@ def own_landscape(name: str) -> Landscape:
         title="Your own function" + (f" ({values})" if values else ""),
         window=window,
         start=start,
-        minimisers=() if least is None else (least[0],),
+        minimisers=(least[0],) if least is not None and point else (),
         minimum=None if least is None else least[1],
     )
     searched = "its minimum by search: it may be another"
+    if least is None:
+        searched = "a search found no minimum"
     if landscape.note:
         note = f"Typed in, {searched}. {landscape.note}"
     else:
@@ -117,7 +120,7 @@ def least_value(f: Formula, window: tuple[Point, Point]) -> tuple[Point, float] 
 
     Returns:
         A minimiser and the value there; None where f has no finite value in the window, or falls
-        on and on beyond it.
+        on and on, beyond it or into a pole.
     """
     from scipy.optimize import differential_evolution, minimize  # late: half a second
 
@@ -133,7 +136,7 @@ def least_value(f: Formula, window: tuple[Point, Point]) -> tuple[Point, float] 
     if not math.isfinite(best.fun):
         return None
     fine = {"xatol": 1e-10, "fatol": 1e-12, "maxiter": 400}
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):  # on its way into a pole
         near = minimize(lambda p: float(values(p[:, None])[0]), best.x, method="Nelder-Mead",
                         options=fine)  # fmt: skip
     x, y = map(float, near.x if near.fun <= best.fun else best.x)
@@ -142,7 +145,32 @@ def least_value(f: Formula, window: tuple[Point, Point]) -> tuple[Point, float] 
         not low - (high - low) <= at <= high + (high - low)
         for at, (low, high) in zip((x, y), window, strict=True)
     )
-    return None if outside or not math.isfinite(value) else ((x, y), value)
+    if outside or not math.isfinite(value) or _is_pole(values, np.array([x, y]), value, window):
+        return None
+    return (x, y), value
+
+
+def _is_pole(
+    values: Callable[[np.ndarray], np.ndarray],
+    at: np.ndarray,
+    value: float,
+    window: tuple[Point, Point],
+) -> bool:
+    """Whether f falls more from a tiny circle to a point than from a circle a thousand times wider.
+
+    Towards a minimum it falls less and less, into a pole such as that of 1/x more and more.
+    """
+    size = max(high - low for low, high in window)
+    turns = np.linspace(0.0, 2 * math.pi, 33)[:-1] + 0.1
+    ring = np.stack([np.cos(turns), np.sin(turns)])
+    wide, near = (float(values(at[:, None] + r * size * ring).min()) for r in (1e-3, 1e-6))
+    return near - value > max(2 * (wide - near), 1e-6 * (1 + abs(near)))
+
+
+def _level(f: Formula, window: tuple[Point, Point], value: float) -> bool:
+    """Whether f is a constant over the window, as far as a grid can tell: no point is its least."""
+    x, y = (torch.linspace(*side, 41, dtype=torch.float64) for side in window)
+    return bool((f(torch.cartesian_prod(x, y)) == value).all())
 
 
 def _numbers(key: str, text: str, count: int) -> tuple[float, ...]:

@@ -15,9 +15,9 @@ LINK = Link("gallery", {}, {})
 LINK.take()
 st.markdown("## What do optimizers do at a kink?")
 st.markdown(
-    "Each picture is a race: the same start, the same function, one colour for each optimizer. "
-    "Thin lines are kinks, where the gradient jumps. Click one to open it and change anything in "
-    "it; new to the subject? The **Lessons** take ten short steps."
+    "Each picture is a race: the same start, the same function, one colour and marker for each "
+    "optimizer. Thin lines are kinks, where the gradient jumps. Click one to open it and change "
+    "anything in it; new to the subject? The **Lessons** take ten short steps."
 )
 cards()
 st.caption(

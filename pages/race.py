@@ -70,8 +70,9 @@ PLACES = """<style>
 @media (max-width: 830px) { .st-key-race_head { min-height: 182px; } }
 </style>"""  # what comes later has its room from the start, so that nothing below it jumps
 
+PERCENT: Any = "%.1f %%"  # of columns that hold per cent; "percent" would cut zeros off
 COLUMNS = {
-    "title": st.column_config.TextColumn("Optimizer", pinned=True),
+    "title": st.column_config.TextColumn("Optimizer", pinned=True, width=180),
     "final_gap": st.column_config.NumberColumn(
         "Final gap", format="%.3g", help="Median of f - f* over the last 10 % of steps."
     ),
@@ -82,13 +83,13 @@ COLUMNS = {
         "Tail swing", format="%.3g", help="Interquartile range of f over the last 10 % of steps."
     ),
     "conflict_rate": st.column_config.NumberColumn(
-        "Conflict", format="percent", help="Steps whose gradient points against the previous one."
+        "Conflict", format=PERCENT, help="Steps whose gradient points against the previous one."
     ),
     "reversal_rate": st.column_config.NumberColumn(
-        "Reversal", format="percent", help="Steps that turn back on the previous step."
+        "Reversal", format=PERCENT, help="Steps that turn back on the previous step."
     ),
     "path_efficiency": st.column_config.NumberColumn(
-        "Efficiency", format="percent", help="Distance from start to end over the path's length."
+        "Efficiency", format=PERCENT, help="Distance from start to end over the path's length."
     ),
     "kink_crossings": st.column_config.NumberColumn(
         "Kinks / step", format="%.3f", help="Declared kinks crossed per step."
@@ -183,6 +184,8 @@ def show(race: Race) -> None:
 
 def show_results(race: Race, table: pd.DataFrame) -> None:
     """The table, sorted by final gap."""
+    for name in ("conflict_rate", "reversal_rate", "path_efficiency"):
+        table[name] *= 100
     table["diverged"] = [
         f"at step {at}" if count else "no"
         for at, count in zip(table["diverged_at"], table["diverged"], strict=True)
@@ -195,7 +198,8 @@ def show_results(race: Race, table: pd.DataFrame) -> None:
         width="stretch",
     )
     st.caption(
-        f"Sorted by final gap. f* = {race.reference:.10g} ({race.reference_kind}). Source: "
+        "Sorted by final gap, the median over the last "
+        f"{race.last_steps} steps; {race.reference_told(10)}. Source: "
         f"{race.landscape.source}. One start and one learning rate: a picture of behaviour, "
         "not a verdict."
     )

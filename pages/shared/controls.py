@@ -16,7 +16,7 @@ from pages.shared import links, own
 from pages.shared.widgets import UNIT
 from sadam.lab.codec import SpecError
 from sadam.lab.experiment import MAX_STEPS, PAPER_RULES, Experiment
-from sadam.lab.rulebook import build_rule, hyperparameters
+from sadam.lab.rulebook import PLAIN, build_rule, hyperparameters
 from sadam.lab.spec import MAX_SEED, Spec
 from sadam.rules import RULES, MomentRule
 from sadam.schedules import SCHEDULES
@@ -83,10 +83,9 @@ FIELDS: dict[str, links.Read] = {  # how a link is read
     "own_values": links.values,
 }
 LINK = links.Link("race", FIELDS, DEFAULTS, own.idle)
-_PLAIN = ("sgd", "prox-sgd")  # rules whose steps are lr times the gradient
 _SAID_BY = (  # control, hyperparameter, rules that take it from there
-    ("lr", "lr", [key for key in RULES if key not in _PLAIN]),
-    ("lr_sgd", "lr", _PLAIN),
+    ("lr", "lr", [key for key in RULES if key not in PLAIN]),
+    ("lr_sgd", "lr", PLAIN),
     ("damping_one", "damping", ["s-adam"]),
     ("damping_two", "damping", ["s-adam-two-sided"]),
     *((name, name, RULES) for name in ("num_probes", "radius", "weight_decay", "momentum", "l1")),

@@ -6,13 +6,18 @@ import streamlit as st
 
 from landscapes import CATALOGUE
 from pages.shared import links, own, widgets
-from pages.shared.controls import DEFAULTS, chosen, set_start
+from pages.shared.controls import DEFAULTS, FIELDS, chosen, set_start
 from pages.shared.redraw import START, redraw
+from pages.shared.words import sentence
 from sadam.lab.experiment import MAX_STEPS
+from sadam.lab.rulebook import PLAIN
 from sadam.lab.spec import MAX_SEED
+from sadam.lab.style import titles_of
+from sadam.rules import RULES
 from sadam.schedules import SCHEDULES
 
 RATES = [float(f"{m}e{e}") for e in range(-4, 1) for m in (1, 2, 3, 5, 7)] + [10.0]
+_STEPS_BEFORE, _STEPS_ERROR, _STEPS_TOLD = "_steps_before", "_steps_error", "_steps_told"
 STEPS = [50, 100, 200, 300, 500, 1000, 2000, 5000, 10_000, MAX_STEPS]
 
 
@@ -110,11 +115,11 @@ def _rule_controls() -> None:
         links.with_value("lr", RATES),
         key="lr",
         on_change=redraw,
-        help="lr of Adam, AMSGrad, AdamW and both S-Adams. The authors' default: 0.001. One value "
-        "for all shows behaviour; it does not settle who is better.",
+        help=f"lr of {titles_of(key for key in RULES if key not in PLAIN)}. The authors' default: "
+        "0.001. One value for all shows behaviour; it does not settle who is better.",
     )
     st.select_slider(
-        "Learning rate of SGD and Prox-SGD",
+        f"Learning rate of {titles_of(PLAIN)}",
         links.with_value("lr_sgd", RATES),
         key="lr_sgd",
         on_change=redraw,
@@ -166,15 +171,36 @@ def _sadam_controls() -> None:
     )
 
 
+def _steps_changed() -> None:
+    """Take the number of steps that was chosen, or typed: then it comes as a text."""
+    state = st.session_state
+    typed = state["steps"]
+    if not isinstance(typed, str):
+        return None if state[_STEPS_TOLD] else redraw()  # what was told must go
+    try:
+        state["steps"] = FIELDS["steps"](typed.replace(",", "").replace(" ", ""))
+    except ValueError as error:
+        state["steps"] = state[_STEPS_BEFORE]
+        state[_STEPS_ERROR] = f"Steps {error}: {typed[:20]!r} is none"
+    return None  # the whole page: the box has an option more
+
+
 def _run_controls() -> None:
+    state = st.session_state
+    state[_STEPS_BEFORE] = state["steps"]
     steps, seed = st.columns([3, 2])
     steps.selectbox(
         "Steps",
         links.with_value("steps", STEPS),
         key="steps",
-        on_change=redraw,
-        help=f"At most {MAX_STEPS:,}.",
+        on_change=_steps_changed,
+        accept_new_options=True,
+        help=f"Any whole number up to {MAX_STEPS:,}: choose one or type it.",
     )
+    error = state.pop(_STEPS_ERROR, None)
+    state[_STEPS_TOLD] = error is not None
+    if error:
+        st.error(sentence(error))
     seed.number_input(
         "Seed",
         min_value=0,

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from sadam.lab.style import STYLES
+from sadam.lab.rulebook import hyperparameters
+from sadam.lab.style import STYLES, titles_of
 from sadam.rules import RULES
 
 RADII = [float(f"{m}e{e}") for e in range(-5, 0) for m in (1, 2, 5)] + [1.0]  # of probes
@@ -63,7 +64,7 @@ def memories(prefix: str, changed: Changed | None = None) -> None:
     for column, label, name, step, told in (
         (one, "β₁", "beta1", 0.05, "Memory of the gradient's mean. Default: 0.9."),
         (two, "β₂", "beta2", 0.01, "Memory of its square. Default: 0.999."),
-        (two, "Momentum", "momentum", 0.05, "Of SGD and Prox-SGD. Default: 0.9."),
+        (two, "Momentum", "momentum", 0.05, f"Of {_with('momentum')}. Default: 0.9."),
     ):
         column.number_input(
             label,
@@ -83,9 +84,14 @@ def memories(prefix: str, changed: Changed | None = None) -> None:
         format="%.4g",
         key=f"{prefix}weight_decay",
         on_change=changed,
-        help="AdamW and S-Adam pull x towards 0 by lr times this at each step; the brake does not "
-        "act on it. Authors' default: 0.01.",
+        help=f"{_with('weight_decay')} pull x towards 0 by lr times this at each step; the brake "
+        "does not act on it. Authors' default: 0.01.",
     )
+
+
+def _with(name: str) -> str:
+    """The rules that have a hyperparameter."""
+    return titles_of(key for key in RULES if name in hyperparameters(key))
 
 
 def schedule(prefix: str, schedules: list[str], changed: Changed | None = None) -> None:

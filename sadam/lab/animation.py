@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from sadam.lab.figures.curves import FLOOR
 from sadam.lab.figures.ground import COLORSCALES, ground, kink_lines
+from sadam.lab.marks import MARKERS, STAR, Points, dash_lengths
 from sadam.lab.race import Race
 from sadam.lab.style import Style
 
@@ -27,18 +29,6 @@ FRAMES, PER_SECOND, HOLD = 100, 20, 20  # steps that are shown; a second; frames
 SIZE, DPI = (8.0, 4.5), 100  # inches and dots per inch: 800 x 450
 COLORS = 127  # of a GIF; one of its 128 is left for what did not change
 MOST_PATHS = 64  # of all rules together; more would hide each other
-_DASHES = {
-    "dot": (0, (1, 1.6)),
-    "dash": (0, (5, 2.5)),
-    "longdash": (0, (9, 3)),
-    "dashdot": (0, (5, 2, 1, 2)),
-    "longdashdot": (0, (9, 2.5, 1.5, 2.5)),
-    "solid": "solid",
-}
-_MARKERS = {
-    "circle": "o", "square": "s", "diamond": "D", "hexagon": "h", "triangle-up": "^",
-    "triangle-down": "v", "cross": "P", "x": "X", "star": "*",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -81,7 +71,7 @@ def _frames(race: Race) -> Iterator[NDArray[np.uint8]]:
     _still(race, board, chart)
     moving = list(_moving(race, board, chart))
     chart.legend(handles=[m.path for m in moving if not str(m.path.get_label()).startswith("_")],
-                 loc="upper right", fontsize=7, framealpha=0.85)  # fmt: skip
+                 loc="upper right", fontsize=7, framealpha=0.85, handlelength=4)  # fmt: skip
     steps = race.experiment.steps
     counter = board.text(
         0.02, 0.98, f"step {steps}", transform=board.transAxes, va="top", animated=True, fontsize=9
@@ -117,14 +107,16 @@ def _still(race: Race, board: Axes, chart: Axes) -> None:
     for line in kink_lines(landscape, landscape.window):
         board.plot(*line.T, color="#141A24", alpha=0.5, linewidth=0.8)
     for x, y in landscape.minimisers:
-        board.plot(x, y, "*", color="#1C2430", markersize=9)
+        board.plot(x, y, marker=_marker(STAR), color="#1C2430", markersize=9)
     for x, y in race.experiment.starts:
         board.plot(x, y, "o", color="none", markeredgecolor="#1C2430", markersize=7)
     (x0, x1), (y0, y1) = landscape.window
     board.set(xlim=(x0, x1), ylim=(y0, y1), xlabel="x", ylabel="y")
     board.set_title(landscape.title, loc="left", fontsize=11)
     gaps = [_gaps(race, label) for label in race.trajectories]
-    low, high = min(g.min() for g in gaps), max(g.max() for g in gaps)
+    standing = [g for g in gaps if np.isfinite(g[-1]).any()] or gaps  # who runs away is cut off
+    seen = np.concatenate([g[np.isfinite(g)] for g in standing])
+    low, high = (seen.min(), seen.max()) if len(seen) else (1.0, 1.0)
     chart.set(xlim=(0, race.experiment.steps), ylim=(low / 2, high * 2), yscale="log")
     chart.set(xlabel="step", ylabel="f - f*")
     chart.set_title("Gap", loc="left", fontsize=11)
@@ -132,9 +124,8 @@ def _still(race: Race, board: Axes, chart: Axes) -> None:
 
 
 def _gaps(race: Race, label: str) -> NDArray[np.float64]:
-    """The gaps of a rule, ``(T+1, starts)``; what is below 1e-16 is drawn there."""
-    values = race.trajectories[label].values.numpy() - race.reference
-    return np.maximum(np.nan_to_num(values, nan=1e-16), 1e-16)
+    """The gaps of a rule, ``(T+1, starts)``: at least 1e-16, NaN from where a start diverged."""
+    return np.maximum(race.gaps(label).numpy(), FLOOR)
 
 
 def _moving(race: Race, board: Axes, chart: Axes) -> Iterator[_Moving]:
@@ -146,7 +137,7 @@ def _moving(race: Race, board: Axes, chart: Axes) -> Iterator[_Moving]:
             title = style.title if i == 0 else "_"
             path = _line(board, style, title)
             (head,) = board.plot(
-                [], [], color=style.color, marker=_MARKERS.get(style.symbol, "o"), markersize=8,
+                [], [], color=style.color, marker=_marker(MARKERS[style.symbol]), markersize=9,
                 markeredgecolor="white", markeredgewidth=0.8, animated=True,
             )  # fmt: skip
             points = track.points[:, i].numpy()
@@ -154,11 +145,18 @@ def _moving(race: Race, board: Axes, chart: Axes) -> Iterator[_Moving]:
 
 
 def _line(axes: Axes, style: Style, title: str, thin: bool = False) -> Line2D:
+    width = min(style.width, 1.2) if thin else style.width
+    dashes = tuple(length / width for length in dash_lengths(style.dash, width))  # is in widths
     (line,) = axes.plot(
-        [], [], color=style.color, linewidth=min(style.width, 1.2) if thin else style.width,
-        linestyle="solid" if thin else _DASHES[style.dash], label=title, animated=True,
+        [], [], color=style.color, linewidth=width, linestyle=(0, dashes) if dashes else "solid",
+        label=title, animated=True,
     )  # fmt: skip
     return line
+
+
+def _marker(points: Points) -> NDArray[np.float64]:
+    """A marker's corners as Matplotlib takes them, y upwards."""
+    return np.array((*points, points[0])) * (1, -1)
 
 
 def _gif(frames: list[NDArray[np.uint8]], spec: str) -> bytes:

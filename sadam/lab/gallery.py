@@ -19,7 +19,7 @@ from sadam.lab.experiment import PAPER_RULES, Experiment
 from sadam.lab.figures.paths import Frame
 from sadam.lab.online import HIGH, LOW, Online, run_online
 from sadam.lab.race import results_table, run_race
-from sadam.lab.rulebook import make_rules, set_hyperparameter
+from sadam.lab.rulebook import PLAIN, make_rules, set_hyperparameter
 from sadam.lab.style import STYLES
 from sadam.lab.thumbnail import VERSION as DRAWN_BY
 from sadam.lab.thumbnail import Track, animated, frame_lines, thumbnail
@@ -62,9 +62,8 @@ def _race(
 ) -> Experiment:
     """A race as the Race page sets it up: one lr for Adam's kin, one for SGD's."""
     labelled = make_rules(rules, lr=lr)
-    for key in ("sgd", "prox-sgd"):
-        if key in rules:
-            labelled = set_hyperparameter(labelled, key, "lr", lr_sgd)
+    for key in filter(rules.__contains__, PLAIN):
+        labelled = set_hyperparameter(labelled, key, "lr", lr_sgd)
     starts = (start,) if start else ()
     return Experiment(landscape, starts, labelled, steps, 0, schedule)
 

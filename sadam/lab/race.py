@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,15 +14,15 @@ import torch
 import landscapes
 from landscapes import Landscape
 from sadam import metrics
-from sadam.engine import Trajectories, run
+from sadam.engine import LIMIT, Trajectories, run
 from sadam.lab.experiment import Experiment
 from sadam.lab.matched import CONTROL, matched_control
-from sadam.lab.style import Style, drawing_order, style_of
+from sadam.lab.style import Style, drawing_order, listed, style_of
 from sadam.probes import Probing
 from sadam.rules import AdamW, MomentRule, SAdam
 
-CONVERGED = 1e-8  # two gaps below it are not compared: both rules are there
-TIE = 1.05  # gaps that differ by less are called equal
+CONVERGED = 1e-8  # gaps up to it are not compared
+TIE = 1.05  # gaps that differ by no more are not ranked
 
 
 @dataclass(frozen=True)
@@ -46,18 +45,18 @@ class Race:
 
     @property
     def reference(self) -> float:
-        """What gaps are measured from: the known minimum, else the least value that was seen."""
+        """What gaps are measured from: the known minimum, else the least value that was seen.
+
+        NaN where none is known and no finite value was seen.
+        """
         known = self.landscape.minimum
         if known is not None and self.landscape.proved:
             return known
-        seen = [self._least] if known is None else [self._least, known]
-        return min(filter(math.isfinite, seen), default=0.0)
-
-    @cached_property
-    def _least(self) -> float:
-        """The least finite value that was seen; infinite if there was none."""
         values = torch.cat([t.values.flatten() for t in self.trajectories.values()])
-        return float(torch.where(torch.isfinite(values), values, torch.inf).min())
+        seen = [] if known is None else [known]
+        if len(finite := values[values.isfinite()]):
+            seen.append(float(finite.min()))
+        return min(filter(math.isfinite, seen), default=math.nan)
 
     @property
     def reference_kind(self) -> str:
@@ -67,9 +66,25 @@ class Race:
             return "known"
         if known is not None and known == self.reference:
             return "found by search, not proved"
-        if not math.isfinite(self._least):
-            return "no finite value was seen"
-        return "the least value seen"
+        return "no value was seen" if math.isnan(self.reference) else "the least value seen"
+
+    def reference_told(self, digits: int) -> str:
+        """What f* is and where it comes from, or that there is none, to so many digits."""
+        if math.isnan(self.reference):
+            return "no value of f was seen"
+        return f"f* = {self.reference:.{digits}g} ({self.reference_kind})"
+
+    @property
+    def last_steps(self) -> int:
+        """How many steps at the end final gaps are medians of."""
+        return metrics.last_steps(self.experiment.steps)
+
+    def gaps(self, label: str) -> torch.Tensor:
+        """A rule's f - f* at every step, ``(T+1, starts)``; NaN from where a start diverged."""
+        track = self.trajectories[label]
+        left = torch.where(track.diverged_at >= 0, track.diverged_at, track.steps + 1)
+        gone = torch.arange(track.steps + 1)[:, None] >= left
+        return (track.values - self.reference).masked_fill(gone, math.nan)
 
 
 def run_race(experiment: Experiment) -> Race:
@@ -124,7 +139,8 @@ def results_table(race: Race, rows: list[Row] | None = None) -> pd.DataFrame:
 
     Columns: ``rule`` (label), ``title``, ``final_gap`` (median of f - f* over the last 10 % of
     steps; infinite where more than half of the starts diverged), ``best_gap``, the chattering
-    measures of :data:`sadam.metrics.MEASURES`, ``kink_crossings`` per step, ``mean_brake``,
+    measures of :data:`sadam.metrics.MEASURES` (``tail_amplitude`` of the starts that did not
+    diverge, NaN where all did), ``kink_crossings`` per step, ``mean_brake``,
     ``evaluations`` (of one start's whole run: a gradient counts 2, a probe 1), ``diverged`` (number
     of starts) and ``diverged_at`` (first step at which one left, or -1).
 
@@ -165,10 +181,13 @@ def _numbers(race: Race) -> dict[str, torch.Tensor]:
         diverged_at=torch.stack([t.diverged_at for t in tracks]),
     )
     crossings = metrics.kink_crossings(together.points, race.landscape.kinks).mean(0)
+    measures = metrics.measure(together)
+    frozen = together.diverged_at >= 0  # f stands still there, which is no calm
+    measures["tail_amplitude"] = measures["tail_amplitude"].masked_fill(frozen, math.nan)
     return {
         "final_gap": metrics.final_gap(together, race.reference),
         "best_gap": metrics.best_gap(together, race.reference),
-        **metrics.measure(together),
+        **measures,
         "kink_crossings": crossings,
         "mean_brake": metrics.mean_brake(together),
     }
@@ -177,13 +196,15 @@ def _numbers(race: Race) -> dict[str, torch.Tensor]:
 def _median(over_starts: torch.Tensor) -> float:
     if over_starts.numel() == 1:
         return over_starts.item()
-    return float(np.median(over_starts.numpy()))  # unlike torch's, defined at infinity
+    known = over_starts[~over_starts.isnan()].numpy()
+    return float(np.median(known)) if len(known) else math.nan  # unlike torch's, also at infinity
 
 
 def sentence(race: Race, rows: list[Row] | None = None, *, markdown: bool = False) -> str:
     """What happened, in words that say no more than the numbers of this race do.
 
-    Every rule is named, whoever wins, and the winner is held against the runner-up.
+    Every rule is named, whoever wins, and the winner is held against the runner-up. Where f* is
+    only the least value that was seen, because no minimum is known, values of f are told, not gaps.
 
     Args:
         race: The race.
@@ -191,59 +212,118 @@ def sentence(race: Race, rows: list[Row] | None = None, *, markdown: bool = Fals
         markdown: Whether to set the main numbers in bold.
     """
     rows = results(race) if rows is None else rows
-    starts = len(race.experiment.starts)
-    said = [
-        f"{row['title']} left the finite numbers at step {int(row['diverged_at'])}"
-        + (f" from {int(row['diverged'])} of {starts} starts." if starts > 1 else ".")
-        for row in rows
-        if row["diverged"]
-    ]
-    standing = [row for row in rows if not row["diverged"]]
-    if standing:
-        said = [_ranking(standing), _swings(race, standing), *said]
-    text = " ".join(filter(None, said))
+    standing = [row for row in rows if math.isfinite(row["final_gap"])]
+    ranking = _ranking if race.landscape.minimum is not None else _values
+    said = [ranking(race, standing), _swings(race, standing)] if standing else []
+    text = " ".join(filter(None, [*said, *_left(race, rows), _undefined(race)]))
     return text if markdown else text.replace("**", "")
 
 
-def _ranking(standing: list[Row]) -> str:
-    """Who ended lowest, by how much, at what cost; then the others in order."""
+def _span(race: Race, what: str) -> str:
+    """Of which steps and starts the final numbers are: how the sentence begins."""
+    steps, starts = race.last_steps, len(race.experiment.starts)
+    when = f"Over the last {steps} steps" if steps > 1 else "At the last step"
+    who = f" (median of {starts} starts)" if starts > 1 else ""
+    return f"{when}{who} the {'median ' if steps > 1 else ''}{what}"
+
+
+def _ranking(race: Race, standing: list[Row]) -> str:
+    """Whose gap was the smallest, by how much, at what cost; then the others in order."""
+    span = _span(race, "gap")
+    near = [row for row in standing if row["final_gap"] <= CONVERGED]
     best, *others = standing
-    cost = f"({best['evaluations']:,.0f} evaluations)"
+    gap, cost = best["final_gap"], f"({best['evaluations']:,.0f} evaluations)"
+    if len(near) > 1:
+        names = listed([f"**{row['title']}**" for row in near])
+        return f"{span} is at most 1e-8 under {names}{_then(standing[len(near) :], 'final_gap')}"
     if not others:
-        return f"{best['title']} ends **{_number(best['final_gap'])}** above f* {cost}."
+        return f"{span} of {best['title']} is **{_number(gap)}** {cost}."
     second, *rest = others
-    gap, next_gap = best["final_gap"], second["final_gap"]
-    against = f"{second['title']}'s {_number(next_gap)} ({second['evaluations']:,.0f})"
-    if next_gap <= CONVERGED:
-        text = f"**{best['title']}** and {second['title']} both converge, to gaps below 1e-8"
-    elif next_gap <= TIE * gap:
+    next_gap = second["final_gap"]
+    against = f"{_number(next_gap)} ({second['evaluations']:,.0f})"
+    if next_gap <= TIE * gap:
         text = (
-            f"**{best['title']}** ends as low as {second['title']}, {_number(gap)} above f* {cost}"
+            f"{span} of **{best['title']}**, {_number(gap)} {cost}, and that of "
+            f"{second['title']}, {against}, differ by at most 5 %"
         )
-    elif gap <= 0:
-        text = f"**{best['title']}** ends at f* itself (median gap 0) {cost}, against {against}"
     else:
-        factor = next_gap / gap
-        times = f"{factor:.2g}" if factor < 10 else f"{factor:,.0f}"
-        text = (
-            f"**{best['title']}** ends with the smallest gap, **{_number(gap)}** {cost}, "
-            f"**{times} times** smaller than {against}"
-        )
-    then = ", ".join(f"{row['title']} {_number(row['final_gap'])}" for row in rest)
-    return f"{text}; then {then}." if then else f"{text}."
+        text = f"{span} of **{best['title']}** is the smallest, **{_number(gap)}** {cost}, "
+        if gap > 0:
+            factor = next_gap / gap
+            times = f"{factor:.2g}" if factor < 10 else f"{factor:,.0f}"
+            text += f"**{times} times** smaller than {second['title']}'s {against}"
+        else:
+            text += f"against {second['title']}'s {against}"
+    return text + _then(rest, "final_gap")
+
+
+def _values(race: Race, standing: list[Row]) -> str:
+    """The same in values of f, where no minimum is known to measure gaps from."""
+    f = {
+        label: _median(metrics.final_gap(track, 0.0)) for label, track in race.trajectories.items()
+    }
+    rows = sorted(({**row, "f": f[row["rule"]]} for row in standing), key=lambda row: row["f"])
+    least = [row for row in rows if _number(row["f"]) == _number(rows[0]["f"])]
+    names = listed([f"**{row['title']}**" for row in least])
+    value = f"**{_number(rows[0]['f'])}**"
+    text = f"No minimum of f was found: it may fall without end. {_span(race, 'f')} is "
+    if len(rows) > 1:
+        text += "the lowest, " if len(least) < len(rows) else ""
+        return f"{text}{value}, under {names}{_then(rows[len(least) :], 'f')}"
+    return f"{text}{value} under {names}."
+
+
+def _then(rows: list[Row], column: str) -> str:
+    """The rest of a ranking, with its full stop."""
+    then = ", ".join(f"{row['title']} {_number(row[column])}" for row in rows)
+    return f"; then {then}." if then else "."
 
 
 def _swings(race: Race, standing: list[Row]) -> str:
-    """How much f still moves at the end: under the winner and where it moves most."""
-    best, most = standing[0], max(standing, key=lambda row: row["tail_amplitude"])
-    last = metrics.last_steps(race.experiment.steps)
-    text = (
-        f"Over the last {last} steps the middle half of f's values spans "
-        f"{_number(best['tail_amplitude'])} under {best['title']}"
-    )
-    if most["title"] == best["title"]:
-        return f"{text}, the most of all." if len(standing) > 1 else f"{text}."
-    return f"{text} and {_number(most['tail_amplitude'])} under {most['title']}, the most of all."
+    """How much f still moves at the end: under the first and where it moves most."""
+    if race.last_steps == 1:
+        return ""
+    swings = [(row["title"], _number(row["tail_amplitude"])) for row in standing]
+    largest = _number(max(row["tail_amplitude"] for row in standing))
+    most = [title for title, swing in swings if swing == largest]
+    text = "Over these steps the middle half of f's values spans"
+    if len(most) == len(standing):
+        return f"{text} {largest} under {'all of them' if len(most) > 1 else most[0]}."
+    first, swing = swings[0]
+    if swing != largest:
+        text += f" {swing} under {first} and"
+    return f"{text} {largest} under {listed(most)}, the most of all."
+
+
+def _left(race: Race, rows: list[Row]) -> list[str]:
+    """Who left the finite numbers on the way, when, and from how many starts."""
+    starts, said = len(race.experiment.starts), []
+    for row in rows:
+        at = race.trajectories[row["rule"]].diverged_at
+        if len(left := at[at > 0]):
+            text = f"{row['title']} left the finite numbers at step {int(left.min())}"
+            said.append(text + (f" from {len(left)} of {starts} starts." if starts > 1 else "."))
+    return said
+
+
+def _undefined(race: Race) -> str:
+    """From which starts no rule can take a step, and why."""
+    track = next(iter(race.trajectories.values()))  # all have the same starts
+    stuck = track.diverged_at == 0
+    if not stuck.any():
+        return ""
+    values = track.values[0][stuck]
+    if values.isnan().any():
+        what = "f is not defined"
+    elif (values.abs() >= LIMIT).any():
+        what = "f is not finite"
+    else:
+        what = "f has no finite gradient"
+    starts = race.experiment.starts
+    where = f"at {int(stuck.sum())} of {len(starts)} starts"
+    if len(starts) == 1:
+        where = f"at the start, ({starts[0][0]:g}, {starts[0][1]:g})"
+    return f"{what} {where}: no optimizer can take a step from there."
 
 
 def _number(value: float) -> str:

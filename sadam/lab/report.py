@@ -79,7 +79,7 @@ def results_document(race: Race) -> dict[str, Any]:
             "title": race.landscape.title,
             "formula": race.landscape.formula,
             "minimum": race.landscape.minimum,
-            "reference": race.reference,
+            "reference": plain(race.reference),
             "reference_kind": race.reference_kind,
         },
         "sentence": sentence(race).replace("**", ""),
@@ -104,7 +104,7 @@ def describe(race: Race) -> str:
         starts = f"{len(spec.starts)} starts"
     return (
         f"From {starts}, {spec.steps} steps, {spec.schedule} learning rate, seed {spec.seed}; "
-        f"f* = {race.reference:.6g} ({race.reference_kind})."
+        f"{race.reference_told(6)}."
     )
 
 

@@ -33,6 +33,9 @@ MAX_PROBES = 256
 SHORTCUTS = ("lr", "betas", "weight_decay", "damping", "num_probes", "radius")
 """Hyperparameters with a command-line option of their own, which sets them for all rules."""
 
+PLAIN = tuple(key for key, make in RULES.items() if make().coefficients().second is None)
+"""Rules without a second moment: their steps are lr times the gradient, not about lr long."""
+
 _LABEL = re.compile(r"\w(?:[\w .@+:()/-]{0,38}[\w.@+:()/-])?")
 
 

@@ -6,16 +6,21 @@ own for each rule, so that no picture depends on colour alone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from sadam.lab.marks import MARKERS, dash_lengths
 from sadam.rules import MomentRule, key_of
 
 
 @dataclass(frozen=True)
 class Style:
-    """Name, colours (light and dark screens), dash, marker, sentence and line width of a rule."""
+    """Name, colours (light and dark screens), dash, marker, sentence and line width of a rule.
+
+    Raises:
+        ValueError: If nothing draws the dash or the marker; see :mod:`sadam.lab.marks`.
+    """
 
     title: str
     color: str
@@ -29,6 +34,13 @@ class Style:
     def line(self) -> dict[str, Any]:
         """The line of a Plotly trace, on a light screen."""
         return {"color": self.color, "width": self.width, "dash": self.dash}
+
+    def __post_init__(self) -> None:
+        dash_lengths(self.dash, self.width)
+        if self.symbol not in MARKERS:
+            raise ValueError(
+                f"Invalid symbol: {self.symbol!r}, must be one of {', '.join(MARKERS)}"
+            )
 
 
 STYLES = {
@@ -58,7 +70,7 @@ STYLES = {
         "Matched to two-sided", "#E79A6B", "#FFB27D", "dot", "triangle-down"
     ),
     "s-adam-two-sided": Style(
-        "S-Adam two-sided", "#D55E00", "#FF7F2A", "solid", "star",
+        "S-Adam two-sided", "#D55E00", "#FF7F2A", "solid", "hourglass",
         "The same with two-sided probes: silent on slopes, loud at kinks.",
         width=2.6,
     ),
@@ -87,3 +99,14 @@ def drawing_order(rules: Mapping[str, MomentRule]) -> dict[str, Style]:
     """Return the styles of rules by label, in drawing order: S-Adam two-sided last, on top."""
     styles = {label: style_of(label, rule) for label, rule in rules.items()}
     return dict(sorted(styles.items(), key=lambda item: item[1].width))
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names in a sentence: ``"A, B and C"``."""
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def titles_of(keys: Iterable[str]) -> str:
+    """The titles of rules, by their keys, in a sentence."""
+    return listed(STYLES[key].title for key in keys)

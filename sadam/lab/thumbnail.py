@@ -8,7 +8,6 @@ SVG inline can dress it for a dark one. Without animation the file shows the who
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from typing import NamedTuple
 from xml.sax.saxutils import escape
@@ -19,10 +18,11 @@ from numpy.typing import NDArray
 
 from sadam.lab.figures.ground import COLORSCALES, ground, kink_lines
 from sadam.lab.figures.paths import Frame, window_of
+from sadam.lab.marks import MARKERS, STAR, marker_data
 from sadam.lab.race import Race
 from sadam.lab.style import Style, channels
 
-VERSION = 1  # of the drawing: raise it when a picture of the same race would look different
+VERSION = 2  # of the drawing: raise it when a picture of the same race would look different
 WIDTH, HEIGHT = 400, 300
 LEVELS = 9
 GRID = 61
@@ -174,15 +174,9 @@ def _colour(share: float, scale: list[list[float | str]]) -> str:
 
 
 def _star(x: float, y: float) -> str:
-    turns = [math.pi * (i / 5 - 0.5) for i in range(10)]
-    corners = [
-        (x + r * math.cos(a), y + r * math.sin(a))
-        for a, r in zip(turns, (7.0, 2.9) * 5, strict=True)
-    ]
-    data = "M" + "L".join(f"{a:.1f} {b:.1f}" for a, b in corners) + "z"
     return (
         f'<path class="minimiser" style="--dark:#11161D" fill="#FFFFFF" stroke="#2B333D" '
-        f'stroke-width="1" d="{data}"/>'
+        f'stroke-width="1" transform="translate({x:.1f} {y:.1f})" d="{marker_data(STAR, 5.0)}"/>'
     )
 
 
@@ -206,8 +200,8 @@ def _moving(track: Track, name: str) -> list[str]:
         f'pathLength="1" stroke-dasharray="1 2" d="{data}">'
         f'<animate attributeName="stroke-dashoffset" values="{hidden}" keyTimes="{keys}" {loop}/>'
         "</path>",
-        f'<circle class="head" {common} r="{3 + style.width:g}" fill="{style.color}" '
-        'stroke="#FFFFFF" stroke-width="1.2">'
+        f'<path class="head" {common} d="{marker_data(MARKERS[style.symbol], 3 + style.width)}" '
+        f'fill="{style.color}" stroke="#FFFFFF" stroke-width="1.2">'
         f'<animateMotion calcMode="linear" keyPoints="{points}" keyTimes="{keys}" {loop}>'
-        f'<mpath href="#{name}"/></animateMotion></circle>',
+        f'<mpath href="#{name}"/></animateMotion></path>',
     ]

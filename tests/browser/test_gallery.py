@@ -10,7 +10,7 @@ expect.set_options(timeout=60_000)  # the server's first page imports torch
 DRAWN = ".sadam-gallery .picture[data-ready=true]"
 
 
-SVGS = "[...document.querySelectorAll('.sadam-gallery svg')]"
+SVGS = "[...document.querySelectorAll('.sadam-gallery .picture svg')]"
 
 
 def clock(page):
@@ -21,6 +21,8 @@ def clock(page):
 def test_the_first_page_moves(look_at, app_url, look):
     page = look_at(app_url + "/", look, reduced=False)
     expect(page.locator(DRAWN)).to_have_count(len(PRESETS))
+    legend = page.locator(".sadam-gallery .legend li")
+    assert {"Adam", "AMSGrad", "S-Adam two-sided", "minimum"} <= set(legend.all_inner_texts())
     before = clock(page)
     page.wait_for_function(f"t => {SVGS}[0].getCurrentTime() > t", arg=before)
     assert page.evaluate(f"() => {SVGS}.at(-1).animationsPaused()")  # out of view

@@ -75,7 +75,7 @@ def test_the_first_picture_appears_by_itself(race, look):
     legend = page.locator(".sadam-stage").inner_text()
     for name in ("Adam", "AdamW", "Prox-SGD", "S-Adam (published)", "S-Adam two-sided"):
         assert name in legend
-    assert "smallest gap" in legend
+    assert "is the smallest" in legend
     assert page.locator("[data-testid=stException]").count() == 0
     wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
     assert wide <= 0

@@ -24,7 +24,7 @@ from sadam.lab.experiment import (
     load,
     make_rules,
 )
-from sadam.lab.rulebook import MAX_PROBES, MAX_RULES, hyperparameters, set_hyperparameter
+from sadam.lab.rulebook import MAX_PROBES, MAX_RULES, PLAIN, hyperparameters, set_hyperparameter
 from sadam.rules import RULES, SGD, Adam, AdamW, MomentRule, SAdam, key_of
 from sadam.schedules import SCHEDULES
 
@@ -184,7 +184,7 @@ class _Own(MomentRule):
         ({"rules": (("<b>", Adam()),)}, "the label '<b>'"),
         ({"rules": (("x" * 41, Adam()),)}, "at most 40 letters"),
         ({"rules": (("", Adam()),)}, "the label ''"),
-        ({"rules": (("mine", _Own()),)}, "is not one of the rules sgd, adam"),
+        ({"rules": (("mine", _Own()),)}, f"is not one of the rules {', '.join(RULES)}"),
         ({"rules": (("adam", 3),)}, r"rules\[0\] must be a pair"),
         ({"rules": (("adam", Adam(lr=torch.ones(2))),)}, "lr of adam must be a number"),
         ({"rules": (("s-adam", SAdam(num_probes=257)),)}, f"at most {MAX_PROBES}"),
@@ -384,3 +384,13 @@ def _spec_or_one_sentence(text):
         message = "fine"
         assert load(spec.to_json()) == spec
     assert len(message.splitlines()) == 1
+
+
+@pytest.mark.parametrize("key", RULES)
+def test_plain_rules_are_those_whose_step_grows_with_the_gradient(key):
+    def step(size):
+        rule, x = RULES[key](lr=0.1), torch.zeros(1, 2, dtype=torch.float64)
+        grad = torch.tensor([[size, size]], dtype=torch.float64)
+        return float(rule.update(x, grad, torch.zeros(1), rule.init(x), 1)[0, 0])
+
+    assert (key in PLAIN) == (step(1000.0) / step(10.0) > 50)

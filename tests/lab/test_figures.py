@@ -9,9 +9,10 @@ import pytest
 from landscapes import CATALOGUE
 from sadam.lab.experiment import Experiment
 from sadam.lab.figures import RACE_FIGURES, trajectory_map, trajectory_surface, window_of
+from sadam.lab.figures.curves import moving_median
 from sadam.lab.figures.ground import ground, kink_lines
 from sadam.lab.polylines import joined
-from sadam.lab.race import run_race
+from sadam.lab.race import results, run_race
 from sadam.lab.style import STYLES
 from sadam.rules import RULES
 
@@ -141,6 +142,53 @@ def test_gap_curves_count_evaluations(race):
     for label, track in race.trajectories.items():
         assert np.allclose(steps[label].y, cost[label].y)
         assert cost[label].x[-1] == 60 * track.evaluations
+
+
+@pytest.mark.parametrize("window", [1, 2, 5, 8])
+def test_a_moving_median_keeps_its_window_at_the_end(window):
+    values = np.random.default_rng(window).normal(size=(23, 2))
+    got = moving_median(values, window)
+    for i in range(23):
+        before = min(i, window // 2)
+        first = i - before
+        last = min(i + (window - 1 - window // 2 if before == window // 2 else before), 22)
+        first = min(first, 22 - window + 1) if last == 22 else first
+        seen = np.sort(values[first : last + 1], axis=0)
+        assert np.array_equal(got[i], seen[(len(seen) - 1) // 2]), i
+    assert np.array_equal(got[0], values[0])
+    assert np.array_equal(got[-1], np.sort(values[-window:], axis=0)[(window - 1) // 2])
+
+
+@pytest.mark.parametrize("starts", [((-1.5, 2.0),), ((-1.5, 2.0), (1.278719, 2.534671), (1, 1))])
+def test_the_gap_curve_ends_at_the_final_gap_and_says_so(starts):
+    race = make(steps=300, starts=starts)
+    figure = RACE_FIGURES["gap-by-step"](race)
+    assert figure.layout.title.text == "Gap to the minimum, median of 30 steps"
+    ends = {t.meta["rule"]: t.y[-1] for t in by_role(figure, "curve")}
+    for label, track in race.trajectories.items():
+        gaps = np.sort(track.values[-30:].numpy(), axis=0)[14]  # f* = 0; the lower middle
+        assert ends[label] == pytest.approx(np.median(gaps), rel=1e-6)
+
+
+def test_the_gap_of_a_rule_that_diverged_breaks_off_and_leaves_the_others_room():
+    rules = [(key, RULES[key](lr=5.0)) for key in ("adam", "adamw", "s-adam-two-sided")]
+    rules.append(("prox-sgd", RULES["prox-sgd"](lr=3.0)))
+    race = run_race(Experiment(landscape="crescent", steps=300, rules=tuple(rules)))
+    at = int(race.trajectories["prox-sgd"].diverged_at[0])
+    assert 0 < at < 300
+    figure = RACE_FIGURES["gap-by-step"](race)
+    lines = {t.meta["rule"]: np.asarray(t.y) for t in by_role(figure, "curve")}
+    assert np.isnan(lines["prox-sgd"][at:]).all()
+    assert np.isfinite(lines["prox-sgd"][:at]).all()
+    (cross,) = by_role(figure, "left")
+    assert (cross.meta["rule"], cross.x[0]) == ("prox-sgd", at - 1)
+    low, high = figure.layout.yaxis.range
+    assert 10**low <= cross.y[0] <= 10**high * 1.001
+    others = np.concatenate([race.gaps(label)[:, 0] for label in lines if label != "prox-sgd"])
+    assert low < np.log10(others.min()) < np.log10(others.max()) < high < 6
+    assert not by_role(RACE_FIGURES["gap-by-step"](make()), "left")
+    row = next(row for row in results(race) if row["rule"] == "prox-sgd")
+    assert np.isnan(row["tail_amplitude"])
 
 
 def test_barcode_shows_where_the_gradient_turned(race):

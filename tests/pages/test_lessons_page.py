@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from pages.shared import controls as race_controls
 from pages.shared.gallery.book import book, target
+from pages.shared.gallery.cards import CARDS as FILE
 from pages.shared.gallery.cards import LESSONS, RACE
 from pages.shared.gallery.cards import PRESETS as CARDS
 from pages.shared.lessons import links
@@ -196,7 +197,9 @@ def test_presenter_mode_from_the_address_and_back():
 
 
 def test_the_cards_say_what_the_presets_say():
-    assert list(CARDS.values()) == book(), "run: python -m pages.shared.gallery.book"
+    kept = json.loads(FILE.read_text(encoding="utf-8"))
+    assert kept == book(), "run: python -m pages.shared.gallery.book"
+    assert list(CARDS.values()) == kept["cards"]
 
 
 @pytest.mark.slow

@@ -99,6 +99,34 @@ def test_every_control_reaches_the_experiment(visited, name, value, read):
         visited.session_state[name] = before
 
 
+def type_steps(app, text):
+    box = app.selectbox(key="steps")
+    box.options.append(text)  # AppTest knows no box that takes what is typed
+    box.set_value(text)
+
+
+@pytest.mark.parametrize(("typed", "steps"), [("777", 777), ("20,000", 20_000), (" 1 ", 1)])
+def test_any_number_of_steps_can_be_typed(app, typed, steps):
+    type_steps(app, typed)
+    assert spec(rerun(app)).steps == steps
+    assert not app.error
+    app.number_input(key="seed").set_value(3)
+    assert spec(rerun(app)).steps == steps
+
+
+@pytest.mark.parametrize(
+    "typed", ["0", "20001", "many", "2.5", "-3", "1e3", "nan", "[x](http://y)"]
+)
+def test_what_is_no_number_of_steps_is_one_sentence(app, typed):
+    type_steps(app, typed)
+    assert spec(rerun(app)).steps == 500
+    (told,) = app.error
+    assert told.value.startswith("Steps must be a whole number from 1 to 20000: ")
+    assert "](" not in told.value
+    rerun(app)
+    assert not app.error
+
+
 def test_choosing_a_landscape_moves_the_start(app):
     app.selectbox(key="landscape").select("cb2")
     now = spec(rerun(app))

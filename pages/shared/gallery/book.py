@@ -16,7 +16,9 @@ from pages.shared.gallery.cards import CARDS, LESSONS, PICTURES, RACE
 from pages.shared.lessons.links import KEYS, query_of_lesson
 from sadam.lab.gallery import MANIFEST, PRESETS, Preset
 from sadam.lab.online import Online
+from sadam.lab.race import CONVERGED
 from sadam.lab.style import STYLES
+from sadam.rules import RULES
 
 
 def target(preset: Preset) -> tuple[str, dict[str, str]]:
@@ -26,28 +28,40 @@ def target(preset: Preset) -> tuple[str, dict[str, str]]:
     return RACE, controls.query_of(preset.spec, frame=preset.frame.title())
 
 
-def book() -> list[dict[str, Any]]:
-    """What each card says, in the order of the presets."""
+def book() -> dict[str, list[dict[str, Any]]]:
+    """What each card says, in the order of the presets, and how each rule in them looks."""
     manifest = json.loads((PICTURES / MANIFEST).read_text(encoding="utf-8"))
-    return [_card(preset, manifest[preset.name]) for preset in PRESETS]
+    drawn = {rule for preset in PRESETS for rule, _ in manifest[preset.name]["ranking"]}
+    return {
+        "legend": [
+            {"title": s.title, "color": s.color, "color_dark": s.color_dark, "symbol": s.symbol}
+            for s in (STYLES[key] for key in RULES if key in drawn)
+        ],
+        "cards": [_card(preset, manifest[preset.name]) for preset in PRESETS],
+    }
 
 
 def _card(preset: Preset, drawn: dict[str, Any]) -> dict[str, Any]:
     page, query = target(preset)
     rule, number = drawn["ranking"][0]
     style = STYLES[rule]
-    online = isinstance(preset.spec, Online)
+    near = sum(gap <= CONVERGED for _, gap in drawn["ranking"])
+    what, best = "Smallest median gap, last 10 % of steps", style.title
+    if isinstance(preset.spec, Online):
+        what = "Least regret"
+    elif near > 1:
+        what, best = "Median gap at most 1e-8, last 10 % of steps", f"{best} and {near - 1} more"
     return {
         "name": preset.name,
         "title": preset.title,
         "told": preset.told,
         "page": page,
         "query": query,
-        "best": style.title,
+        "best": best,
         "color": style.color,
         "color_dark": style.color_dark,
-        "what": "Least regret" if online else "Smallest final gap",
-        "number": f"{number:.2g}",
+        "what": what,
+        "number": f"{number:.2g}" if near < 2 else "",
         "lesson": f" · Lesson {KEYS.index(preset.lesson) + 1}" if preset.lesson else "",
         "stamp": drawn["stamp"],
     }

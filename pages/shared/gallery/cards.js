@@ -27,7 +27,21 @@ class Gallery {
     const look = JSON.stringify(data);
     if (look === this.look) return;
     this.look = look;
-    this.root.replaceChildren(...data.cards.map((card) => this.#card(card, data.assets)));
+    this.root.replaceChildren(this.#legend(data.legend), ...data.cards.map((card) => this.#card(card, data.assets)));
+  }
+
+  /** How each optimizer looks in the pictures, and the minimum. */
+  #legend(rules) {
+    const legend = tag("ul", { class: "legend", "aria-label": "Optimizers by colour and marker" });
+    for (const { title, color, color_dark, symbol } of [...rules, { title: "minimum", symbol: "star" }]) {
+      const entry = tag("li", color ? { style: `--light:${color};--dark:${color_dark}` } : { class: "minimum" });
+      entry.innerHTML = `<svg width="30" height="16" viewBox="0 0 30 16" aria-hidden="true">
+        ${color ? '<line x1="0" y1="8" x2="30" y2="8"/>' : ""}
+        <path transform="translate(15 8)" d="${symbolPath(symbol, 5)}"/></svg>`;
+      entry.append(title);
+      legend.append(entry);
+    }
+    return legend;
   }
 
   #card(card, assets) {

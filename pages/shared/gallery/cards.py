@@ -1,5 +1,7 @@
 """The gallery's cards: a moving picture, a title, who ended nearest; each opens its race.
 
+Above them stands how each optimizer looks.
+
 Nothing here waits for torch: what the cards say was worked out before (:mod:`.book`).
 """
 
@@ -20,7 +22,8 @@ _SERVED = "pictures"
 RACE, LESSONS = "pages/race.py", "pages/lessons.py"
 PATHS = {RACE: "race", LESSONS: "lessons"}
 CHOSEN = "_preset"  # the preset that the session looks at, for the presenter
-PRESETS = {card["name"]: card for card in json.loads(CARDS.read_text(encoding="utf-8"))}
+_BOOK = json.loads(CARDS.read_text(encoding="utf-8"))
+PRESETS = {card["name"]: card for card in _BOOK["cards"]}
 
 _component = st.components.v2.component(
     "sadam_gallery",
@@ -44,6 +47,7 @@ def cards() -> None:
         st.session_state["_gallery_assets"] = True
     shown = {
         "assets": f"component/{__name__}.{_SERVED}/",
+        "legend": _BOOK["legend"],
         "cards": [card | {"path": PATHS[card["page"]]} for card in PRESETS.values()],
     }
     result = _component(key="gallery_cards", data=shown, on_open_change=lambda: None)

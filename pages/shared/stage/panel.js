@@ -5,6 +5,9 @@ const isLine = (t) =>
   (t.type ?? "scatter") === "scatter" && t.mode === "lines" && [undefined, "none", "toself"].includes(t.fill)
   && (t.line?.shape ?? "linear") === "linear";
 
+/** Whether a trace is the cross at which a diverged rule's line breaks off, which we draw too. */
+const isLeft = (t) => t.meta?.role === "left";
+
 /** The name in a layout of an axis that a trace calls "x2". */
 const axisName = (trace, letter) => `${letter}axis${(trace[`${letter}axis`] ?? letter).slice(1)}`;
 
@@ -42,11 +45,12 @@ class Panel {
     this.plot.setAttribute("aria-label", title || "Panel");
     this.patches = {};
     const traces = (this.traces = data.map((t) => this.#numbered(t)));
-    this.own = traces.every((t) => isLine(t) || isGrid(t));
+    this.own = traces.every((t) => isLine(t) || isGrid(t) || isLeft(t));
     this.grids = this.own ? traces.filter(isGrid).map((t) => new Grid(t)) : [];
     const lines = traces
       .filter((t) => isLine(t) && (this.own || t.meta?.rule != null))
       .map((t) => ({ trace: t, rule: t.meta?.rule, x: flat(t.x), y: flat(t.y) }));
+    this.crosses = this.own ? traces.filter(isLeft) : [];
     this.bands = lines.filter((l) => l.trace.fill === "toself");
     this.lines = lines.filter((l) => !this.bands.includes(l));
     if (this.own) this.#findRanges(traces);
@@ -144,6 +148,17 @@ class Panel {
         ctx.fill();
       });
     }
+    ctx.globalAlpha = 1;
+    for (const trace of this.crosses) if (!hidden.has(trace.meta.rule)) this.#cross(ctx, full, trace);
+  }
+
+  /** A cross, whole even at the edge of the axes. */
+  #cross(ctx, full, trace) {
+    const x = onAxis(full[axisName(trace, "x")], flat(trace.x)[0]);
+    const y = onAxis(full[axisName(trace, "y")], flat(trace.y)[0]);
+    ctx.strokeStyle = this.#colour(trace);
+    ctx.lineWidth = trace.marker.line.width;
+    ctx.stroke(new Path2D(`M${x - 4},${y - 4}l8,8m0,-8l-8,8`));
   }
 
   /** Draw within the axes of a trace. */

@@ -118,6 +118,11 @@ function symbolPath(name, r) {
     case "diamond": return polygon(ring(4, r * 1.28));
     case "triangle-up": return polygon(ring(3, r * 1.3).map(([x, y]) => [x, y + r * 0.18]));
     case "triangle-down": return polygon(ring(3, r * 1.3, Math.PI / 2).map(([x, y]) => [x, y - r * 0.18]));
+    case "triangle-left": return polygon(ring(3, r * 1.3, Math.PI).map(([x, y]) => [x + r * 0.18, y]));
+    case "triangle-right": return polygon(ring(3, r * 1.3, 0).map(([x, y]) => [x - r * 0.18, y]));
+    case "pentagon": return polygon(ring(5, r * 1.15));
+    case "hourglass": return polygon([[-0.95, -1.1], [0.95, -1.1], [-0.95, 1.1], [0.95, 1.1]].map((p) => p.map((v) => v * r)));
+    case "bowtie": return polygon([[-1.1, -0.95], [-1.1, 0.95], [1.1, -0.95], [1.1, 0.95]].map((p) => p.map((v) => v * r)));
     case "cross": return polygon(plus(r * 1.12));
     case "x": return polygon(turned(plus(r * 1.2)));
     case "star": return polygon(ring(5, r * 1.4, -Math.PI / 2, 0.42));

@@ -37,7 +37,7 @@ COLORS = {  # the estimators in their rules' colours, on light and dark screens
     "quiet": ("#B4BABD", "#4A5560"),
 }
 DASHES = {"one-sided": "dash", "two-sided": "solid", "goldstein": "dot"}
-SYMBOLS = {"one-sided": "cross", "two-sided": "star", "goldstein": "circle-open"}
+SYMBOLS = {"one-sided": "cross", "two-sided": "hourglass", "goldstein": "circle-open"}
 LOWEST = 1e-12  # on logarithmic axes; a zero is drawn there
 
 

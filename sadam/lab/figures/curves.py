@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
@@ -17,6 +18,12 @@ from sadam.lab.style import Style
 from sadam.metrics import last_steps
 
 FLOOR, CEILING = 1e-16, 1e30  # drawn between these: rounding below, runaways above
+GAP_TITLES = {
+    "known": "Gap to the minimum",
+    "found by search, not proved": "Gap to the least value found",
+    "the least value seen": "Gap to the least value seen",
+    "no value was seen": "Gap",
+}  # by what gaps are measured from, see Race.reference_kind
 Array = NDArray[Any]
 
 
@@ -63,10 +70,24 @@ def band(label: str, style: Style, x: Array, low: Array, high: Array) -> dict[st
 
 
 def moving_median(values: Array, window: int) -> Array:
-    """Median over a centred window: ``(n,) -> (n,)``."""
-    half = window // 2
-    padded = np.pad(values, half, mode="edge")
-    return np.median(np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1), axis=-1)
+    """Median over a centred window, of an even number the lower of the middle two.
+
+    At the end the window keeps its length: the last values are the median of the last ``window``,
+    which is :func:`sadam.metrics.final_gap` where that is the last 10 % of steps. At the beginning
+    it shrinks, so that the first value is what the first was. What is NaN does not count; where all
+    is, the median is NaN.
+
+    Args:
+        values: ``(n, ...)``.
+        window: Length, at least 1.
+
+    Returns:
+        ``(n, ...)``.
+    """
+    n, i = len(values), np.arange(len(values))
+    last = np.minimum(np.minimum(2 * i, i + (window - 1) // 2), n - 1)  # where each window ends
+    moving = pd.DataFrame(values.reshape(n, -1)).rolling(window, min_periods=1)
+    return moving.quantile(0.5, interpolation="lower").to_numpy()[last].reshape(values.shape)
 
 
 def _faint(label: str, style: Style, x: Array, y: Array) -> dict[str, Any]:
@@ -82,40 +103,78 @@ def _faint(label: str, style: Style, x: Array, y: Array) -> dict[str, Any]:
 
 
 def _gap(race: Race, by_evaluations: bool) -> Plain:
-    traces = []
+    traces, curves, window = [], [], race.last_steps
     steps = np.arange(race.experiment.steps + 1)
-    one_start = len(race.experiment.starts) == 1
     for label, style, track in race.drawn():
-        values = track.values.numpy()
-        gap = np.clip(values - race.reference, FLOOR, CEILING)
-        gap[~np.isfinite(values)] = np.nan if one_start else CEILING
+        gap = np.clip(race.gaps(label).numpy(), FLOOR, CEILING)
         x = steps * track.evaluations if by_evaluations else steps
-        if one_start:  # dense chattering overplots: a clear median in the haze of the exact values
-            middle = moving_median(gap[:, 0], smoothing_window(race.experiment.steps))
+        moving = np.where(np.isnan(gap), math.inf, moving_median(gap, window))
+        middle = np.median(moving, axis=1)
+        middle[middle == math.inf] = math.nan  # more than half of the starts have diverged
+        if gap.shape[1] == 1:  # dense chattering overplots: a median in the haze of exact values
             traces.append(_faint(label, style, x, gap[:, 0]))
         else:
-            low, middle, high = np.quantile(gap, [0.25, 0.5, 0.75], axis=1)
-            traces.append(band(label, style, x, low, high))
-        traces.append(rule_line(label, style, x, middle, "above f*", legend=True))
-    drawn = np.concatenate([trace["y"] for trace in traces])
-    drawn = drawn[np.isfinite(drawn)]
-    decades = math.log10(drawn.max() / drawn.min()) if drawn.size else 0.0
+            low, high = np.quantile(np.minimum(moving, CEILING), [0.25, 0.75], axis=1)
+            seen = np.isfinite(middle)
+            traces.append(band(label, style, x[seen], low[seen], high[seen]))
+        curves.append(rule_line(label, style, x, middle, "above f*", legend=True))
+        traces.append(curves[-1])
+    axis = _gap_axis(traces, {c["legendgroup"] for c in curves if np.isfinite(c["y"][-1])})
     layout = {
-        "title": {"text": "Gap to the minimum"},
+        "title": {"text": f"{GAP_TITLES[race.reference_kind]}, median of {window} steps"},
         "hovermode": "x unified",
         "xaxis": {"title": {"text": "function evaluations" if by_evaluations else "step"}},
-        "yaxis": {"title": {"text": "f − f*"}, "type": "log", "exponentformat": "power"}
-        | ({"dtick": math.ceil(decades / 6)} if decades > 2 else {}),
+        "yaxis": {"title": {"text": "f − f*"}, "type": "log", "exponentformat": "power"} | axis,
         "meta": {} if by_evaluations else {"cursor": "step", "weight": 1.5},
     }
-    return {"data": traces, "layout": layout}
+    top = 10.0 ** axis["range"][1] if "range" in axis else math.inf
+    return {"data": traces + [mark for c in curves for mark in _left(c, top)], "layout": layout}
+
+
+def _gap_axis(traces: list[dict[str, Any]], standing: set[str]) -> dict[str, Any]:
+    """Ticks of the gaps' axis; where a rule diverged also its range, which follows the others."""
+    followed = [t["y"] for t in traces if not standing or t["legendgroup"] in standing]
+    heights = np.log10(np.concatenate(followed))
+    if not np.isfinite(heights).any():
+        return {}
+    low, high = float(np.nanmin(heights)), float(np.nanmax(heights))
+    axis: dict[str, Any] = {"dtick": math.ceil((high - low) / 6)} if high - low > 2 else {}
+    if standing and len(standing) < len({t["legendgroup"] for t in traces}):
+        pad = 0.04 * (high - low) or 0.5
+        axis["range"] = [low - pad, high + pad]
+    return axis
+
+
+def _left(curve: dict[str, Any], top: float) -> Iterator[dict[str, Any]]:
+    """A cross where a rule's curve breaks off, at the top of the axis if it is beyond."""
+    drawn = np.flatnonzero(np.isfinite(curve["y"]))
+    if not len(drawn) or drawn[-1] == len(curve["y"]) - 1:
+        return
+    last = drawn[-1:]
+    yield {
+        **{key: curve[key] for key in ("type", "name", "legendgroup")},
+        "x": curve["x"][last],
+        "y": np.minimum(curve["y"][last], np.float32(top)),
+        "mode": "markers",
+        "showlegend": False,
+        "cliponaxis": False,
+        "marker": {
+            "symbol": "x-thin",
+            "size": 10,
+            "color": curve["line"]["color"],
+            "line": {"width": 2.5, "color": curve["line"]["color"]},
+        },
+        "hovertemplate": f"{curve['name']} left the finite numbers<extra></extra>",
+        "meta": curve["meta"] | {"role": "left"},
+    }
 
 
 @FigureMaker
 def gap_by_step(race: Race) -> Plain:
     """``f - f*`` against the step, log scale: moving median over the exact values, drawn faintly.
 
-    With several starts: the median over them in its interquartile band.
+    It ends at :func:`sadam.lab.race.results`' final gap, and with a cross where the rule left the
+    finite numbers. With several starts: the median over them in its interquartile band.
     """
     return _gap(race, by_evaluations=False)
 
@@ -213,5 +272,6 @@ def show_tail(race: Race, figures: Iterable[Plain]) -> None:
     """Zoom figures against steps or evaluations into the last 10 % of the race, in place."""
     share = 1 - last_steps(race.experiment.steps) / race.experiment.steps
     for figure in figures:
-        ends = [float(np.max(trace["x"])) for trace in figure["data"]] or [1.0]
+        whole = [trace for trace in figure["data"] if trace["meta"]["role"] not in ("band", "left")]
+        ends = [float(np.max(trace["x"])) for trace in whole] or [1.0]
         figure["layout"]["xaxis"]["range"] = [share * min(ends), max(ends)]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sadam.lab.figures.curves import FLOOR, moving_median, smoothing_window
+from sadam.lab.figures.curves import FLOOR, moving_median
 from sadam.lab.figures.inspector import COLORS
 from sadam.lab.figures.maker import FigureMaker, Plain
 from sadam.lab.lessons import Array, Slopes
@@ -135,19 +135,19 @@ def running_mean_figure(means: Mapping[Kind, Array], title: str, limit: float | 
 
 @FigureMaker
 def schedule_figure(races: Mapping[str, Race], labels: Sequence[str]) -> Plain:
-    """Gaps of some rules under every schedule; moving medians."""
-    traces = []
+    """Gaps of some rules under every schedule; moving medians that end at the final gaps."""
+    traces, window = [], next(iter(races.values())).last_steps
     for schedule, race in races.items():
         for label in labels:
             style = style_of(label, race.rules[label])
-            gap = np.maximum(race.trajectories[label].values[:, 0].numpy() - race.reference, FLOOR)
-            smooth = moving_median(gap, smoothing_window(race.experiment.steps))
+            gap = np.maximum(race.gaps(label)[:, 0].numpy(), FLOOR)
+            smooth = moving_median(gap, window)
             name = f"{style.title}, {SCHEDULE_TITLES[schedule]}"
             look = {"width": style.width, "dash": DASHES[schedule]}
             at = np.arange(len(gap))
             traces.append(_curve(at, smooth, style, name, f"{name}: %{{y:.3g}}", **look))
     layout = {
-        "title": {"text": "Gap under three schedules"},
+        "title": {"text": f"Gap under three schedules, median of {window} steps"},
         "xaxis": {"title": {"text": "step"}},
         "yaxis": {"title": {"text": "f − f*"}, "type": "log", "exponentformat": "power"},
         "hovermode": "x unified",

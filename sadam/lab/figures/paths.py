@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sadam.engine import Trajectories
 from sadam.lab.figures.ground import COLORSCALES, Ground, ground, kink_lines
 from sadam.lab.figures.maker import FigureMaker, Plain
+from sadam.lab.marks import DASHES
 from sadam.lab.polylines import joined
 from sadam.lab.race import Race
 from sadam.lab.spec import Window
@@ -230,7 +231,7 @@ def _landmarks(race: Race, base: Ground | None = None) -> list[dict[str, Any]]:
         ("trap", "trap: stationary, not minimal", race.landscape.traps, "x-thin", 11),
         ("start", "start", race.experiment.starts, "circle-open", 12),
     )
-    solid = {"star": "diamond", "x-thin": "x", "circle-open": "circle-open"}
+    solid = {"star": "diamond-open", "x-thin": "x", "circle-open": "circle-open"}
     traces = []
     for role, name, places, symbol, size in groups:
         if not places:
@@ -300,7 +301,11 @@ def trajectory_surface(race: Race, frame: Frame = "window") -> Plain:
                 "z": z,
                 "mode": "lines",
                 "showlegend": start == 0,
-                "line": style.line | {"width": 2.2 * style.width},
+                "line": style.line
+                | {
+                    "width": 2.2 * style.width,
+                    "dash": style.dash if style.dash in DASHES else "dash",
+                },
                 "customdata": details(track, start),
                 "hovertemplate": HOVER,
                 **common,
