@@ -29,13 +29,14 @@ def budget(results: Results) -> str:
     if not costs_differ(spec):
         taken = spec.steps_of(rules[0][1])
         return f"at {taken} steps and {taken * cost_of(rules[0][1])} evaluations of each rule"
+    others = bool(spec.controlled) or len(dear) < len(rules)
     if spec.cost == "steps":
         costs = ", ".join(f"{title} {cost_of(rule)}" for title, rule in dear)
-        return f"at equal steps ({spec.steps}; evaluations a step: {costs}, the others 2)"
+        costs += ", the others 2" * others
+        return f"at equal steps ({spec.steps}; evaluations a step: {costs})"
     taken = ", ".join(f"{title} {spec.steps_of(rule)}" for title, rule in dear)
-    return (
-        f"at equal evaluations (at most {2 * spec.steps}; steps: {taken}, the others {spec.steps})"
-    )
+    taken += f", the others {spec.steps}" * others
+    return f"at equal evaluations (at most {2 * spec.steps}; steps: {taken})"
 
 
 def cost_words(results: Results) -> str:

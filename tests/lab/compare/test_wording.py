@@ -223,6 +223,15 @@ def test_rules_of_one_cost_have_no_other_budget():
     alone = Compare(rules=make_rules(("s-adam-two-sided",)), controls=False, cost="evaluations")
     assert other_budget(alone) is None
     assert other_budget(replace(alone, controls=True)) is not None
+    both = replace(alone, rules=make_rules(("s-adam", "s-adam-two-sided")), steps=60, cost="steps")
+    costs = "evaluations a step: S-Adam (published) 4, S-Adam two-sided 6"
+    empty = pd.DataFrame()
+    assert budget(Results(both, empty)) == f"at equal steps (60; {costs})"
+    beside = Results(replace(both, controls=True), empty)
+    assert budget(beside) == f"at equal steps (60; {costs}, the others 2)"
+    assert budget(Results(other_budget(both), empty)) == (
+        "at equal evaluations (at most 120; steps: S-Adam (published) 30, S-Adam two-sided 20)"
+    )
 
 
 def test_the_other_budget_turns_the_numbers_that_a_single_run_gives():
