@@ -285,6 +285,7 @@ def check_theorem(
     """
     check_enough_probes(num_probes)
     whole("dim", dim, 2, MAX_DIM)
+    whole("repetitions", repetitions, 2, MAX_REPETITIONS)
     u = first_components(whole("seed", seed, 0, MAX_SEED), repetitions, num_probes, dim)
     lgi = lgi_from_slopes(u[..., 0] * math.sqrt(dim), None, ZETA)
     return Check(

@@ -298,6 +298,8 @@ def test_the_theorem_is_not_true_of_anything():
     assert not bias.Check(1.1, 0.01, 2, 2, 100).holds
     with pytest.raises(SpecError, match="one number has none"):
         check_theorem(1)
+    with pytest.raises(SpecError, match="repetitions is 1,"):
+        check_theorem(repetitions=1)
 
 
 def test_each_line_of_the_proof():
