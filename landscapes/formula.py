@@ -104,15 +104,6 @@ class Formula:
         grad = torch.stack((gx, gy))
         return f, grad.t() if x.dim() == 2 else grad.movedim(0, -1)
 
-    def components(self, x: Tensor, y: Tensor) -> Tensor:
-        """Return the value at points given by components, all of one shape."""
-        return self._value(x, y)[0]
-
-    def value_and_grad_components(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return ``(f, df/dx, df/dy)``, each like ``x``. They may be one tensor; do not write."""
-        f, gx, gy = self._value_and_grad(x, y)
-        return f, gx, gy
-
     def bind(
         self, x: Tensor, y: Tensor, value: Tensor, grad: tuple[Tensor, Tensor] | None = None
     ) -> list[Callable[[], Any]]:

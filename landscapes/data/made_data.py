@@ -123,7 +123,13 @@ def _halves(n: int) -> NDArray:
 
 
 def evenly(labels: NDArray, n: int, rng: np.random.Generator) -> NDArray:
-    """Return indices of n examples in order, as evenly from the classes as these allow."""
+    """Return indices ``(n,)`` of examples, in order, as evenly from the classes as these allow.
+
+    Args:
+        labels: Class of each example, ``(N,)``.
+        n: How many, at most N.
+        rng: Draws which.
+    """
     order = rng.permutation(len(labels))
     rank = np.empty(len(labels), np.int64)  # an example's place among those of its class
     for label in np.unique(labels):

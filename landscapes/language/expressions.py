@@ -4,8 +4,10 @@ A graph hands out one node per distinct expression (hash-consing), so equal sube
 computed once and two nodes are equal exactly when they are the same object. Nodes are numbered in
 the order of creation: operands always come before what is built from them.
 
-Rewrites on the way in keep every value to the last bit (0 + u, 1 * u, constants with constants,
-signs pulled outwards). Only :meth:`Graph.times`, used for derivatives, regroups constants.
+Rewrites on the way in keep every finite value to the last bit (0 + u, 1 * u, constants with
+constants, signs pulled outwards), the sign of a 0 aside. But 0 * u, u - u and 0 / u are 0 wherever
+they stand, also where u is infinite or NaN, or 0 below the line. Only :meth:`Graph.times`, used for
+derivatives, regroups constants.
 """
 
 from __future__ import annotations

@@ -68,6 +68,11 @@ class ConvNet(Network):
         check_bits("activation_bits", self.activation_bits)
 
     @property
+    def kinks(self) -> tuple[float, ...]:
+        """The pre-activations at which the activation has kinks."""
+        return ACTIVATIONS[self.activation].kinks
+
+    @property
     def _sides(self) -> list[tuple[int, int]]:
         """Height and width ahead of each block, and after the last."""
         sides = [(self.input_shape[1], self.input_shape[2])]
@@ -115,7 +120,7 @@ class ConvNet(Network):
         """See :meth:`Network.unit_signs`; block by block, channels, rows, columns."""
         pre: list[Tensor] = []
         self._run(params.detach(), inputs, pre)
-        kinks = ACTIVATIONS[self.activation].kinks
+        kinks = self.kinks
         signs = [z.flatten(3) > kink for z in pre for kink in kinks]
         if not signs:
             return torch.empty(*params.shape[:2], inputs.shape[1], 0, dtype=torch.bool)

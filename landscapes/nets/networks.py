@@ -48,6 +48,11 @@ class Network(ABC):
         """Shape of one example."""
 
     @property
+    @abstractmethod
+    def kinks(self) -> tuple[float, ...]:
+        """The pre-activations at which the activation has kinks."""
+
+    @property
     def sizes(self) -> tuple[int, ...]:
         """Lengths of the parameter tensors inside the flat vector, in order."""
         return tuple(math.prod(shape) for shape in self.shapes.values())
@@ -169,6 +174,16 @@ class MLP(Network):
         check_bits("activation_bits", self.activation_bits)
 
     @property
+    def kinks(self) -> tuple[float, ...]:
+        """The pre-activations at which the activation has kinks."""
+        return ACTIVATIONS[self.activation].kinks
+
+    @property
+    def quantized(self) -> bool:
+        """Whether weights or activations are."""
+        return self.weight_bits is not None or self.activation_bits is not None
+
+    @property
     def widths(self) -> tuple[int, ...]:
         """Inputs, hidden layers, outputs."""
         return (self.inputs, *self.hidden, self.num_outputs)
@@ -229,7 +244,7 @@ class MLP(Network):
 
     def unit_signs(self, params: Tensor, inputs: Tensor) -> Tensor:
         """See :meth:`Network.unit_signs`; layer by layer, all units of a layer per kink."""
-        kinks = ACTIVATIONS[self.activation].kinks
+        kinks = self.kinks
         signs = [z > kink for z in self.pre_activations(params, inputs) for kink in kinks]
         if not signs:
             return torch.empty(*params.shape[:2], inputs.shape[1], 0, dtype=torch.bool)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from landscapes.base import Point
 from landscapes.nets.network_loss import NetworkLoss
 from landscapes.nets.networks import MLP
-from landscapes.nets.planes import Plane, kinks_of
+from landscapes.nets.planes import Plane
 
 Array = NDArray[np.float64]
 MAX_LINES = 20_000
@@ -79,8 +79,8 @@ def plane_kinks(
             are too many lines to draw.
     """
     net = loss.network
-    kinks = kinks_of(net)
-    if not isinstance(net, MLP) or net.weight_bits is not None or net.activation_bits is not None:
+    kinks = net.kinks
+    if not isinstance(net, MLP) or net.quantized:
         raise PlaneKinksError(
             "kink lines are drawn for multilayer perceptrons without quantization"
         )

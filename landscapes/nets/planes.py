@@ -187,7 +187,7 @@ class PlaneLoss:
         self.loss, self.plane, self.dtype = loss, plane, dtype
         rows = torch.stack([plane.origin, plane.first, plane.second]).to(dtype)
         net = loss.network
-        affine = isinstance(net, MLP) and net.weight_bits is None and net.activation_bits is None
+        affine = isinstance(net, MLP) and not net.quantized
         self._fast = _AffinePlane(net, loss, rows) if affine else None  # type: ignore[bad-argument-type]
 
     def __call__(self, x: Tensor) -> Tensor:
@@ -222,15 +222,10 @@ class PlaneLoss:
             start=start,
             minimisers=(),
             minimum=None,
-            group="kinked" if kinks_of(self.loss.network) else "smooth",
+            group="kinked" if self.loss.network.kinks else "smooth",
             convex=False,
             regular=False,
         )
-
-
-def kinks_of(network: Network) -> tuple[float, ...]:
-    """Return the pre-activations at which a network's activation has kinks."""
-    return ACTIVATIONS[getattr(network, "activation", "tanh")].kinks
 
 
 class _AffinePlane:

@@ -7,10 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-from landscapes.data.datasets import Dataset
-from landscapes.nets.convnet import ConvNet
 from landscapes.nets.losses import LossKind
-from landscapes.nets.networks import MLP, Network
 
 
 @dataclass(frozen=True)
@@ -54,17 +51,6 @@ class Preset:
     lr_grid: tuple[float, ...] = ()
     schedule: str = "constant"
     dtype: Literal["float32", "float64"] = "float64"
-
-    def network(self, data: Dataset) -> Network:
-        """Return the network for a data set."""
-        bits = {"weight_bits": self.weight_bits, "activation_bits": self.activation_bits}
-        if self.channels:
-            shape = image_shape(data.input_shape)
-            return ConvNet(shape, self.channels, data.num_outputs, self.activation, **bits)
-        size = 1
-        for side in data.input_shape:
-            size *= side
-        return MLP(size, self.hidden, data.num_outputs, self.activation, **bits)
 
 
 def image_shape(shape: tuple[int, ...]) -> tuple[int, int, int]:

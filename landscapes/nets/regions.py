@@ -89,19 +89,6 @@ def linear_regions(
     return [Region(cell.corners, _through(cell.affine, last)) for cell in cells]
 
 
-def decision_boundary(regions: list[Region]) -> Array:
-    """Return where a single output is 0, exactly: segments ``(n, 2, 2)`` (end, coordinate)."""
-    found = []
-    for region in regions:
-        if region.affine.shape[1] != 1:
-            raise RegionsError("a decision boundary is drawn for one output (two classes)")
-        values = region.corners @ region.affine[:2, 0] + region.affine[2, 0]
-        ends = _crossings(region.corners, values)
-        if len(ends) == 2:
-            found.append(ends)
-    return np.array(found).reshape(-1, 2, 2)
-
-
 def _piecewise_linear(network: MLP) -> Activation:
     act = ACTIVATIONS[network.activation]
     if not act.kinks:
@@ -178,15 +165,3 @@ def _halves(corners: Array, values: Array) -> tuple[Array, Array]:
             sides[0].append(meet)
             sides[1].append(meet)
     return np.array(sides[0]), np.array(sides[1])
-
-
-def _crossings(corners: Array, values: Array) -> Array:
-    """Where the line of zeros enters and leaves a polygon: ``(2, 2)``, or fewer rows."""
-    found = []
-    for i, value in enumerate(values):
-        j = (i + 1) % len(values)
-        if value * values[j] < 0:
-            found.append(corners[i] + (corners[j] - corners[i]) * (value / (value - values[j])))
-        elif value == 0 and values[j] != 0 and values[i - 1] * values[j] < 0:
-            found.append(corners[i])
-    return np.array(found)

@@ -1,6 +1,6 @@
 """What has to hold before a page is drawn: its settings were read, and it goes through app.py.
 
-On a fresh server Streamlit routes a deep link such as ``/lgi?lr=0.5`` to ``pages/lgi.py`` by its
+On a fresh server Streamlit routes a deep link such as ``/race?lr=0.5`` to ``pages/race.py`` by its
 own listing of the ``pages`` folder, without running app.py, until some session has called
 ``st.navigation``. The page would then show without theme, navigation and shared controls.
 """

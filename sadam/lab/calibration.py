@@ -169,7 +169,7 @@ def calibrate_map(result: MapResult) -> Calibration:
 
 
 def scores_of(result: MapResult) -> dict[str, Array]:
-    """Return the scores that a map holds, flat; what is but rounding is 0, so that it ties.
+    """Return the scores that a map holds, ``(N,)`` each; what is but rounding is 0, so it ties.
 
     On a linear piece the two-sided LGI is about 1e-28 and its ranks are noise.
     """
@@ -189,6 +189,10 @@ def roc_area(score: Array, truth: NDArray[np.bool_]) -> float:
     """Area under the ROC curve: the chance that a true point scores above a false one.
 
     Equal scores count half (Mann and Whitney 1947). NaN if all points are true, or none.
+
+    Args:
+        score: ``(N,)``, no NaN.
+        truth: ``(N,)``.
     """
     positive_count = int(truth.sum())
     negative_count = len(truth) - positive_count
@@ -199,7 +203,12 @@ def roc_area(score: Array, truth: NDArray[np.bool_]) -> float:
 
 
 def roc_curve(score: Array, truth: NDArray[np.bool_]) -> Curve:
-    """Return the ROC curve, thinned to at most :data:`MOST_CORNERS` points."""
+    """Return the ROC curve, thinned to at most :data:`MOST_CORNERS` points.
+
+    Args:
+        score: ``(N,)``, no NaN.
+        truth: ``(N,)``, neither all true nor none.
+    """
     order = np.argsort(-score, kind="stable")
     last = np.append(np.diff(score[order]) != 0, True)  # of each run of equal scores
     true = np.cumsum(truth[order])[last] / truth.sum()
@@ -214,7 +223,7 @@ def roc_curve(score: Array, truth: NDArray[np.bool_]) -> Curve:
 
 
 def rank_correlation(a: Array, b: Array) -> float:
-    """Spearman's rank correlation; NaN if either is the same everywhere."""
+    """Spearman's rank correlation of two ``(N,)``; NaN if either is the same everywhere."""
     if len(a) < 2 or np.ptp(a) == 0 or np.ptp(b) == 0:
         return math.nan
     return float(np.corrcoef(rankdata(a), rankdata(b))[0, 1])

@@ -118,11 +118,10 @@ def from_text(annotation: Any, text: str, where: str) -> Any:
         return from_text(next(m for m in members if _expressible(m)), text, where)
     if origin is tuple:
         parts = text.split(",")
-        item = from_text
         if members[-1] is not Ellipsis and len(parts) != len(members):
             raise SpecError(f"{where} must be {len(members)} numbers with commas, but is {text!r}")
         wanted = members[:1] * len(parts) if members[-1] is Ellipsis else members
-        return tuple(item(t, part, where) for t, part in zip(wanted, parts, strict=True))
+        return tuple(from_text(t, part, where) for t, part in zip(wanted, parts, strict=True))
     if annotation is float or annotation is int:
         try:
             number = annotation(text)

@@ -198,15 +198,6 @@ def race_bundle(race: Race) -> Bundle:
     )
 
 
-def write_race(race: Race, directory: Path, formats: Collection[str] = FORMATS) -> list[str]:
-    """Write all files of a race into a directory that is there; return notes on what is missing.
-
-    Raises:
-        OSError: If the directory cannot be written to.
-    """
-    return write_bundle(race_bundle(race), directory, formats)
-
-
 def write_bundle(
     bundle: Bundle,
     directory: Path,
@@ -295,7 +286,7 @@ def with_metadata(table: pa.Table, spec: Spec) -> pa.Table:
 
 
 def trajectories_table(race: Race) -> pa.Table:
-    """Return the trajectories as one long Arrow table with the spec in its metadata.
+    """Return the trajectories as one long Arrow table.
 
     Columns: ``rule`` (label), ``start`` (index), ``step`` (0 to T), ``x``, ``y``, ``f``, ``gap``
     (f - f*), ``grad_x``, ``grad_y``, ``lgi_one_sided``, ``lgi_two_sided``, ``brake`` (of the step
@@ -304,8 +295,7 @@ def trajectories_table(race: Race) -> pa.Table:
     """
     labels = list(race.trajectories)
     parts = [_long(race, label, labels.index(label), labels) for label in labels]
-    table = pa.concat_tables(parts).unify_dictionaries()
-    return with_metadata(table, race.experiment)
+    return pa.concat_tables(parts).unify_dictionaries()
 
 
 def _long(race: Race, label: str, code: int, labels: Sequence[str]) -> pa.Table:

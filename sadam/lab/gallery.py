@@ -160,8 +160,6 @@ PRESETS = (
 )
 """The presets, in the order of the page."""
 
-BY_NAME = {preset.name: preset for preset in PRESETS}
-
 
 def stamp(preset: Preset) -> str:
     """What a preset's picture depends on, as a short text."""

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from sadam.lab.race import Race, results_table, sentence
+from sadam.lab.race import Race, Row, results, sentence
 from sadam.lab.spec import Spec
 
 
@@ -43,16 +43,17 @@ class Report:
 
 def race_report(race: Race) -> Report:
     """Return the report of a race."""
-    header, rows = readable_table(race)
+    found = results(race)
+    header, rows = readable_table(race, found)
     return Report(
         spec=race.experiment,
         title=race.landscape.title,
         formula=race.landscape.formula or "",
         about=describe(race),
-        said=sentence(race),
+        said=sentence(race, found),
         header=header,
         rows=rows,
-        document=results_document(race),
+        document=results_document(race, found),
     )
 
 
@@ -70,9 +71,13 @@ def versions() -> dict[str, str]:
     }
 
 
-def results_document(race: Race) -> dict[str, Any]:
-    """Return the numbers of a race as plain data for JSON: what is not a finite number is None."""
-    table = results_table(race)
+def results_document(race: Race, found: list[Row]) -> dict[str, Any]:
+    """Return the numbers of a race as plain data for JSON: what is not a finite number is None.
+
+    Args:
+        race: The race.
+        found: Its :func:`sadam.lab.race.results`.
+    """
     return {
         **frame_of(race.experiment),
         "landscape": {
@@ -82,11 +87,8 @@ def results_document(race: Race) -> dict[str, Any]:
             "reference": plain(race.reference),
             "reference_kind": race.reference_kind,
         },
-        "sentence": sentence(race).replace("**", ""),
-        "results": [
-            {str(name): plain(value) for name, value in row.items()}
-            for row in table.to_dict("records")
-        ],
+        "sentence": sentence(race, found),
+        "results": [{name: plain(value) for name, value in row.items()} for row in found],
         "versions": versions(),
     }
 
@@ -108,13 +110,18 @@ def describe(race: Race) -> str:
     )
 
 
-def readable_table(race: Race) -> tuple[list[str], list[list[str]]]:
-    """Return header and rows of the results as texts, best final gap first."""
+def readable_table(race: Race, found: list[Row]) -> tuple[list[str], list[list[str]]]:
+    """Return header and rows of the results as texts, best final gap first.
+
+    Args:
+        race: The race.
+        found: Its :func:`sadam.lab.race.results`.
+    """
     header = ["rule", "final gap", "best gap", "conflict rate", "path efficiency", "mean brake"]
     header += ["evaluations", "diverged"]
     starts = len(race.experiment.starts)
     rows = []
-    for row in results_table(race).to_dict("records"):
+    for row in found:
         left = "-"
         if row["diverged"]:
             left = f"at step {row['diverged_at']}"
@@ -137,11 +144,6 @@ def readable_table(race: Race) -> tuple[list[str], list[list[str]]]:
 
 def _gap(value: float) -> str:
     return "-" if math.isnan(value) else f"{value:.3g}"
-
-
-def terminal_report(race: Race, width: int = 80) -> str:
-    """Return the race for a terminal: what was run, the table, what happened."""
-    return terminal_text(race_report(race), width)
 
 
 def terminal_text(report: Report, width: int = 80) -> str:

@@ -25,7 +25,11 @@ def takes_backward(closure: Closure) -> bool:
 
 
 def calls_of(closure: Closure, forward: Closure | None) -> tuple[Closure, Closure]:
-    """The call that computes loss and gradients, and the call that computes the loss alone."""
+    """The call that computes loss and gradients, and the call that computes the loss alone.
+
+    Raises:
+        TypeError: If there is no closure, or nothing computes the loss alone.
+    """
     if not callable(closure):
         raise TypeError(
             "SAdam.step needs a closure: it evaluates the loss several times at each step"

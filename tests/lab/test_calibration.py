@@ -301,6 +301,8 @@ def test_the_theorem_is_not_true_of_anything():
     for wrong in ({"num_probes": "2"}, {"repetitions": 1}, {"repetitions": 10**9}, {"dim": 2.0}):
         with pytest.raises(SpecError, match=next(iter(wrong))):
             check_theorem(**wrong)
+    with pytest.raises(SpecError, match="repetitions is 1,"):
+        check_theorem(repetitions=1)
 
 
 def test_each_line_of_the_proof():

@@ -19,7 +19,7 @@ from sadam.lab import report, webpage
 from sadam.lab.experiment import Experiment, load
 from sadam.lab.export import ExportError, export_race, trajectories_table
 from sadam.lab.figures import RACE_FIGURES
-from sadam.lab.race import results_table, run_race
+from sadam.lab.race import results, results_table, run_race
 
 COLUMNS = ["rule", "start", "step", "x", "y", "f", "gap", "grad_x", "grad_y"]
 COLUMNS += ["lgi_one_sided", "lgi_two_sided", "brake", "evaluations"]
@@ -119,13 +119,13 @@ def test_results_hold_the_numbers_of_the_table_and_are_strict_json(race, light):
 
 
 def test_the_readable_table_says_when_a_rule_left(race):
-    header, rows = report.readable_table(race)
+    header, rows = report.readable_table(race, results(race))
     assert header[0] == "rule"
     wild = next(row for row in rows if row[0] == "wild")
     assert wild[-1].startswith("2 of 2, first at step ")
     assert all(row[-1] == "-" for row in rows if row[0] not in ("wild", "prox-sgd"))
     one = run_race(replace(race.experiment, starts=race.experiment.starts[:1]))
-    wild = next(row for row in report.readable_table(one)[1] if row[0] == "wild")
+    wild = next(row for row in report.readable_table(one, results(one))[1] if row[0] == "wild")
     assert wild[-1].startswith("at step ")
 
 

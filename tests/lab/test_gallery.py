@@ -15,6 +15,7 @@ from sadam.lab.race import results_table, run_race
 
 PICTURES = Path(__file__).parents[2] / "pages" / "shared" / "gallery" / "pictures"
 SVG = "{http://www.w3.org/2000/svg}"
+BY_NAME = {preset.name: preset for preset in PRESETS}
 MANIFESTED = json.loads((PICTURES / MANIFEST).read_text(encoding="utf-8"))
 
 
@@ -65,7 +66,7 @@ def moments(svg):
 
 
 def test_every_path_grows_from_nothing_to_all_on_one_clock():
-    preset = gallery.BY_NAME["needle"]
+    preset = BY_NAME["needle"]
     svg, ranking = render(preset)
     clocks = list(moments(svg))
     assert len(clocks) == len(preset.spec.rules)
@@ -85,7 +86,7 @@ def test_every_path_grows_from_nothing_to_all_on_one_clock():
 
 
 def test_the_command_writes_all_or_nothing(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(gallery, "PRESETS", (gallery.BY_NAME["needle"], gallery.BY_NAME["reddi"]))
+    monkeypatch.setattr(gallery, "PRESETS", (BY_NAME["needle"], BY_NAME["reddi"]))
     assert main(["gallery", "--out", str(tmp_path / "new")]) == 0
     assert {path.name for path in (tmp_path / "new").iterdir()} == {
         "needle.svg",

@@ -28,10 +28,10 @@ def test_bound_equals_called(text):
     numbers[:2, :40] = torch.randint(-2, 3, (2, 40)).double()  # ties
     program, value_only = f.bind(x, y, value, (gx, gy)), f.bind(x, y, alone)
     for _ in range(3):
-        expected = f.value_and_grad_components(x, y)
+        expected, slope = f.value_and_grad(numbers[:2].T)
         for call in program + value_only:
             call()
-        for got, want in zip((value, gx, gy, alone), (*expected, expected[0]), strict=True):
+        for got, want in zip((value, gx, gy, alone), (expected, *slope.T, expected), strict=True):
             assert torch.equal(got.isnan(), want.isnan())
             assert torch.equal(got.nan_to_num(), want.nan_to_num())
         numbers[:2] += 0.25

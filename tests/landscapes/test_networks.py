@@ -208,7 +208,12 @@ def test_unit_signs_say_which_units_are_on():
 
 @given(
     st.sampled_from([2, 3, 4, 8]),
-    st.lists(st.floats(-1e3, 1e3, allow_subnormal=False), min_size=1, max_size=12),
+    st.lists(
+        # a step below the normal numbers is rounded itself
+        st.floats(-1e3, 1e3).filter(lambda number: number == 0 or abs(number) > 1e-300),
+        min_size=1,
+        max_size=12,
+    ),
 )
 def test_fake_quantization_rounds_to_the_nearest_of_its_levels(bits, numbers):
     w = torch.tensor(numbers, dtype=torch.float64)

@@ -12,7 +12,7 @@ from landscapes.nets.network_loss import NetworkLoss
 from landscapes.nets.networks import MLP
 from landscapes.nets.plane_kinks import PlaneKinksError, plane_kinks
 from landscapes.nets.planes import Plane, random_plane
-from landscapes.nets.regions import RegionsError, decision_boundary, linear_regions
+from landscapes.nets.regions import RegionsError, linear_regions
 
 WINDOW = ((-2.0, 1.5), (-1.0, 2.0))
 NETS = [
@@ -87,33 +87,6 @@ def test_one_layer_in_general_position_has_as_many_regions_as_its_lines_make():
     assert len(linear_regions(net, params, WINDOW)) == 1 + meet + crossings
 
 
-@pytest.mark.parametrize("net", [NETS[0], NETS[1], NETS[4]], ids=str)
-def test_the_decision_boundary_is_where_the_output_is_0(net):
-    params = params_of(net, 5)
-    shift = net.unflatten(params)
-    last = list(net.shapes)[-1]
-    z = net.outputs(params.view(1, 1, -1), torch.from_numpy(sample(500)).unsqueeze(0))
-    shift[last] -= z.median() + 0.01  # so that about half of the window is on each side
-    params = net.flatten(shift)
-    segments = decision_boundary(linear_regions(net, params, WINDOW))
-    assert len(segments)
-    middle = torch.from_numpy(segments.mean(1)).unsqueeze(0)
-    assert net.outputs(params.view(1, 1, -1), middle).abs().max() < 1e-10
-    rng = np.random.default_rng(1)
-    for _ in range(200):  # a way across the boundary crosses as many segments, modulo 2
-        a, b = sample(400)[rng.integers(0, 400, 2)]
-        ends = net.outputs(params.view(1, 1, -1), torch.from_numpy(np.array([[a, b]])))[0, 0, :, 0]
-        p, q = segments[:, 0], segments[:, 1]
-
-        def side(o, d, x):
-            return np.sign(d[..., 0] * (x - o)[..., 1] - d[..., 1] * (x - o)[..., 0])
-
-        crossed = (side(a, b - a, p) != side(a, b - a, q)) & (
-            side(p, q - p, a) != side(p, q - p, b)
-        )
-        assert crossed.sum() % 2 == int((ends[0] > 0) != (ends[1] > 0))
-
-
 def test_what_has_no_regions_is_refused_in_one_sentence():
     good = MLP(2, (20, 20), 1)
     for net, params, most, said in (
@@ -125,8 +98,6 @@ def test_what_has_no_regions_is_refused_in_one_sentence():
     ):
         with pytest.raises(RegionsError, match=said):
             linear_regions(net, net.init(0) if params is None else params, WINDOW, most)
-    with pytest.raises(RegionsError, match="one output"):
-        decision_boundary(linear_regions(NETS[3], params_of(NETS[3]), WINDOW))
 
 
 def plane_case(net, examples=6, l1=0.0):

@@ -1,4 +1,8 @@
-"""The command line: ``python -m sadam list``, ``race``, ``lgi-map``, ``calibrate``, ``train``.
+"""The command line, ``python -m sadam``: what there is, what runs it, what draws and writes it.
+
+``list`` says what there is; ``race``, ``lgi-map``, ``calibrate``, ``train`` and ``compare`` run;
+``report`` draws a comparison, ``export`` writes the files of a spec, ``gallery`` the pictures of
+the gallery.
 
 The laboratory, and torch with it, is imported only when a command runs, so that ``--help`` answers
 at once. Defaults stated in the help texts are held to the real ones by a test.

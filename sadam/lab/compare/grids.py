@@ -27,7 +27,11 @@ class Axis:
 
 
 def log_grid(low: float, high: float, number: int) -> tuple[float, ...]:
-    """Return numbers evenly spaced by factors, with few digits; ``number`` of them."""
+    """Return numbers evenly spaced by factors, with few digits; ``number`` of them.
+
+    Raises:
+        SpecError: If the ends are not positive and in order, or there is no number.
+    """
     if not (0 < low <= high and math.isfinite(high)) or number < 1:
         raise SpecError(
             f"{low:g}:{high:g}:{number} is no grid: it must go from a positive number up to "
@@ -41,7 +45,11 @@ def log_grid(low: float, high: float, number: int) -> tuple[float, ...]:
 
 
 def linear_grid(low: float, high: float, number: int) -> tuple[float, ...]:
-    """Return numbers evenly spaced by differences, with few digits; ``number`` of them."""
+    """Return numbers evenly spaced by differences, with few digits; ``number`` of them.
+
+    Raises:
+        SpecError: If the ends are not in order, or there is no number.
+    """
     if not (low <= high and math.isfinite(high - low)) or number < 1:
         raise SpecError(f"{low:g}:{high:g}:{number} is no grid: it must go up, in at least 1 value")
     if number == 1:

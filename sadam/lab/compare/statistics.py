@@ -82,21 +82,6 @@ def medians(values: Array, counts: Array | None = None) -> Array:
     return found.reshape(len(counts), *values.shape[:-1])
 
 
-def tuned(gaps: Array, counts: Array) -> Array:
-    """Least median over the learning rates in each resample: the rule is tuned anew each time.
-
-    So the interval holds what chance there is in the choice of the learning rate, too.
-
-    Args:
-        gaps: ``(rates, n)``.
-        counts: From :func:`resamples`, ``(B, n)``.
-
-    Returns:
-        ``(B,)``.
-    """
-    return medians(gaps, counts).min(1)
-
-
 def log_ratio(a: Array, b: Array) -> Array:
     """``log(a / b)`` of gaps; 0 where both are below :data:`FLOOR`, or both infinite."""
     with np.errstate(invalid="ignore"):
@@ -114,12 +99,11 @@ def interval(value: float, samples: Array) -> Estimate:
     return Estimate(float(value), float(low), float(high))
 
 
-def ratio(a: float, b: float, samples_a: Array, samples_b: Array) -> Estimate:
-    """Ratio of two gaps with its paired interval; samples ``(B,)`` share their resamples."""
-    return interval(
-        math.exp(float(log_ratio(np.asarray(a), np.asarray(b)))),
-        np.exp(log_ratio(samples_a, samples_b)),
-    )
+def ratio(a: float, b: float, logs: Array) -> Estimate:
+    """Ratio of two gaps with its interval, from its bootstrap's logarithms ``(B,)``."""
+    value = math.exp(float(log_ratio(np.asarray(a), np.asarray(b))))
+    with np.errstate(over="ignore"):
+        return interval(value, np.exp(logs))
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ done, and speaks of the problems that are complete.
 
 from __future__ import annotations
 
-import math
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -22,11 +21,11 @@ from sadam.lab.compare.statistics import (
     data_profile,
     geometric_mean,
     half_by,
-    interval,
     log_ratio,
     medians,
     performance_profile,
     ranks,
+    ratio,
 )
 
 Array = NDArray[Any]
@@ -130,9 +129,7 @@ def problem_ratio(results: Results, landscape: str, a: Side, b: Side) -> tuple[E
     one = results.tuned(landscape, a.schedule, a.label)
     other = results.tuned(landscape, b.schedule, b.label)
     logs = log_ratio(one.samples, other.samples)
-    value = math.exp(float(log_ratio(np.asarray(one.gap), np.asarray(other.gap))))
-    with np.errstate(over="ignore"):
-        return interval(value, np.exp(logs)), logs
+    return ratio(one.gap, other.gap, logs), logs
 
 
 @remembered

@@ -35,7 +35,7 @@ def smoothing_window(steps: int) -> int:
 def rule_line(
     label: str, style: Style, x: Array, y: Array, what: str, legend: bool = False
 ) -> dict[str, Any]:
-    """One rule's line in its style; hovering says ``what`` its values are."""
+    """One rule's line in its style, ``x`` and ``y`` ``(n,)``; hovering says ``what`` y is."""
     return {
         "type": "scatter",
         "x": x.astype(np.float32),
@@ -51,7 +51,7 @@ def rule_line(
 
 
 def band(label: str, style: Style, x: Array, low: Array, high: Array) -> dict[str, Any]:
-    """A translucent band from low to high."""
+    """A translucent band from low to high, ``(n,)`` each like ``x``."""
     return {
         "type": "scatter",
         "x": np.concatenate([x, x[::-1]]).astype(np.float32),
@@ -257,7 +257,10 @@ def stacked(parts: list[go.Figure], title: str, heights: list[float] | None = No
 
 
 def moving_mean(values: Array, window: int) -> Array:
-    """Mean of the last ``window`` measured values (fewer at the start); NaN where none was."""
+    """Mean over the last ``window`` steps of what was measured: ``(n,) -> (n,)``.
+
+    Fewer steps at the start; NaN at a step that was not measured itself.
+    """
     known = np.isfinite(values)
     total = np.concatenate([[0.0], np.cumsum(np.where(known, values, 0.0))])
     count = np.concatenate([[0], np.cumsum(known)])

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from sadam.lab.figures.maker import FigureMaker, Plain
@@ -287,14 +284,3 @@ def _range_of_slice(inspection: Inspection) -> list[float]:
 def _summary(inspection: Inspection, what: str) -> str:
     x, y = inspection.point
     return f"{what} of {inspection.landscape.title} at ({x:g}, {y:g}). {inspection.sentence}"
-
-
-POINT_FIGURES: Mapping[str, Callable[[Inspection], go.Figure]] = MappingProxyType(
-    {
-        "slope-rose": slope_rose,
-        "slope-parts": lambda inspection: slope_rose(inspection, parts=True),
-        "gradient-fan": gradient_fan,
-        "slice": slice_figure,
-    }
-)
-"""Every figure of a point by the name its files get."""

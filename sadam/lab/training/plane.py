@@ -170,8 +170,7 @@ def work_of(network: Network) -> float:
     """Return how many multiplications a plane through this network's parameters may take."""
     if not isinstance(network, MLP):
         return WORK["conv"]
-    exact = network.weight_bits is None and network.activation_bits is None
-    return WORK["affine" if exact else "mlp"]
+    return WORK["mlp" if network.quantized else "affine"]
 
 
 def _affordable(result: TrainingResult, grid: int | None) -> tuple[int, int]:

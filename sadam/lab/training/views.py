@@ -149,7 +149,7 @@ def region_edges(result: TrainingResult, model: int, seed: int = 0) -> tuple[Arr
 
 
 def first_layer(result: TrainingResult, params: Tensor) -> Array:
-    """Return the weights of the first layer as an image, as the network uses them.
+    """Return the weights of the first layer, as the network uses them, as ``(rows, columns)``.
 
     Images (flat ones whose number of pixels is a square included) give a mosaic of one tile a unit
     with NaN between the tiles; anything else a row for each unit.
