@@ -22,6 +22,7 @@ from sadam.lab.compare.results import Results
 from sadam.lab.compare.statistics import FLOOR, Estimate
 from sadam.lab.compare.wording import brief
 from sadam.lab.figures.maker import as_text
+from sadam.lab.figures.ticks import factor_ticks
 
 MAX_PANELS = 12
 CEILING = 1e12
@@ -51,31 +52,6 @@ def panel_title(name: str) -> str:
     if is_network(name):
         return title_of_problem(name).replace(", ", "<br>", 1)
     return "<br>".join(map(as_text, textwrap.wrap(short_title(name), 26)))
-
-
-def factor_ticks(low: float, high: float) -> dict[str, Any]:
-    """Ticks of a logarithmic axis of ratios: a factor either way of 1.
-
-    Args:
-        low: The least ratio that is drawn, positive.
-        high: The largest.
-    """
-    most = max(1 / low, high, 2.0)
-    powers = range(1, math.ceil(math.log10(most)) + 1)
-    if most <= 100:
-        digits = (1, 2, 5) if most <= 20 else (1, 3)
-        factors = [digit * 10 ** (power - 1) for power in powers for digit in digits]
-    else:
-        factors = [10**power for power in powers[:: math.ceil(len(powers) / 4)]]
-    factors = [number for number in factors if number > 1]
-    told = [
-        f"{number}×" if number < 1000 else f"10<sup>{math.log10(number):.0f}</sup>×"
-        for number in factors
-    ]
-    return {
-        "tickvals": [*(1 / number for number in factors), 1, *factors],
-        "ticktext": [*told, "1", *told],
-    }
 
 
 def finish(figure: go.Figure, title: str, words: str, **layout: Any) -> go.Figure:
