@@ -25,7 +25,7 @@ from sadam.lab.compare.spec import Compare
 from sadam.lab.compare.statistics import Estimate, half_by, most_decisive
 from sadam.lab.compare.tables import Side
 from sadam.lab.compare.wording import brief, factor_of, number
-from sadam.lab.figures import compare
+from sadam.lab.figures.ticks import factor_ticks
 from sadam.lab.rulebook import make_rules
 
 NAMES = ("l1", "cb2", "wolfe")
@@ -294,7 +294,7 @@ def test_short_titles_tell_every_landscape_apart():
     ],
 )
 def test_ticks_are_factors_either_way(low, high, texts):
-    ticks = compare.factor_ticks(low, high)
+    ticks = factor_ticks(low, high)
     assert ticks["ticktext"] == [*texts, "1", *texts]
     values = np.array(ticks["tickvals"])
     assert sorted(values) == pytest.approx(sorted(1 / values))
