@@ -25,6 +25,7 @@ from sadam.lab.compare.spec import Compare
 from sadam.lab.compare.statistics import Estimate, half_by, most_decisive
 from sadam.lab.compare.tables import Side
 from sadam.lab.compare.wording import brief, factor_of, number
+from sadam.lab.figures import compare
 from sadam.lab.figures.ticks import factor_ticks
 from sadam.lab.rulebook import make_rules
 
