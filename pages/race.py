@@ -72,7 +72,7 @@ PLACES = """<style>
 
 PERCENT: Any = "%.1f %%"  # of columns that hold per cent; "percent" would cut zeros off
 COLUMNS = {
-    "title": st.column_config.TextColumn("Optimizer", pinned=True, width=180),
+    "title": st.column_config.TextColumn("Optimizer", pinned=True, width=170),
     "final_gap": st.column_config.NumberColumn(
         "Final gap", format="%.3g", help="Median of f - f* over the last 10 % of steps."
     ),
@@ -199,7 +199,7 @@ def show_results(race: Race, table: pd.DataFrame) -> None:
     )
     st.caption(
         "Sorted by final gap, the median over the last "
-        f"{race.last_steps} steps; {race.reference_told(10)}. Source: "
+        f"{race.last_steps:,} steps; {race.reference_told(10)}. Source: "
         f"{race.landscape.source}. One start and one learning rate: a picture of behaviour, "
         "not a verdict."
     )
@@ -229,6 +229,13 @@ def clicked(x: float, y: float) -> None:
     redraw(START)
 
 
+def _raced(spec: Experiment) -> Race:
+    """The race; where it takes longer than half a second, a note over the picture says so."""
+    told = f"Racing: {spec.steps:,} steps …"
+    with st.container(key="racing"), st.spinner(told, show_time=True):
+        return race_of(controlled(spec) if st.session_state["matched"] else spec)
+
+
 @st.fragment(key=PICTURE)
 def picture() -> None:
     """What the controls say, drawn."""
@@ -241,7 +248,7 @@ def picture() -> None:
             st.info("Choose at least one optimizer on the left.")
     else:
         with visitor():
-            show(race_of(controlled(spec) if st.session_state["matched"] else spec))
+            show(_raced(spec))
     LINK.give()
 
 

@@ -223,7 +223,7 @@ def sentence(race: Race, rows: list[Row] | None = None, *, markdown: bool = Fals
 def _span(race: Race, what: str) -> str:
     """Of which steps and starts the final numbers are: how the sentence begins."""
     steps, starts = race.last_steps, len(race.experiment.starts)
-    when = f"Over the last {steps} steps" if steps > 1 else "At the last step"
+    when = f"Over the last {steps:,} steps" if steps > 1 else "At the last step"
     who = f" (median of {starts} starts)" if starts > 1 else ""
     return f"{when}{who} the {'median ' if steps > 1 else ''}{what}"
 
@@ -249,7 +249,7 @@ def _ranking(race: Race, standing: list[Row]) -> str:
         )
     else:
         text = f"{span} of **{best['title']}** is the smallest, **{_number(gap)}** {cost}, "
-        if gap > 0:
+        if gap > CONVERGED:
             factor = next_gap / gap
             times = f"{factor:.2g}" if factor < 10 else f"{factor:,.0f}"
             text += f"**{times} times** smaller than {second['title']}'s {against}"

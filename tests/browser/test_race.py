@@ -172,3 +172,20 @@ def test_the_page_can_be_driven_from_the_keyboard(shared):
     page.wait_for_selector(".sadam-stage[data-head='0']")
     page.keyboard.press("ArrowRight")
     page.wait_for_selector(".sadam-stage[data-head='1']")
+
+
+@pytest.mark.parametrize(("look", "steps"), [("light", "19,997"), ("dark", "19,996")])
+def test_a_long_race_says_over_the_old_picture_that_it_is_under_way(race, look, steps):
+    page = race(look, "/race?v=1&landscape=spiral&steps=100")
+    top = page.locator(".sadam-stage").bounding_box()["y"]
+    box = page.locator(".st-key-steps input")
+    box.click()
+    page.keyboard.type(steps)
+    page.get_by_role("option", name=steps).wait_for()
+    page.keyboard.press("Enter")
+    note = page.get_by_text(f"Racing: {steps} steps")
+    note.wait_for()
+    assert page.locator(".sadam-stage").bounding_box()["y"] == top
+    note.wait_for(state="detached")
+    shown = page.locator(".sadam-stage").get_by_text(f"/ {steps.replace(',', '')}")
+    shown.wait_for()

@@ -29,6 +29,18 @@ def test_all_that_converge_are_named_together():
     assert re.split(", | and ", listed) == near
 
 
+def test_below_1e_8_there_are_no_factors():
+    """One rule alone is there: how many times closer it is than the next says nothing."""
+    race = raced("abs(x) + abs(y) + x**2", steps=200)
+    rows = [{**row} for row in results(race)]
+    for row, gap in zip(rows, (3e-72, 1.1e-8, 0.5, 0.6, 0.7), strict=True):
+        row["final_gap"] = gap
+    said = sentence(race, rows)
+    assert "is the smallest, 3e-72 " in said
+    assert f"against {rows[1]['title']}'s 1.1e-08" in said
+    assert "times" not in said
+
+
 def test_of_a_constant_nothing_is_ranked_and_no_point_is_its_minimum():
     race = raced("7")
     assert race.landscape.minimum == 7

@@ -121,7 +121,7 @@ def _gap(race: Race, by_evaluations: bool) -> Plain:
         traces.append(curves[-1])
     axis = _gap_axis(traces, {c["legendgroup"] for c in curves if np.isfinite(c["y"][-1])})
     layout = {
-        "title": {"text": f"{GAP_TITLES[race.reference_kind]}, median of {window} steps"},
+        "title": {"text": f"{GAP_TITLES[race.reference_kind]}, median of {window:,} steps"},
         "hovermode": "x unified",
         "xaxis": {"title": {"text": "function evaluations" if by_evaluations else "step"}},
         "yaxis": {"title": {"text": "f − f*"}, "type": "log", "exponentformat": "power"} | axis,
