@@ -37,6 +37,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
         {"Lessons": ["lessons.md"]},
         {"Landscapes": ["landscapes.md"]},
         {"Reference": [{name: pages} for name, pages in reference.items()]},
+        {"Mathematics": ["MATH.md"]},
         {"Promises": ["promises.md"]},
         {"Hosting": ["hosting.md"]},
         {"Contributing": ["CONTRIBUTING.md"]},

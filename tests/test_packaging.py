@@ -53,3 +53,12 @@ def test_both_sizes_of_plotly_are_of_one_version():
     plane = ROOT / "pages" / "shared" / "stage" / "cartesian" / "plotly-cartesian.min.js"
     whole, plane = (re.search(r"v(\d+\.\d+\.\d+)", f.read_text()[:300])[1] for f in (whole, plane))
     assert whole == plane
+
+
+def test_the_contract_of_the_core_names_every_module_of_it():
+    contracts = PROJECT["tool"]["importlinter"]["contracts"]
+    (core,) = [c for c in contracts if "sadam.lab" in c["forbidden_modules"]]
+    modules = {f"sadam.{path.stem}" for path in (ROOT / "sadam").iterdir()
+               if path.suffix == ".py" or (path / "__init__.py").is_file()}  # fmt: skip
+    apart = {"sadam.__init__", "sadam.__main__", "sadam.lab"}
+    assert set(core["source_modules"]) == modules - apart
