@@ -215,8 +215,8 @@ def sentence(race: Race, rows: list[Row] | None = None, *, markdown: bool = Fals
     standing = [row for row in rows if math.isfinite(row["final_gap"])]
     ranking = _ranking if race.landscape.minimum is not None else _values
     said = [ranking(race, standing), _swings(race, standing)] if standing else []
-    parts = [*said, *_left(race, rows), _undefined(race)]
-    text = " ".join(part for part in parts if part)
+    said += [*_left(race, rows), _undefined(race)]
+    text = " ".join(part for part in said if part)
     return text if markdown else text.replace("**", "")
 
 
