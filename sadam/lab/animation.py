@@ -160,14 +160,17 @@ def _marker(points: Points) -> NDArray[np.float64]:
 
 
 def _gif(frames: list[NDArray[np.uint8]], spec: str) -> bytes:
-    """All frames in the colours of the last, which has them all.
+    """All frames in the colours of the last, which has them all, its paper white.
 
     What a frame leaves as it was is stored as transparent, in long runs: a tenth of the bytes.
     """
     from PIL import Image
 
     pictures = [Image.fromarray(frame) for frame in frames]
-    palette = pictures[-1].quantize(COLORS, dither=Image.Dither.NONE)
+    palette = pictures[-1].quantize(COLORS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    colors = np.array(palette.getpalette(), dtype=np.uint8).reshape(-1, 3)
+    colors[colors.sum(1).argmax()] = 255  # averages with edges of letters had greyed it
+    palette.putpalette(colors.tobytes())
     first, *rest = [p.quantize(palette=palette, dither=Image.Dither.NONE) for p in pictures]
     pace = 1000 // PER_SECOND
     file = io.BytesIO()

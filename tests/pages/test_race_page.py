@@ -105,7 +105,7 @@ def type_steps(app, text):
     box.set_value(text)
 
 
-@pytest.mark.parametrize(("typed", "steps"), [("777", 777), ("20,000", 20_000), (" 1 ", 1)])
+@pytest.mark.parametrize(("typed", "steps"), [("777", 777), ("2,000", 2_000), (" 1 ", 1)])
 def test_any_number_of_steps_can_be_typed(app, typed, steps):
     type_steps(app, typed)
     assert spec(rerun(app)).steps == steps
