@@ -64,9 +64,9 @@ FRAME_HELP = (
 
 PLACES = """<style>
 .st-key-race_head { min-height: 86px; }
-.st-key-race:not(:has(.sadam-stage[data-ready])) { min-height: 820px; }
+.st-key-race:not(:has(.sadam-stage[data-stamp])) { min-height: 820px; }
 @media (max-width: 1210px) {
-.st-key-race:not(:has(.sadam-stage[data-ready])) { min-height: 1740px; } }
+.st-key-race:not(:has(.sadam-stage[data-stamp])) { min-height: 1740px; } }
 @media (max-width: 830px) { .st-key-race_head { min-height: 182px; } }
 </style>"""  # what comes later has its room from the start, so that nothing below it jumps
 
