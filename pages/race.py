@@ -64,7 +64,7 @@ FRAME_HELP = (
 
 PLACES = """<style>
 .st-key-race_head { min-height: 86px; }
-.st-key-race:not(:has(.sadam-stage[data-stamp])) { min-height: 820px; }
+.st-key-race:not(:has(.sadam-stage[data-stamp])) { min-height: 842px; }
 @media (max-width: 1210px) {
 .st-key-race:not(:has(.sadam-stage[data-stamp])) { min-height: 1740px; } }
 @media (max-width: 830px) { .st-key-race_head { min-height: 182px; } }
