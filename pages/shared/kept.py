@@ -22,8 +22,10 @@ import torch
 
 from sadam.lab.spec import Spec
 
-MAX_BYTES = 300_000_000  # of all results that are kept for all visitors
+MAX_BYTES = 200_000_000  # of all results that are kept for all visitors
 MAX_KEPT = 1_000  # of them, however small
+
+_OWN = ("landscapes", "sadam", "pages")  # whose objects are looked into
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -68,12 +70,13 @@ def kept(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
 
 def look(key: tuple[Any, ...]) -> Entry | None:
-    """Return what is kept under a key, which begins with a name; None if nothing is."""
+    """Return what is kept under a key, which begins with a name; None if nothing is.
+
+    It is weighed again: results remember what they are asked for.
+    """
     with _lock:
         found = _entries.get(key)
-        if found is not None:
-            _entries.move_to_end(key)
-        return found
+    return None if found is None else keep(key, found.value)
 
 
 def keep(key: tuple[Any, ...], value: Any) -> Entry:
@@ -129,7 +132,11 @@ def weight(value: Any) -> int:
             waiting += [*item.keys(), *item.values()]
         elif isinstance(item, tuple | list | set | frozenset):
             waiting += item
-        elif is_dataclass(item) and not isinstance(item, type):
+        elif isinstance(item, type):
+            continue
+        elif hasattr(item, "__dict__") and type(item).__module__.partition(".")[0] in _OWN:
+            waiting += vars(item).values()  # what it remembers of what it was asked is among them
+        elif is_dataclass(item):
             waiting += [getattr(item, f.name) for f in fields(item)]
     return total
 

@@ -15,6 +15,10 @@ import torch
 
 from benchmarks import memory
 from pages.shared import kept
+from sadam.lab.compare.problems import problems_of
+from sadam.lab.compare.report import answer
+from sadam.lab.compare.run import run_compare
+from sadam.lab.compare.spec import Compare
 from sadam.lab.experiment import Experiment
 from sadam.lab.race import run_race
 from sadam.lab.rulebook import make_rules
@@ -73,6 +77,24 @@ def test_the_newest_is_kept_however_large():
     other(1)
     assert kept.size() < 10_000
     assert len(calls) == 1
+
+
+def test_what_a_result_remembers_is_weighed_when_it_is_seen_again(monkeypatch):
+    monkeypatch.setattr(kept, "MAX_BYTES", 10**9)
+    spec = Compare(problems=problems_of(("l1",)), seeds=2, steps=20)
+
+    @kept.kept("comparison")
+    def compared(spec):
+        return run_compare(spec)
+
+    results = compared(spec)
+    before = kept.size()
+    answer(results)
+    assert kept.size() == before
+    compared(spec)
+    remembered = [v for v in vars(results).values() if isinstance(v, pd.DataFrame)]
+    assert sum(v.memory_usage(deep=True).sum() for v in remembered) > 0
+    assert kept.size() > before
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,55 @@
+"""First runs of pages, which import, one at a time; later ones beside each other."""
+
+import threading
+
+import pytest
+
+from pages.shared.warm import one_at_a_time
+
+
+def test_nobody_runs_a_page_beside_its_first_run_and_all_do_after_it():
+    inside, alone, together = threading.Event(), threading.Event(), threading.Barrier(3)
+
+    def first():
+        with one_at_a_time("some page"):
+            inside.set()
+            alone.wait(0.2)  # nobody comes
+
+    def later():
+        inside.wait()
+        with one_at_a_time("some page"):
+            alone.set()
+            together.wait(10)  # all are here at once
+
+    threads = [threading.Thread(target=first), *(threading.Thread(target=later) for _ in range(3))]
+    threads[0].start()
+    inside.wait()
+    assert not alone.is_set()
+    for thread in threads[1:]:
+        thread.start()
+    threads[0].join()
+    for thread in threads[1:]:
+        thread.join()
+    assert not together.broken
+
+
+def test_other_pages_wait_for_a_first_run_too():
+    entered = threading.Event()
+
+    def other():
+        with one_at_a_time("other page"):
+            entered.set()
+
+    with one_at_a_time("one page"):
+        thread = threading.Thread(target=other)
+        thread.start()
+        assert not entered.wait(0.1)
+    thread.join()
+    assert entered.is_set()
+
+
+def test_a_run_that_ends_early_has_imported_too():
+    with pytest.raises(KeyboardInterrupt), one_at_a_time("another"):
+        raise KeyboardInterrupt
+    with one_at_a_time("another"), one_at_a_time("another"):
+        pass  # nobody is waited for
