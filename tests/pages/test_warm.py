@@ -8,28 +8,26 @@ from pages.shared.warm import one_at_a_time
 
 
 def test_nobody_runs_a_page_beside_its_first_run_and_all_do_after_it():
-    inside, alone, together = threading.Event(), threading.Event(), threading.Barrier(3)
+    began, joined, together = threading.Event(), threading.Event(), threading.Barrier(3)
+    seen = []
 
     def first():
         with one_at_a_time("some page"):
-            inside.set()
-            alone.wait(0.2)  # nobody comes
+            began.set()
+            seen.append(joined.wait(0.2))
 
     def later():
-        inside.wait()
+        began.wait()
         with one_at_a_time("some page"):
-            alone.set()
-            together.wait(10)  # all are here at once
+            joined.set()
+            together.wait(10)  # all three are here at once
 
-    threads = [threading.Thread(target=first), *(threading.Thread(target=later) for _ in range(3))]
-    threads[0].start()
-    inside.wait()
-    assert not alone.is_set()
-    for thread in threads[1:]:
+    threads = [threading.Thread(target=work) for work in (later, later, later, first)]
+    for thread in threads:
         thread.start()
-    threads[0].join()
-    for thread in threads[1:]:
+    for thread in threads:
         thread.join()
+    assert seen == [False]
     assert not together.broken
 
 
