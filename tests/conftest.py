@@ -2,10 +2,10 @@
 
 import os
 
-import torch
 from hypothesis import settings
 
-torch.set_num_threads(1)
+# Not torch.set_num_threads: xdist's own process runs no test and would import torch for nothing.
+os.environ["OMP_NUM_THREADS"] = "1"
 settings.register_profile("default", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "default")

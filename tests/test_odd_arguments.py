@@ -51,6 +51,7 @@ SLOT = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=400)
 @given(SLOT, ODD)
 @example((Online, "beta1"), None)

@@ -59,6 +59,7 @@ def drawn(style):
     return np.asarray(canvas.buffer_rgba())[..., 0].tobytes()
 
 
+@pytest.mark.slow
 def test_the_animation_draws_each_in_its_own_way():
     assert len({drawn(style(symbol=symbol)) for symbol in MARKERS}) == len(MARKERS)
     dashes = (*DASHES, *LISTS)

@@ -109,6 +109,7 @@ PIECES = ("x", "y", "abs(x)", "abs(y - x)", "x**2", "y**2", "1/x", "log(x)", "sq
           "max(x, y)", "exp(exp(x))", "floor(x)")  # fmt: skip
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     st.lists(st.sampled_from(PIECES), min_size=1, max_size=3),

@@ -236,6 +236,7 @@ def test_targets_are_met_where_the_recorded_loss_says_so():
         assert hits.tolist() == first.tolist()
 
 
+@pytest.mark.slow
 def test_batched_equals_looped():
     lrs = torch.tensor([0.01, 0.05, 0.05, 0.2, 0.01], dtype=torch.float64)
     seeds = [3, 3, 1, 1, 8]
