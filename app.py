@@ -7,7 +7,7 @@ import streamlit as st
 from pages.shared.browser import serve_assets
 from pages.shared.gallery import presenter, read_address
 from pages.shared.guard import settings_trouble
-from pages.shared.jobs import visitor
+from pages.shared.turns import visitor
 from pages.shared.warm import WAIT, one_at_a_time, warm_up
 
 HERE = Path(__file__).parent
@@ -35,6 +35,13 @@ st.html(  # the picture first: less room above it and beside it
     # what is above it.
     "@media (pointer: coarse) { button kbd { display: none !important; } "
     "[data-testid=stDataFrame] { margin-top: 2.5rem; } }"
+    # What a page says while it computes for long: over the old picture, whatever is in view.
+    ":has(> .st-key-computing) "
+    "{ position: fixed; inset: 40% auto auto 36%; z-index: 1000; width: auto; }"
+    ".st-key-computing .stMarkdown { padding: 12px 20px; border-radius: 8px; "
+    "border: 1px solid color-mix(in srgb, currentColor 30%, transparent); "
+    "backdrop-filter: blur(24px); box-shadow: 0 4px 18px rgb(0 0 0 / 0.18); }"
+    "@media (max-width: 640px) { :has(> .st-key-computing) { left: 8%; } }"
     # White on the dark theme's light blue is 2.2 to 1: what was picked wears the text's colour.
     ".stMultiSelect [data-tag], .stMultiSelect [data-tag] * { color: inherit; }"
     ".stMultiSelect [data-tag] "

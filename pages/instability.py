@@ -22,6 +22,7 @@ from pages.shared.instability import (  # noqa: E402
     spread,
 )
 from pages.shared.maps import Line, Pane, maps  # noqa: E402
+from pages.shared.patience import patience  # noqa: E402
 from pages.shared.redraw import let_it_be_sent  # noqa: E402
 from pages.shared.share import share  # noqa: E402
 from pages.shared.words import sentence  # noqa: E402
@@ -148,12 +149,13 @@ landscape = controls.prepare()
 links.show_notes()
 controls.sidebar()
 header()
-try:
-    spec, problem = controls.spec_of_maps(landscape.name)
-    over = lines()
-    show_maps(spec, problem, over)
-    let_it_be_sent()
-    below(spec, over)
-except SpecError as error:
-    st.error(sentence(error))
+with patience("Computing"):
+    try:
+        spec, problem = controls.spec_of_maps(landscape.name)
+        over = lines()
+        show_maps(spec, problem, over)
+        let_it_be_sent()
+        below(spec, over)
+    except SpecError as error:
+        st.error(sentence(error))
 controls.link().give()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import pandas as pd
@@ -23,12 +24,13 @@ from pages.shared.controls import (  # noqa: E402
     open_spec,
     set_start,
 )
-from pages.shared.jobs import visitor  # noqa: E402
 from pages.shared.kept import kept  # noqa: E402
+from pages.shared.patience import patience  # noqa: E402
 from pages.shared.redraw import PICTURE, START, let_it_be_sent, redraw  # noqa: E402
 from pages.shared.share import share  # noqa: E402
 from pages.shared.sidebar import sidebar  # noqa: E402
 from pages.shared.stage import stage  # noqa: E402
+from pages.shared.turns import visitor  # noqa: E402
 from pages.shared.words import sentence as said  # noqa: E402
 from sadam.lab.codec import SpecError  # noqa: E402
 from sadam.lab.experiment import Experiment  # noqa: E402
@@ -62,6 +64,7 @@ FRAME_HELP = (
     "map and in the curves."
 )
 
+LONG = 3000  # steps of a race whose controls come before its picture: a change of them ends it
 PLACES = """<style>
 .st-key-race_head { min-height: 86px; }
 .st-key-race:not(:has(.sadam-stage[data-stamp])) { min-height: 842px; }
@@ -230,9 +233,8 @@ def clicked(x: float, y: float) -> None:
 
 
 def _raced(spec: Experiment) -> Race:
-    """The race; where it takes longer than half a second, a note over the picture says so."""
-    told = f"Racing: {spec.steps:,} steps …"
-    with st.container(key="racing"), st.spinner(told, show_time=True):
+    """The race; where it takes long, a note over the picture says so."""
+    with patience(f"Racing: {spec.steps:,} steps"):
         return race_of(controlled(spec) if st.session_state["matched"] else spec)
 
 
@@ -256,5 +258,11 @@ st.html(PLACES)
 LINK.take()
 keep()
 links.show_notes()
-picture()
-sidebar()
+if st.session_state["steps"] > LONG:
+    with suppress(SpecError):
+        experiment()  # what the box of one's own function says about it
+    sidebar()
+    picture()
+else:
+    picture()
+    sidebar()

@@ -2,6 +2,8 @@
 
 A lane is one rule from one start: a column. At a handful of lanes a call into torch costs more than
 its arithmetic, and fresh memory costs as much again, so what counts here is the number of calls.
+Nothing is checked: :func:`sadam.engine.run` has done so, and says what comes of lanes that are not
+finite.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from torch import Tensor
 
 from sadam.family import Coefficients, Moments, StepCoefficients, advance, at_step, parts_used
 from sadam.objectives import Function, value_and_grad_of
+from sadam.pauses import breathe
 from sadam.probes import ProbePairs, Probing, directions, lgi_from_slopes
 from sadam.rules import MomentRule, UpdateRule, cost_of
 from sadam.trajectories import Trajectories
@@ -214,6 +217,7 @@ class Batch:
         brake = self.brake[:count] if self.groups else None
         scratch = (torch.empty_like(x), torch.empty_like(x))
         for i, recorded in enumerate(self.record.unbind(0)):
+            breathe()
             for group in self.groups:
                 group.place(i)
             for call in self.program:
@@ -278,6 +282,7 @@ class Batch:
             sigma = radius.repeat(copies) if radius.ndim else radius
             block = max(1, OBSERVE_BLOCK // (2 * k * (at.stop - at.start)))
             for start in range(0, steps, block):
+                breathe()
                 now = slice(start, start + block)
                 offset = u[now].movedim(2, 0)[..., None] * sigma  # (D, t, 2k, 1 or lanes)
                 near = x[now].movedim(1, 0)[:, :, None] + offset

@@ -10,6 +10,7 @@ import streamlit as st
 
 from pages.shared import jobs, kept
 from pages.shared.jobs import Job, Step
+from pages.shared.turns import Busy
 from pages.shared.words import sentence
 
 R = TypeVar("R")
@@ -126,7 +127,7 @@ class Desk(Generic[R]):
         else:
             try:
                 self._put("job", jobs.start(work))
-            except jobs.Busy as error:
+            except Busy as error:
                 self._put("trouble", str(error))
                 return False
         self._put("spec", spec)

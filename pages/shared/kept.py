@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from pages.shared.patience import alone, computing, hush
 from sadam.lab.spec import Spec
 
 MAX_BYTES = 200_000_000  # of all results that are kept for all visitors
@@ -61,7 +62,10 @@ def kept(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
             if (found := look(key)) is None:
                 with _alone(key):
                     if (found := look(key)) is None:
-                        found = keep(key, function(*args, **kwargs))
+                        with computing():
+                            value = function(*args, **kwargs)
+                        found = keep(key, value)
+                hush()
             return found.value
 
         return call
@@ -155,8 +159,11 @@ def _alone(key: tuple[Any, ...]) -> Iterator[None]:
         lock, users = _making.setdefault(key, (threading.Lock(), [0]))
         users[0] += 1
     try:
-        with lock:
+        alone(lock)
+        try:
             yield
+        finally:
+            lock.release()
     finally:
         with _lock:
             users[0] -= 1

@@ -15,16 +15,15 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from landscapes import CATALOGUE, Landscape
 from sadam.engine import value_and_grad_of
@@ -42,32 +41,18 @@ from sadam.lab.lgi_map import (
     run_map,
 )
 from sadam.lab.radius import grid_of
+from sadam.lab.roc import Array, Curve, rank_correlation, roc_area, roc_curve
 from sadam.lab.spec import MAX_SEED, Spec, known_landscape, number_text, whole
 from sadam.lab.truth import near_kink
 from sadam.probes import directions, streamed_lgi
 
-Array = NDArray[np.float64]
 Score = Literal["one-sided", "two-sided", "goldstein"]
 SCORES: tuple[Score, ...] = ("one-sided", "two-sided", "goldstein")
 
 GOOD_AREA = 0.95
 ROUNDING = 1e-9  # LGIs below it, and diameters below it times the largest gradient, are rounding
 MOST_POINTS = 2000  # of the scatter
-MOST_CORNERS = 201  # of a ROC curve
 MAX_RADII = 8
-
-
-@dataclass(frozen=True)
-class Curve:
-    """A ROC curve: shares of points that score above a falling threshold.
-
-    Attributes:
-        false: Share of the points without a kink, ``(n,)``, from 0 to 1.
-        true: Share of the points with one, ``(n,)``.
-    """
-
-    false: Array
-    true: Array
 
 
 @dataclass(frozen=True)
@@ -183,50 +168,6 @@ def scores_of(result: MapResult) -> dict[str, Array]:
             score[np.abs(score) < ROUNDING * unit] = 0.0
             scores[name] = score
     return scores
-
-
-def roc_area(score: Array, truth: NDArray[np.bool_]) -> float:
-    """Area under the ROC curve: the chance that a true point scores above a false one.
-
-    Equal scores count half (Mann and Whitney 1947). NaN if all points are true, or none.
-
-    Args:
-        score: ``(N,)``, no NaN.
-        truth: ``(N,)``.
-    """
-    positive_count = int(truth.sum())
-    negative_count = len(truth) - positive_count
-    if not positive_count or not negative_count:
-        return math.nan
-    ranks = rankdata(score)[truth].sum() - positive_count * (positive_count + 1) / 2
-    return float(ranks / (positive_count * negative_count))
-
-
-def roc_curve(score: Array, truth: NDArray[np.bool_]) -> Curve:
-    """Return the ROC curve, thinned to at most :data:`MOST_CORNERS` points.
-
-    Args:
-        score: ``(N,)``, no NaN.
-        truth: ``(N,)``, neither all true nor none.
-    """
-    order = np.argsort(-score, kind="stable")
-    last = np.append(np.diff(score[order]) != 0, True)  # of each run of equal scores
-    true = np.cumsum(truth[order])[last] / truth.sum()
-    false = np.cumsum(~truth[order])[last] / (~truth).sum()
-    true, false = np.append(0.0, true), np.append(0.0, false)
-    if len(true) > MOST_CORNERS:  # even along the curve, which climbs before it goes right
-        length = true + false
-        at = np.searchsorted(length, np.linspace(0, 2, MOST_CORNERS)).clip(max=len(true) - 1)
-        at = np.unique(np.append(0, at))
-        true, false = true[at], false[at]
-    return Curve(false, true)
-
-
-def rank_correlation(a: Array, b: Array) -> float:
-    """Spearman's rank correlation of two ``(N,)``; NaN if either is the same everywhere."""
-    if len(a) < 2 or np.ptp(a) == 0 or np.ptp(b) == 0:
-        return math.nan
-    return float(np.corrcoef(rankdata(a), rankdata(b))[0, 1])
 
 
 def _sample(near: NDArray[np.bool_], seed: int) -> NDArray[np.intp]:
@@ -353,6 +294,30 @@ class CalibrationReport:
     calibrations: tuple[Calibration, ...]
 
 
+class CalibrationProgress(NamedTuple):
+    """How far a calibration is.
+
+    Attributes:
+        step: Calibrations done.
+        steps: Calibrations in all.
+        result: Returns the report of those that are done.
+    """
+
+    step: int
+    steps: int
+    result: Callable[[], CalibrationReport]
+
+
+def iter_calibration(spec: CalibrationSpec) -> Iterator[CalibrationProgress]:
+    """Calibrate as :func:`run_calibration`, and say how far it is: at first, and after each."""
+    todo = [(key, radius) for key in spec.landscapes for radius in spec.radii]
+    done: tuple[Calibration, ...] = ()
+    yield CalibrationProgress(0, len(todo), partial(CalibrationReport, spec, done))
+    for key, radius in todo:
+        done += (calibrate(key, radius, spec.grid, spec.num_probes, spec.seed),)
+        yield CalibrationProgress(len(done), len(todo), partial(CalibrationReport, spec, done))
+
+
 def run_calibration(
     spec: CalibrationSpec, progress: Callable[[int, int], None] | None = None
 ) -> CalibrationReport:
@@ -362,13 +327,11 @@ def run_calibration(
         spec: What to do.
         progress: Called before each with how many are done and how many there are.
     """
-    todo = [(key, radius) for key in spec.landscapes for radius in spec.radii]
-    done = []
-    for i, (key, radius) in enumerate(todo):
-        if progress is not None:
-            progress(i, len(todo))
-        done.append(calibrate(key, radius, spec.grid, spec.num_probes, spec.seed))
-    return CalibrationReport(spec, tuple(done))
+    so_far = iter_calibration(spec)
+    for now in so_far:
+        if progress is not None and now.step < now.steps:
+            progress(now.step, now.steps)
+    return now.result()
 
 
 def catalogue_table(calibrations: Iterable[Calibration]) -> pd.DataFrame:

@@ -33,6 +33,7 @@ from sadam.lab.codec import SpecError, from_plain
 from sadam.lab.experiment import DEFAULT_LANDSCAPE, KINDS
 from sadam.lab.radius import grid_of, radius_warnings
 from sadam.lab.spec import MAX_SEED, Spec, Window, known_landscape, number_text, whole
+from sadam.pauses import breathe
 from sadam.probes import Kind, directions, lgi_from_slopes, streamed_lgi
 
 Probes = Literal["one-sided", "two-sided", "goldstein", "stationarity", "spread"]
@@ -283,6 +284,7 @@ def _spread(spec: LgiMap, landscape: Landscape, points: Tensor) -> dict[str, Ten
             kind: (torch.zeros_like(value), torch.zeros_like(value)) for kind in spec.estimators
         }
         for offset in offsets:
+            breathe()
             forward = (f(_columns(x + offset)) - value) / spec.radius
             for kind in spec.estimators:
                 backward = None
@@ -317,6 +319,7 @@ def _subdifferential(spec: LgiMap, landscape: Landscape, points: Tensor) -> dict
             wanted[name] = points.new_empty(len(points))
     block = max(64, 65536 // spec.num_samples)
     for start in range(0, len(points), block):
+        breathe()
         here = slice(start, start + block)
         grads = goldstein_gradients(
             value_and_grad, points[here], spec.radius, spec.num_samples, seed=spec.seed

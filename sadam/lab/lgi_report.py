@@ -23,13 +23,13 @@ from sadam.lab.calibration import (
     GOOD_AREA,
     CalibrationReport,
     catalogue_table,
-    roc_area,
     scores_of,
 )
 from sadam.lab.export import Bundle
 from sadam.lab.lgi_map import QUANTITIES, MapResult
 from sadam.lab.radius import grid_of
 from sadam.lab.report import Report, frame_of, plain, versions
+from sadam.lab.roc import roc_area
 from sadam.lab.truth import near_kink
 
 MAP_FORMATS = ("npz",)

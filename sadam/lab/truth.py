@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from landscapes import Landscape
+from sadam.pauses import breathe
 
 RINGS = (1.0 - 1e-9, 0.5)  # of the radius; a kink at just that distance is not within
 TURNS = 32  # places on each ring
@@ -49,6 +50,7 @@ def _passes(landscape: Landscape, columns: Tensor, offsets: Tensor) -> Tensor:
         found |= at_centre == 0
         above, below = at_centre > 0, at_centre < 0
         for offset in offsets:
+            breathe()
             value = kink((columns + offset).T)
             above |= value > 0
             below |= value < 0

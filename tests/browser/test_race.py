@@ -1,7 +1,9 @@
 """The Race page as a visitor meets it."""
 
 import io
+import time
 import zipfile
+from urllib.parse import urlencode
 
 import pytest
 
@@ -188,3 +190,24 @@ def test_a_long_race_says_over_the_old_picture_that_it_is_under_way(race):
     note.wait_for(state="detached")
     shown = page.locator(".sadam-stage").get_by_text(f"/ {steps.replace(',', '')}")
     shown.wait_for()
+
+
+def test_a_long_race_says_so_and_ends_when_something_else_is_wanted(look_at, app_url):
+    """It would take half a minute and more; its controls are there before its picture."""
+    text = " + ".join(f"abs(sin({i}*x)+cos({i}*y))" for i in range(1, 38))
+    rules = "adam,adamw,amsgrad,prox-sgd,s-adam,s-adam-two-sided"
+    wanted = {"landscape": "own", "own_text": text, "steps": 20000, "rules": rules, "matched": 1}
+    page = look_at(f"{app_url}/race?v=1&{urlencode(wanted)}")
+    note = page.get_by_text("Racing: 20,000 steps")
+    note.wait_for()
+    page.get_by_text("Any change on the page stops it.").wait_for()
+    box = page.locator(".st-key-steps input")
+    box.click()
+    page.keyboard.type("101")
+    page.get_by_role("option", name="101").wait_for()
+    began = time.monotonic()
+    page.keyboard.press("Enter")
+    page.wait_for_selector(READY)
+    page.locator(".sadam-stage").get_by_text("/ 101").wait_for()
+    assert time.monotonic() - began < 20
+    note.wait_for(state="detached")

@@ -20,9 +20,6 @@ from sadam.lab.calibration import (
     calibrate,
     calibrate_map,
     catalogue_table,
-    rank_correlation,
-    roc_area,
-    roc_curve,
     run_calibration,
     scores_of,
 )
@@ -31,6 +28,7 @@ from sadam.lab.codec import SpecError
 from sadam.lab.experiment import load
 from sadam.lab.lgi_map import LgiMap, run_map
 from sadam.lab.radius import grid_of
+from sadam.lab.roc import rank_correlation, roc_area, roc_curve
 from sadam.lab.truth import near_kink
 
 CONVEX_KINKED = [key for key, c in CATALOGUE.items() if c.convex and c.group == "kinked"]

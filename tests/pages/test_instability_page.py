@@ -1,13 +1,16 @@
 """The Instability page without a browser: every control reaches the spec, errors are sentences."""
 
 import math
+import threading
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from landscapes import CATALOGUE
+from pages.shared.instability import calibration
 from pages.shared.instability.controls import TABS
+from sadam.lab.calibration import CalibrationSpec, iter_calibration
 from sadam.lab.experiment import load
 
 pytestmark = pytest.mark.slow  # each opens the page, which computes maps
@@ -232,3 +235,42 @@ def test_a_function_that_is_not_finite_everywhere_is_shown_as_such(text):
         open_tab(app, tab)
         assert not app.error
         assert any("flat grey in the pictures" in told.value for told in app.warning)
+
+
+def test_the_whole_catalogue_is_a_job_that_can_be_stopped_and_is_kept(app, monkeypatch):
+    """Of one landscape here; stopped before its end, what was computed stays."""
+    spec = CalibrationSpec(landscape="l1", radii=(0.01, 0.05), grid=11, num_probes=4)
+    monkeypatch.setattr(calibration, "CATALOGUE_SPEC", spec)
+    step = threading.Event()
+
+    def steps(spec):
+        for at, now in enumerate(iter_calibration(spec)):
+            if at == 2:
+                step.wait(60)
+            yield now
+
+    monkeypatch.setattr(calibration, "iter_calibration", steps)
+    open_tab(app, "Calibration")
+    app.button(key="calibrate_all").click()
+    rerun(app)
+    assert app.button(key="stop_calibrating")
+    app.button(key="stop_calibrating").click()
+    step.set()
+    job = app.session_state["_cal_job"]
+    rerun(app)
+    assert job.wait(60)
+    assert job.state == "stopped"
+    rerun(app)
+    assert any("Stopped: 1 of 2 calibrations" in c.value for c in app.caption)
+    assert calibration.desk.known(spec) is None
+
+    app.button(key="calibrate_all").click()
+    rerun(app)
+    assert app.session_state["_cal_job"].wait(60)
+    rerun(app)
+    assert any("Over 1 landscape with" in m.value for m in app.markdown)
+    assert not any(b.key == "calibrate_all" for b in app.button)
+    assert calibration.desk.known(spec).calibrations[0].landscape.name == "l1"
+    another = opened()  # finds it kept
+    open_tab(another, "Calibration")
+    assert any("Over 1 landscape with" in m.value for m in another.markdown)

@@ -10,7 +10,7 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from pages.shared import jobs
+from pages.shared import jobs, turns
 from sadam.lab.training.run import run_training
 from sadam.lab.training.spec import Training
 from sadam.pauses import breathe, breathing
@@ -133,11 +133,11 @@ def test_jobs_take_turns():
 
 
 def test_there_are_only_so_many_jobs(monkeypatch):
-    monkeypatch.setattr(jobs, "MAX_JOBS", jobs.running() + 1)
-    monkeypatch.setattr(jobs, "MAX_WAITING", 0)
+    monkeypatch.setattr(jobs.LINE, "places", jobs.running() + 1)
+    monkeypatch.setattr(turns, "MAX_WAITING", 0)
     go = threading.Event()
     job = jobs.start(counting(1, lambda i: go.wait(10)))
-    with pytest.raises(jobs.Busy, match="as many as it takes"):
+    with pytest.raises(turns.Busy, match="as many as it takes"):
         jobs.start(counting(1))
     go.set()
     assert job.wait(10)
@@ -147,8 +147,8 @@ def test_there_are_only_so_many_jobs(monkeypatch):
 @pytest.fixture
 def queue(monkeypatch):
     """One job that computes until it is told to go, and three that wait behind it."""
-    monkeypatch.setattr(jobs, "MAX_JOBS", jobs.running() + 1)
-    monkeypatch.setattr(jobs, "LOOK", 0.01)
+    monkeypatch.setattr(jobs.LINE, "places", jobs.running() + 1)
+    monkeypatch.setattr(turns, "LOOK", 0.01)
     go, order = threading.Event(), []
     first = jobs.start(counting(1, lambda i: go.wait(10)))
     while first.place:
@@ -233,8 +233,8 @@ def test_a_page_says_its_visitors_place_and_the_queue_goes_on(page, key, queue):
 
 
 def test_a_page_that_is_being_drawn_comes_first(monkeypatch):
-    monkeypatch.setattr(jobs, "GIVE_WAY", 60)
-    with jobs.visitor(), jobs.visitor():
+    monkeypatch.setattr(turns, "GIVE_WAY", 60)
+    with turns.visitor(), turns.visitor():
         job = jobs.start(counting(3))
         assert not job.wait(0.2)
         assert job.step == 0
@@ -243,13 +243,13 @@ def test_a_page_that_is_being_drawn_comes_first(monkeypatch):
 
 
 def test_pages_that_are_always_being_drawn_do_not_stop_a_job(monkeypatch):
-    monkeypatch.setattr(jobs, "GIVE_WAY", 0.01)
-    with jobs.visitor():
+    monkeypatch.setattr(turns, "GIVE_WAY", 0.01)
+    with turns.visitor():
         assert jobs.start(counting(3)).wait(10)
 
 
 def test_a_page_that_fails_holds_nothing_up():
-    with pytest.raises(KeyError), jobs.visitor():
+    with pytest.raises(KeyError), turns.visitor():
         raise KeyError
     assert jobs.start(counting(3)).wait(10)
 
@@ -268,7 +268,7 @@ def breathing_once(order, name, moments=40):
 
 
 def test_long_steps_take_turns_too(monkeypatch):
-    monkeypatch.setattr(jobs, "TURN", 0.005)
+    monkeypatch.setattr(turns, "TURN", 0.005)
     order = []
     pair = [jobs.start(breathing_once(order, name)) for name in ("first", "second")]
     assert all(job.wait(20) for job in pair)
@@ -278,12 +278,12 @@ def test_long_steps_take_turns_too(monkeypatch):
 
 @pytest.mark.slow
 def test_a_page_comes_first_in_the_middle_of_a_step(monkeypatch):
-    monkeypatch.setattr(jobs, "GIVE_WAY", 60)
+    monkeypatch.setattr(turns, "GIVE_WAY", 60)
     order = []
     job = jobs.start(breathing_once(order, "job", 1000))
     while not order:
         time.sleep(0.001)
-    with jobs.visitor():
+    with turns.visitor():
         time.sleep(0.05)  # more than one moment
         reached = len(order)
         time.sleep(0.1)

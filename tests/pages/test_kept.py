@@ -165,7 +165,7 @@ def test_what_pages_keep_otherwise_is_bounded_and_small():
         for options, name in re.findall(r"@st\.cache_\w+\((.*)\)\ndef (\w+)", text):
             found[name] = options
         assert text.count("st.cache_") == len(re.findall(r"@st\.cache_\w+\(.*\)\ndef ", text)), path
-    assert set(found) == {"_whole_catalogue", "bias_of", "check_of", "_work"}
+    assert set(found) == {"bias_of", "check_of", "_work"}
     assert all("max_entries=" in options for options in found.values())
 
 

@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from pages.shared.charts import chart
+from pages.shared.desk import Desk
 from pages.shared.instability import controls
 from pages.shared.kept import kept
 from sadam.lab.bias import (
@@ -27,11 +28,13 @@ from sadam.lab.calibration import (
     CalibrationSpec,
     calibrate,
     catalogue_table,
-    run_calibration,
+    iter_calibration,
 )
 from sadam.lab.figures import calibration as figures
 
 CATALOGUE_SPEC = CalibrationSpec(grid=101)
+REFRESH = 0.5  # seconds between two looks at its progress
+desk: Desk[CalibrationReport] = Desk("_cal_", "calibration", lambda spec: True)
 DIMENSIONS = [2, 3, 10, 100, 1000, 10_000]
 BIAS: dict[str, tuple[Callable[[int], pd.DataFrame], Callable[[pd.DataFrame], go.Figure], str]] = {
     "Probes k": (
@@ -82,14 +85,7 @@ def calibration_of(
     landscape: str, radius: float, grid: int, num_probes: int, seed: int
 ) -> Calibration:
     """Calibrate on one landscape once for all visitors."""
-    with st.spinner("Sampling gradients at every point …"):
-        return calibrate(landscape, radius, grid, num_probes, seed)
-
-
-@st.cache_resource(max_entries=2, show_spinner=False)
-def _whole_catalogue() -> list[CalibrationReport]:
-    """Where the catalogue's calibration is kept once it has been run, for all visitors."""
-    return []
+    return calibrate(landscape, radius, grid, num_probes, seed)
 
 
 @st.cache_data(max_entries=16, show_spinner="Drawing probes at known places …")
@@ -206,27 +202,68 @@ def _known_places() -> None:
 
 def _catalogue() -> None:
     st.markdown("### The whole catalogue")
-    spec, kept = CATALOGUE_SPEC, _whole_catalogue()
-    if not kept:
+    spec = CATALOGUE_SPEC
+    seen, running = desk.shown(), desk.running
+    found = desk.known(spec) if seen is None else seen.result
+    if running:
+        st.session_state["_cal_watching"] = True
+        st.fragment(_progress, run_every=REFRESH)()
+        return
+    if found is None or len(found.calibrations) < _total(spec):
+        _offer(spec, found)
+    if found is not None and found.calibrations:
+        _results(found)
+        st.code(spec.to_command(), language="bash", wrap_lines=True)
+
+
+def _total(spec: CalibrationSpec) -> int:
+    return len(spec.landscapes) * len(spec.radii)
+
+
+def _offer(spec: CalibrationSpec, found: CalibrationReport | None) -> None:
+    """A button that starts it, and what it will do or has done."""
+    if desk.trouble:
+        st.error(desk.trouble)
+    if found is None:
         st.caption(
             f"ROC areas and rank correlations on all {len(spec.landscapes)} landscapes at radius "
-            f"0.01 and 0.05, on a grid of {spec.grid} × {spec.grid}. Takes about half a minute."
+            f"0.01 and 0.05, on a grid of {spec.grid} × {spec.grid}. Takes about half a minute, "
+            "beside whatever else you do on this page."
         )
-        if not st.button("Calibrate on every landscape", key="calibrate_all"):
-            return
-        bar = st.progress(0.0, "Calibrating …")
+    else:
+        st.caption(
+            f"Stopped: {len(found.calibrations)} of {_total(spec)} calibrations are done and kept."
+        )
+    st.button("Calibrate on every landscape", key="calibrate_all", on_click=_start)
 
-        def tell(done: int, total: int) -> None:
-            bar.progress(done / total, f"Calibrating: {done} of {total}")
 
-        kept.append(run_calibration(spec, tell))
-        bar.empty()
-    found = kept[0].calibrations
+def _start() -> None:
+    desk.start(CATALOGUE_SPEC, lambda: iter_calibration(CATALOGUE_SPEC))
+
+
+def _progress() -> None:
+    """How far it is; again and again while it runs."""
+    if not desk.running and st.session_state.pop("_cal_watching", False):
+        st.rerun()
+    if (job := desk.job) is None:
+        return
+    told = f"Calibrating: {job.step} of {job.steps}" if job.steps else desk.waiting
+    if (left := job.seconds_left) is not None:
+        told += f", about {left:.0f} s left"
+    st.progress(job.step / (job.steps or 1), told)
+    st.button("Stop", key="stop_calibrating", icon=":material/stop:", on_click=desk.stop)
+
+
+def _results(report: CalibrationReport) -> None:
+    """What the calibrations that are done say."""
+    found = report.calibrations
     table = catalogue_table(found)
     judged = table.dropna(subset=["roc_two_sided"])
-    least = judged["roc_two_sided"].min()
+    if judged.empty:
+        return
+    least, count = judged["roc_two_sided"].min(), judged["landscape"].nunique()
     st.markdown(
-        f"Over {judged['landscape'].nunique()} landscapes with kinks the two-sided ROC area has "
+        f"Over {count} landscape{'' if count == 1 else 's'} with kinks the two-sided ROC area has "
         f"the median **{judged['roc_two_sided'].median():.3f}** and the least {least:.3f}; the "
         f"one-sided the median **{judged['roc_one_sided'].median():.3f}** and the greatest "
         f"{judged['roc_one_sided'].max():.3f}. 0.5 is chance."
@@ -239,4 +276,3 @@ def _catalogue() -> None:
         "0.95. Where the two-sided area is below 0.95 the table says why."
     )
     st.dataframe(table, column_config=AREAS, hide_index=True, placeholder="–", width="stretch")
-    st.code(spec.to_command(), language="bash", wrap_lines=True)
