@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol, get_args, runtime_checkable
 
 import torch
 from torch import Tensor
 
+from landscapes.checks import check_point, check_window
+
 Point = tuple[float, float]
 Prox = Callable[[Tensor, float | Tensor], Tensor]
-"""``prox(x, step)``: ``x`` of shape ``(..., D)``, ``step`` a number or of shape ``(...)``."""
+"""``prox(x, step)``: ``x`` of shape ``(..., D)``, ``step`` a number or ``(...)``, at least 0."""
+Group = Literal["kinked", "smooth", "stepped"]
 
 
 SIGN = "="  # what the name of an own function begins with; no key of the catalogue does
@@ -25,7 +29,8 @@ def is_own(name: str) -> bool:
 class Objective(Protocol):
     """A scalar function of a point; leading axes are independent points.
 
-    A plain function will do; callers then take the gradient by autograd.
+    A plain function will do; callers then take the gradient by autograd. Where f has no finite
+    value it is infinite or NaN there, and nowhere else; so may the gradient be, or any number.
     """
 
     def __call__(self, x: Tensor) -> Tensor:
@@ -67,6 +72,10 @@ class Landscape:
         prox: The proximal map of ``h``.
         traps: Stationary points that are not minima and catch optimizers.
         proved: Whether ``minimum`` is known; otherwise it is the least that a search has found.
+
+    Raises:
+        ValueError: If the window is empty or not finite, a point is not two finite numbers, the
+            minimum is not finite, or the group is none.
     """
 
     name: str
@@ -80,7 +89,7 @@ class Landscape:
     start: Point
     minimisers: tuple[Point, ...]
     minimum: float | None
-    group: Literal["kinked", "smooth", "stepped"]
+    group: Group
     convex: bool
     regular: bool
     kinks: tuple[Objective, ...] = ()
@@ -89,11 +98,22 @@ class Landscape:
     traps: tuple[Point, ...] = ()
     proved: bool = True
 
+    def __post_init__(self) -> None:
+        check_window(self.window)
+        check_point("start", self.start)
+        for name in ("minimisers", "traps"):
+            for point in getattr(self, name):
+                check_point(name, point)
+        if self.minimum is not None and not math.isfinite(self.minimum):
+            raise ValueError(f"Invalid minimum: {self.minimum}, must be finite, or None if unknown")
+        if self.group not in get_args(Group):
+            raise ValueError(f"Invalid group: {self.group!r}, must be one of {get_args(Group)}")
+
     def gap_at(self, point: Point) -> float:
-        """Return ``f - f*`` at a point.
+        """Return ``f - f*`` at a point; infinite or NaN where f is.
 
         Raises:
-            ValueError: If the minimum is not known.
+            ValueError: If the minimum is not known, or the point has not two coordinates.
         """
         if self.minimum is None:
             raise ValueError(f"the minimum of {self.name} is not known")

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from landscapes.base import Objective
+from landscapes.checks import shown
 from landscapes.kinks import kink_candidates
 from landscapes.language.derivatives import adjoints
 from landscapes.language.expressions import Node
@@ -51,10 +52,19 @@ class Formula:
     factor is 0, so ``sqrt(x**2 + y**2)`` has gradient 0 at the origin (the least-norm subgradient
     of a norm) instead of NaN.
 
+    It is evaluated at points ``(..., 2)`` of a floating dtype. Outside of its domain, beyond the
+    largest number and where a coordinate that it depends on is NaN, f is NaN or infinite; its
+    gradient may be so too, or any number. Other points keep their bits.
+
     Attributes:
         text: As given.
         parameters: The values of its named parameters.
         latex: For display, without dollar signs.
+
+    Raises:
+        FormulaError: If the text is not a formula; see :meth:`parse`.
+        ValueError: From its calls, if the last axis of the points is not 2.
+        TypeError: From its calls, if their dtype is not a floating one.
     """
 
     text: str
@@ -81,17 +91,18 @@ class Formula:
             text: Variables ``x y``, constants ``pi e``, numbers, ``+ - * / **``, comparisons,
                 ``and or not``, and ``abs max min sqrt exp log sin cos tan tanh relu sign round
                 floor where(condition, a, b)``.
-            parameters: Values of the other names in the text.
+            parameters: Values of the other names in the text; finite.
 
         Raises:
             FormulaError: If the text is not a formula, names something unknown, or exceeds a bound
-                (1000 characters, 40 levels, 500 operations, exponents up to 64).
+                (1000 characters, 40 levels, 500 operations, exponents up to 64), or a parameter is
+                not a finite number.
         """
         return cls(text, parameters)
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return the value, shape ``(...)`` and dtype of ``x``, at ``x`` of shape ``(..., 2)``."""
-        return self._value(*x.unbind(-1))[0]
+        return self._value(*_coordinates(x))[0]
 
     def value_and_grad(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return values, shape ``(...)``, and gradients, shape ``(..., 2)``, at ``x``.
@@ -100,7 +111,7 @@ class Formula:
         """
         if x.requires_grad:
             x = x.detach()
-        f, gx, gy = self._value_and_grad(*x.unbind(-1))
+        f, gx, gy = self._value_and_grad(*_coordinates(x))
         grad = torch.stack((gx, gy))
         return f, grad.t() if x.dim() == 2 else grad.movedim(0, -1)
 
@@ -109,8 +120,10 @@ class Formula:
     ) -> list[Callable[[], Any]]:
         """Return the calls that evaluate at ``x, y``, whatever they hold then, in fixed memory.
 
+        For loops: nothing is checked.
+
         Args:
-            x: First components; kept.
+            x: First components, any shape; kept.
             y: Second components, of the same shape and dtype; kept.
             value: Where the value goes, like ``x``.
             grad: Where the two components of the gradient go, if it is wanted.
@@ -131,8 +144,8 @@ class Formula:
         return tuple(Kink(self, i, node) for i, node in enumerate(self._places))
 
     def kink_values(self, x: Tensor) -> list[Tensor]:
-        """Return all of :attr:`kinks` at ``x``: what they share is computed once."""
-        return self._kink_tape(*x.unbind(-1)) if self._places else []
+        """Return all :attr:`kinks` at ``x``, ``(...)`` each: what they share is computed once."""
+        return self._kink_tape(*_coordinates(x)) if self._places else []
 
     @property
     def kink_operations(self) -> int:
@@ -178,10 +191,19 @@ class Kink:
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return the value, shape ``(...)`` and dtype of ``x``, at ``x`` of shape ``(..., 2)``."""
-        return self._tape(*x.unbind(-1))[0]
+        return self._tape(*_coordinates(x))[0]
 
     def __reduce__(self) -> tuple:
         return _kink, self._place
+
+
+def _coordinates(x: Tensor) -> tuple[Tensor, Tensor]:
+    """The two coordinates of points ``(..., 2)``."""
+    try:
+        first, second = x.unbind(-1)
+    except (ValueError, IndexError):
+        raise ValueError(f"Invalid points: shape {tuple(x.shape)}, must be (..., 2)") from None
+    return first, second
 
 
 def _kink(formula: Formula, index: int) -> Objective:
@@ -222,6 +244,11 @@ def _checked(text: str, parameters: Mapping[str, float]) -> dict[str, float]:
     for name, value in parameters.items():
         if not name.isidentifier() or name in RESERVED:
             raise FormulaError(text, 1, f"a parameter cannot be called {shorten(name)!r}")
-        if not math.isfinite(value):
-            raise FormulaError(text, 1, f"parameter {shorten(name)!r} must be finite, not {value}")
+        try:
+            finite = math.isfinite(value)
+        except (TypeError, ValueError, OverflowError):
+            finite = False
+        if not finite:
+            what = f"parameter {shorten(name)!r} must be finite, not {shown(value)}"
+            raise FormulaError(text, 1, what)
     return {name: float(value) for name, value in parameters.items()}

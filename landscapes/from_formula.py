@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
 
-from landscapes.base import Landscape, Objective, Point, Prox
+from landscapes.base import Group, Landscape, Objective, Point, Prox
 from landscapes.formula import Formula
 from landscapes.kinks import MAX_WORK, real_kinks
 
@@ -22,7 +21,7 @@ def landscape_from_formula(
     start: Point = (-1.5, 1.0),
     minimisers: tuple[Point, ...] = (),
     minimum: float | None = None,
-    group: Literal["kinked", "smooth", "stepped"] | None = None,
+    group: Group | None = None,
     convex: bool = False,
     regular: bool = False,
     latex: str | None = None,
@@ -35,7 +34,7 @@ def landscape_from_formula(
 
     Args:
         text: The formula; see :class:`landscapes.formula.Formula`.
-        parameters: Values of the names in it.
+        parameters: Values of the names in it; finite.
         name: The key.
         title: Its name in words.
         source: Where it comes from.
@@ -55,7 +54,8 @@ def landscape_from_formula(
         traps: Stationary points that are not minima.
 
     Raises:
-        FormulaError: If the text is not a formula.
+        FormulaError: If the text is not a formula, or a parameter is not finite.
+        ValueError: As :class:`landscapes.base.Landscape`.
     """
     formula = Formula.parse(text, parameters)
     many = len(formula.kinks) * formula.kink_operations if kinks is None else 0

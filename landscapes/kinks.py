@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from landscapes.base import DifferentiableObjective, Objective, Point
+from landscapes.checks import check_whole, check_window
 from landscapes.language.derivatives import adjoints
 from landscapes.language.expressions import Graph, Node
 
@@ -88,19 +89,25 @@ def real_kinks(
 
     Zeros are found along the lines of a grid over the window and refined by sections; then value
     and gradient are compared a small distance to either side, and again eight and 64 times closer.
-    What is smooth shrinks; a jump stays.
+    What is smooth shrinks; a jump stays. A jump below 1e-9 of f or of the gradient is not told from
+    rounding, nor is one where f is not finite. Sides of a window may be from 1e-300 to 1e300.
 
     Args:
-        objective: The function in question.
+        objective: The function in question, ``(..., 2) -> (...)``.
         candidates: Functions whose zero sets are in question, NaN where they do not apply.
-        window: ``((x_min, x_max), (y_min, y_max))``.
+        window: ``((x_min, x_max), (y_min, y_max))``, finite, each min below its max.
         together: All candidates at once, where that is cheaper than one after the other.
         operations: How many operations ``together`` takes: the more, the fewer places of each
-            candidate are looked at, from 32 down to 2.
+            candidate are looked at, from 32 down to 2; at least 0.
 
     Returns:
         Those with a jump somewhere in the window.
+
+    Raises:
+        ValueError: If the window is empty or not finite.
     """
+    check_window(window)
+    check_whole("operations", operations)
     if not candidates:
         return ()
     (x0, x1), (y0, y1) = window
@@ -145,7 +152,7 @@ def _zeros(
     shares = [slice(a, b) for a, b in zip([0, *until], until, strict=False)]
     if not len(owner):
         return owner, low, high
-    along = (high - low) / torch.linalg.vector_norm(high - low, dim=-1, keepdim=True)
+    along = torch.sign(high - low)  # edges of the grid are parallel to an axis
     fractions = torch.linspace(0, 1, _SECTIONS + 1, dtype=torch.float64)[:, None, None]
     n = torch.arange(len(owner))
 

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from landscapes.base import SIGN, Landscape, Point
+from landscapes.checks import check_window, shown
 from landscapes.formula import Formula, free_names
 from landscapes.from_formula import landscape_from_formula
 
@@ -32,12 +33,22 @@ def own_name(
 ) -> str:
     """Return the name under which :func:`landscapes.get` finds a function.
 
+    Any text makes a name; that it says a function is checked where it is looked up.
+
     Args:
         text: The formula; see :class:`landscapes.formula.Formula`.
         parameters: Values of the names in it; 1 for those that are not given.
-        window: What to draw.
+        window: What to draw, ``((x_min, x_max), (y_min, y_max))``.
         start: Where to start; by default a point of the window.
+
+    Raises:
+        ValueError: If window or start are not four and two numbers.
     """
+    if [len(side) for side in window] != [2, 2] or (start is not None and len(start) != 2):
+        raise ValueError(
+            f"Invalid window or start: {shown(window)}, {shown(start)}, must be "
+            "((x_min, x_max), (y_min, y_max)) and (x, y)"
+        )
     parts = [f"{SIGN} {text.strip()}"]
     parts += [f"{name} = {_text(value)}" for name, value in sorted((parameters or {}).items())]
     if window != WINDOW:
@@ -51,9 +62,12 @@ def own_name(
 def own_landscape(name: str) -> Landscape:
     """Return the landscape of such a name; its minimum is searched for, not proved.
 
+    It is None where f has no finite value in the window, or falls on and on.
+
     Raises:
         FormulaError: If the formula is none; it names the column within the formula.
-        ValueError: If a parameter, the window or the start is not what it must be.
+        ValueError: If a parameter, the window or the start is not what it must be: numbers within
+            +-1e6, each min of the window below its max.
     """
     text, parameters, window, start = parse_own(name)
     given = {part.partition("=")[0].strip() for part in name.split(";")[1:]}
@@ -85,6 +99,7 @@ def parse_own(name: str) -> tuple[str, dict[str, float], tuple[Point, Point], Po
     """Take the name of an own function apart: formula, parameters, window and start.
 
     Raises:
+        FormulaError: As :func:`own_landscape`.
         ValueError: As :func:`own_landscape`.
     """
     text, *settings = (part.strip() for part in name.strip().removeprefix(SIGN).split(";"))
@@ -109,8 +124,15 @@ def parse_own(name: str) -> tuple[str, dict[str, float], tuple[Point, Point], Po
             known = ", ".join((*names, "window", "start"))
             raise ValueError(f"the function has nothing called {key[:40]!r} to set, only {known}")
     if start is None:
-        start = tuple(round(a + s * (b - a), 6) for s, (a, b) in zip(_START, window, strict=True))
+        start = tuple(_between(*side, share) for share, side in zip(_START, window, strict=True))
     return text, parameters, window, start  # type: ignore[return-value]
+
+
+def _between(low: float, high: float, share: float) -> float:
+    """A number so far along a side of the window, of six decimals where they are near enough."""
+    exact = low + share * (high - low)
+    short = round(exact, 6)
+    return short if abs(short - exact) <= 0.05 * (high - low) else exact
 
 
 def least_value(f: Formula, window: tuple[Point, Point]) -> tuple[Point, float] | None:
@@ -118,10 +140,18 @@ def least_value(f: Formula, window: tuple[Point, Point]) -> tuple[Point, float] 
 
     Differential evolution over the window, then Nelder and Mead from its best point, both SciPy's.
 
+    Args:
+        f: The function.
+        window: ``((x_min, x_max), (y_min, y_max))``, finite, each min below its max.
+
     Returns:
         A minimiser and the value there; None where f has no finite value in the window, or falls
         on and on, beyond it or into a pole.
+
+    Raises:
+        ValueError: If the window is empty or not finite.
     """
+    check_window(window)
     from scipy.optimize import differential_evolution, minimize  # late: half a second
 
     def values(points):  # (2, n) -> (n,)

@@ -14,7 +14,8 @@ class QuantizedBowl:
     """``.5 (q(x)^2 + 4 q(y)^2) + .05 (x^2 + y^2)`` with ``q(t) = round(4 t)/4``.
 
     The gradient is the straight-through one: the derivative of q is taken as 1, because the true
-    one is 0 almost everywhere. Autograd through the value gives the same.
+    one is 0 almost everywhere. Autograd through the value gives the same. Points are ``(..., 2)``,
+    floating; where one is not finite, value and gradient are not either.
     """
 
     def __call__(self, x: Tensor) -> Tensor:

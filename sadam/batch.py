@@ -3,7 +3,7 @@
 A lane is one rule from one start: a column. At a handful of lanes a call into torch costs more than
 its arithmetic, and fresh memory costs as much again, so what counts here is the number of calls.
 Nothing is checked: :func:`sadam.engine.run` has done so, and says what comes of lanes that are not
-finite.
+finite. Starts are ``(*lead, D)``, factors ``(T,)``.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from sadam.batch import LIMIT, Batch
+from sadam.checks import check_fits, check_whole
 from sadam.objectives import Function, value_and_grad_of
 from sadam.probes import Probing
 from sadam.rules import UpdateRule
@@ -37,14 +38,18 @@ def run(
 ) -> dict[str, Trajectories]:
     """Run every rule from every start.
 
+    Where position, gradient or f is not finite or beyond :data:`LIMIT`, that lane is frozen and
+    marked as :class:`sadam.trajectories.Trajectories` says; all others keep their bits.
+
     Args:
-        objective: ``(..., D) -> (...)``; its ``value_and_grad`` is used if it has one.
+        objective: ``(..., D) -> (...)``, which is not checked; its ``value_and_grad`` is used if it
+            has one.
         rules: Rules by name. Tensor hyperparameters broadcast against the starts' leading shape.
-        starts: ``(*lead, D)``.
+        starts: ``(*lead, D)``, real; they need not be finite.
         steps: Number T of steps, at least 1.
-        seed: Seed of the probe directions, shared by all lanes (common random numbers).
+        seed: Seed of the probe directions, shared by all lanes (common random numbers); at least 0.
         schedule: A key of :data:`sadam.schedules.SCHEDULES`, or T factors on the learning rate.
-        smooth: Smooth part of a composite objective, for proximal rules.
+        smooth: Smooth part of a composite objective, for proximal rules; not used without ``prox``.
         prox: Proximal map of the rest: ``prox(x, step)``, ``(..., D), (...) -> (..., D)``.
         observe: How LGI is measured along the paths of rules that do not probe; both estimators
             are recorded along every path. ``Probing()`` by default.
@@ -53,14 +58,21 @@ def run(
         For each rule its trajectories, in the order given.
 
     Raises:
-        ValueError: If there is no rule, no start or no step, or the schedule is not known.
+        ValueError: If there is no rule, no start or no step, the schedule is not known, the seed is
+            below 0, or a hyperparameter does not fit the starts.
     """
     if not rules:
         raise ValueError("no rules: give at least one")
-    if steps < 1:
-        raise ValueError(f"Invalid steps: {steps}, must be at least 1")
-    if starts.ndim < 1 or starts.numel() == 0:
-        raise ValueError(f"Invalid starts: shape {tuple(starts.shape)}, must be (..., D)")
+    check_whole("steps", steps, least=1)
+    check_whole("seed", seed)
+    if starts.ndim < 1 or starts.numel() == 0 or starts.is_complex():
+        raise ValueError(f"Invalid starts: shape {tuple(starts.shape)}, must be (..., D) and real")
+    for key, rule in rules.items():
+        for name, value in getattr(rule, "__dict__", {}).items():
+            for part in value if isinstance(value, tuple) else (value,):
+                check_fits(f"{name} of {key}", part, starts.shape[:-1])
+    if observe is not None:
+        check_fits("radius of observe", observe.radius, starts.shape[:-1])
     factors = factors_of(schedule, steps)
     batch = Batch(objective, rules, starts.to(torch.float64), factors, seed, smooth, prox)
     # A bound objective is ours; anybody else's may keep tensors that must outlive inference mode.

@@ -14,6 +14,10 @@ counting from 1, ``bias1 = 1 - b1^t`` and ``bias2 = 1 - b2^t`` (both 1 where not
 The equation is elementwise, so the same code steps a batch of points in the plane and a parameter
 tensor of a network. The LGI is the only whole-vector quantity; it is measured elsewhere
 (:mod:`sadam.probes`) and handed in.
+
+All of this is called at every step and checks nothing: shapes broadcast, dtypes are floating, and
+the coefficients are in the ranges of :mod:`sadam.rules`. NaN and infinity go where the equation
+carries them, and never to another element.
 """
 
 from __future__ import annotations
@@ -71,7 +75,7 @@ class StepCoefficients(NamedTuple):
 
 
 def at_step(row: Coefficients, t: int | Tensor, lr_factor: Hyper = 1.0) -> StepCoefficients:
-    """Return the coefficients of step ``t`` (from 1); with a column of steps, of all of them."""
+    """Return the coefficients of step ``t`` (from 1); with a column of steps ``(T, 1)``, of all."""
     lr = row.lr * lr_factor
     b2: Hyper = 1.0 if row.second is None else row.second
     bias1 = 1.0 - _power(row.momentum, t) if row.averaged else 1.0
@@ -129,7 +133,10 @@ def _some(value: Hyper) -> bool:
 
 
 def brake_of(lgi: Tensor, damping: Hyper, cap: Hyper = 10.0) -> Tensor:
-    """Return the brake ``exp(-damping * min(LGI, cap))``, in (0, 1], shape of ``lgi``."""
+    """Return the brake ``exp(-damping * min(LGI, cap))``, in [0, 1], shape of ``lgi``.
+
+    It is 0 where the exponent is beyond -745, and NaN where the LGI, ``(...)``, is.
+    """
     return torch.exp(torch.minimum(lgi, torch.as_tensor(cap, dtype=lgi.dtype)) * -damping)
 
 
@@ -151,7 +158,7 @@ def advance(
     The operations and their order are those of ``torch.optim``, so that results agree to rounding.
 
     Args:
-        x: Where to step from; left as it is.
+        x: Where to step from, any shape; left as it is.
         grad: The gradient, like ``x``.
         brake: Factor on the step that broadcasts against ``x``; None means 1.
         state: Advanced in place.

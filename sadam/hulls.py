@@ -7,11 +7,14 @@ import math
 import torch
 from torch import Tensor
 
+from sadam.checks import check_gradients
+
 
 def planar_distance_to_hull(gradients: Tensor) -> Tensor:
     """Distance of 0 to the hull of gradients, ``(n, ..., 2) -> (...)``.
 
-    The same as :func:`sadam.goldstein.distance_to_hull`, fast for many points.
+    The same as :func:`sadam.goldstein.distance_to_hull`, fast for many points. Domain and errors as
+    :func:`planar_nearest_in_hull`.
     """
     return torch.linalg.vector_norm(planar_nearest_in_hull(gradients), dim=-1)
 
@@ -23,8 +26,13 @@ def planar_nearest_in_hull(gradients: Tensor) -> Tensor:
     Gilbert, Johnson and Keerthi 1988: keep the edge within the hull that is nearest to 0, look for
     the gradient farthest beyond it, and take the nearer of the two edges to that one; 0 inside
     their triangle is the nearest itself. Exact up to rounding, 1e-7 of the largest gradient at
-    worst. NaN where a gradient is not finite.
+    worst. NaN where a gradient, or its square (beyond 1e154), is not finite; below 1e-150, where
+    squares vanish, nothing but the size can be relied on.
+
+    Raises:
+        ValueError: If there is no gradient, or it has not two components.
     """
+    check_gradients(gradients, dim=2)
     gx, gy = (c.reshape(len(gradients), -1).double() for c in gradients.unbind(-1))
     squares = gx * gx + gy * gy
     peak, todo = squares.amax(0), torch.isfinite(squares).all(0).nonzero().squeeze(-1)

@@ -1,21 +1,28 @@
 """Chattering and progress as numbers (MATH.md sections 4 and 5).
 
 Every measure takes arrays whose first axis is time and whose other leading axes are independent
-trajectories, and returns one number for each trajectory. A moving value is the same measure taken
-over windows, so each definition is written once. A step that cannot be judged (a zero or unmeasured
-gradient) does not count; no measure is ever NaN.
+trajectories, and returns one number for each trajectory, ``(n, ..., D) -> (...)``. A moving value
+is the same measure taken over windows, so each definition is written once.
+
+There is at least one point. A step that cannot be judged (a zero or unmeasured gradient, or one
+whose length is 0 or infinite because its square is: below 1e-162, beyond 1e154) does not count. No
+trajectory changes another's numbers, and no measure is NaN where points, f and gradients are as the
+engine leaves them: finite and within :data:`sadam.engine.LIMIT`, or NaN from a step on. The one
+exception is the amplitude of f where f itself never was a number.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from numbers import Integral
 from types import MappingProxyType
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from sadam.checks import shown
 from sadam.engine import Trajectories
 
 WELCH_SEGMENT = 256
@@ -124,8 +131,17 @@ def gradient_spectrum(grads: Tensor) -> tuple[Tensor, Tensor]:
         grads: ``(n, ..., D)``.
 
     Returns:
-        Frequencies in cycles per step, ``(m,)``, from 0 to 0.5; power, ``(m, ...)``.
+        Frequencies in cycles per step, ``(m,)``, from 0 to 0.5; power, ``(m, ...)``. What is not
+        finite counts as 0.
+
+    Raises:
+        ValueError: If there is no gradient.
     """
+    if grads.ndim < 2 or not len(grads) or not grads.is_floating_point():
+        raise ValueError(
+            f"Invalid grads: {grads.dtype} {tuple(grads.shape)}, must be floating (n, ..., D) with "
+            "n at least 1"
+        )
     # scipy.signal's welch in a few lines: importing it takes longer than all else of a first race.
     signal = torch.nan_to_num(grads, posinf=0.0, neginf=0.0)
     segment = min(WELCH_SEGMENT, len(signal))
@@ -139,7 +155,7 @@ def gradient_spectrum(grads: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def tail_amplitude(track: Track) -> Tensor:
-    """Interquartile range of f over the last 10 % of steps."""
+    """Interquartile range of f over the last 10 % of steps; NaN where f is not finite there."""
     last = tail(track.values)
     return torch.quantile(last, 0.75, dim=0) - torch.quantile(last, 0.25, dim=0)
 
@@ -150,7 +166,7 @@ def tail(values: Tensor) -> Tensor:
 
 
 def last_steps(steps: int) -> int:
-    """Return how many the last 10 % of some steps are (50 of 500), at least one."""
+    """Return how many the last 10 % of some steps are (50 of 500), at least one, also of none."""
     return max(1, round(steps / 10))
 
 
@@ -193,7 +209,14 @@ class Tally:
         Returns:
             Whether each gradient turned against the one before it: 1, 0, or NaN where that cannot
             be judged, ``(n, ...)``.
+
+        Raises:
+            ValueError: If there is not one point more than gradients.
         """
+        if len(points) != len(grads) + 1:
+            raise ValueError(
+                f"Invalid points: {len(points)} for {len(grads)} gradients, must be one more"
+            )
         steps, products = points.diff(dim=0), grads[:-1] * grads[1:]
         ways, powers = _norm(steps), _norm(grads)
         turns, judged = _turned(products, powers)
@@ -206,7 +229,11 @@ class Tally:
         return torch.where(judged, turns.to(torch.float64), math.nan)
 
     def measures(self, end: Tensor) -> dict[str, Tensor]:
-        """The measures so far by their names in :data:`MEASURES`; ``end``: where the paths are."""
+        """The measures so far, by their names in :data:`MEASURES`.
+
+        Args:
+            end: Where the paths are, ``(..., D)``.
+        """
         return {
             "conflict_rate": _share(*self._turns),
             "sign_flip_rate": _share(*self._flips),
@@ -229,7 +256,11 @@ def measure(run: Trajectories, names: Sequence[str] = tuple(MEASURES)) -> dict[s
 
     Returns:
         For each name a tensor of shape ``lead``.
+
+    Raises:
+        ValueError: If there is no such measure.
     """
+    _check_names(names)
     track = Track(run.points, run.values, run.grads)
     return {name: MEASURES[name](track) for name in names}
 
@@ -248,12 +279,22 @@ def moving(
         For each name a tensor of shape ``(T - window + 1, *lead)``.
 
     Raises:
-        ValueError: If the window does not fit.
+        ValueError: If the window does not fit, or there is no such measure.
     """
-    if not 2 <= window <= run.steps:
-        raise ValueError(f"Invalid window: {window}, must be from 2 to the {run.steps} steps run")
+    _check_names(names)
+    if not isinstance(window, Integral) or not 2 <= window <= run.steps:
+        raise ValueError(
+            f"Invalid window: {shown(window)}, must be from 2 to the {run.steps} steps run"
+        )
     track = Track(*(_windows(a, window + 1) for a in (run.points, run.values, run.grads)))
     return {name: MEASURES[name](track) for name in names}
+
+
+def _check_names(names: Sequence[str]) -> None:
+    if unknown := [name for name in names if name not in MEASURES]:
+        raise ValueError(
+            f"Invalid names: {shown(unknown[0])}, must be of {', '.join(map(str, MEASURES))}"
+        )
 
 
 def _windows(array: Tensor, length: int) -> Tensor:
@@ -268,7 +309,7 @@ def kink_crossings(points: Tensor, kinks: Sequence[Callable[[Tensor], Tensor]]) 
     kink is hidden there) nothing is crossed.
 
     Args:
-        points: ``(n, ..., D)``.
+        points: ``(n, ..., D)``; where they are NaN nothing is crossed.
         kinks: Functions ``(..., D) -> (...)`` whose zero sets are the kinks.
 
     Returns:
@@ -285,13 +326,18 @@ def kink_crossings(points: Tensor, kinks: Sequence[Callable[[Tensor], Tensor]]) 
 
 
 def final_gap(run: Trajectories, minimum: float) -> Tensor:
-    """Median of ``f - f*`` over the last 10 % of steps, shape ``lead``; infinite if it diverged."""
+    """Median of ``f - f*`` over the last 10 % of steps, shape ``lead``; infinite if it diverged.
+
+    Args:
+        run: Trajectories from the engine, leading shape ``lead``.
+        minimum: f*, finite.
+    """
     last = (tail(run.values) - minimum).median(0).values
     return torch.where(run.diverged_at >= 0, torch.inf, last)
 
 
 def best_gap(run: Trajectories, minimum: float) -> Tensor:
-    """Smallest ``f - f*`` on the way, shape ``lead``."""
+    """Smallest ``f - f*`` on the way, shape ``lead``; NaN where the start was not finite."""
     return run.values.min(0).values - minimum
 
 

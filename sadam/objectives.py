@@ -12,7 +12,12 @@ ValueAndGrad = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 
 def value_and_grad_of(objective: Function) -> ValueAndGrad:
-    """Return the objective's own ``value_and_grad``, or one that differentiates it by autograd."""
+    """Return the objective's own ``value_and_grad``, or one that differentiates it by autograd.
+
+    It takes points ``(..., D)`` of a floating dtype to values ``(...)`` and gradients ``(..., D)``;
+    that the objective keeps to these shapes is not checked. Where f is not finite its gradient is
+    what autograd says, which may be any number; one that does not depend on ``x`` has gradient 0.
+    """
     own = getattr(objective, "value_and_grad", None)
     if own is not None:
         return own

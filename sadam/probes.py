@@ -1,12 +1,14 @@
 """Probing an objective along random lines: directions, and two estimators of LGI.
 
 Equations are those of MATH.md section 3. Shapes: ``x`` is ``(..., D)``, directions are
-``(k, ..., D)``, an LGI is ``(...)``.
+``(k, ..., D)``, an LGI is ``(...)``; all of a floating dtype.
+
+The LGI is NaN where a slope is not finite (f is not, at the point or at a probe) or its square is
+not (beyond 1e154 in float64), and 0 where all vanish when squared. No point changes another's.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,6 +18,9 @@ from typing import Literal, get_args
 import numpy as np
 import torch
 from torch import Tensor
+
+from sadam.checks import check_probes, check_radius, check_whole, check_zeta, shown
+from sadam.pauses import breathe
 
 Kind = Literal["one-sided", "two-sided"]
 Sphere = Literal["global", "tensor"]
@@ -31,11 +36,12 @@ class Probing:
 
     Args:
         kind: ``"one-sided"`` (k extra evaluations) or ``"two-sided"`` (2k).
-        num_probes: Number k of directions.
-        radius: Distance sigma of the probes from the point; a number or one per trajectory.
+        num_probes: Number k of directions, at least 1.
+        radius: Distance sigma of the probes from the point, in units of ``x``; a number or one per
+            trajectory; positive and finite in 32 bits: 1.5e-45 to 3.4e38.
         sphere: ``"global"``: unit vectors of the whole space; ``"tensor"``: a unit vector in each
             block of coordinates (each parameter tensor).
-        zeta: Added to the denominator.
+        zeta: Added to the denominator; a number, positive and finite.
 
     Raises:
         ValueError: If a field is out of its range.
@@ -55,13 +61,8 @@ class Probing:
         k = self.num_probes
         if isinstance(k, bool) or not isinstance(k, int) or k < 1:
             raise ValueError(f"Invalid num_probes: {k!r}, must be a whole number of at least 1")
-        radius = torch.as_tensor(self.radius)
-        if not bool((torch.isfinite(radius) & (radius > 0)).all()):
-            raise ValueError(
-                f"Invalid radius: {self.radius}, must be positive and finite in 32 bits"
-            )
-        if not (self.zeta > 0 and math.isfinite(self.zeta)):
-            raise ValueError(f"Invalid zeta: {self.zeta}, must be positive and finite")
+        check_radius(self.radius, torch.float32)
+        check_zeta(self.zeta)
 
     @property
     def evaluations(self) -> int:
@@ -85,16 +86,27 @@ def directions(
 
     Args:
         seed: At least 0.
-        steps: Number T of steps.
-        num_probes: Number k of directions for each step.
-        dim: Dimension D.
+        steps: Number T of steps, at least 0.
+        num_probes: Number k of directions for each step, at least 1.
+        dim: Dimension D, at least 1.
         sphere: ``"global"``: uniform on the unit sphere of R^D. ``"tensor"``: uniform on the unit
             sphere of each block of coordinates.
         sizes: Lengths of the blocks, summing to D; one block by default.
 
     Returns:
-        Shape ``(T, k, D)``, float64.
+        Shape ``(T, k, D)``, float64; always finite.
+
+    Raises:
+        ValueError: If an argument is out of its range.
     """
+    for name, value, least in (
+        ("seed", seed, 0), ("steps", steps, 0), ("num_probes", num_probes, 1), ("dim", dim, 1),
+    ):  # fmt: skip
+        check_whole(name, value, least)
+    if sphere not in get_args(Sphere):
+        raise ValueError(f"Invalid sphere: {shown(sphere)}, must be one of {get_args(Sphere)}")
+    if sizes and (min(sizes) < 0 or sum(sizes) != dim):
+        raise ValueError(f"Invalid sizes: {shown(tuple(sizes))}, must sum to dim, which is {dim}")
     draw = _directions if steps * num_probes * dim <= CACHED_NUMBERS else _directions.__wrapped__
     return draw(seed, steps, num_probes, dim, sphere, tuple(sizes or (dim,)))
 
@@ -116,7 +128,7 @@ def ordered_sum(terms: Tensor) -> Tensor:
 
     ``Tensor.sum`` chooses its order of additions by the shape of the whole batch; then a
     trajectory's last bits would depend on its neighbours. Both ways below add in the same order:
-    few terms in one call, many without striding through memory.
+    few terms in one call, many without striding through memory. ``(k, ...)`` with k at least 1.
     """
     if terms.numel() <= FEW:
         return terms.cumsum(0).select(0, -1)
@@ -138,25 +150,31 @@ def _running_sum(terms: Tensor, out: Tensor) -> None:
 
 
 def lgi_from_slopes(forward: Tensor, backward: Tensor | None, zeta: float = 1e-6) -> Tensor:
-    """Turn difference quotients into the LGI (MATH.md 3.1 and 3.2).
+    """Turn difference quotients into the LGI (MATH.md 3.1 and 3.2); nothing is checked.
 
     Args:
-        forward: ``D_i = (f(x + sigma u_i) - f(x)) / sigma``, shape ``(k, ...)``.
+        forward: ``D_i = (f(x + sigma u_i) - f(x)) / sigma``, shape ``(k, ...)``, k at least 1.
         backward: ``D_i' = (f(x - sigma u_i) - f(x)) / sigma``, same shape; None for the one-sided
             estimator.
-        zeta: Added to the denominator.
+        zeta: Added to the denominator; above 0.
 
     Returns:
         Shape ``(...)``, rounded to float32 precision but in the dtype of the slopes: difference
         quotients amplify rounding, and two correct runs would part company on the digits beyond.
     """
-    floor = zeta * power_terms(len(forward), backward is not None)
+    floor = floor_in(zeta * power_terms(len(forward), backward is not None), forward.dtype)
     return round_to_float32(lgi_power_ratio(forward, backward, floor))
 
 
 def power_terms(num_probes: int, two_sided: bool) -> int:
     """How many ``zeta`` stand beside the sum of powers that the estimators divide by."""
     return num_probes * (4 if two_sided else 1)  # 4: the even and odd parts are taken twice
+
+
+def floor_in(floor: float, dtype: torch.dtype) -> float:
+    """Return a floor that does not vanish in a dtype: beside one that does, a flat f is 0 / 0."""
+    found = torch.finfo(dtype)
+    return max(floor, found.smallest_normal * found.eps)  # the least number above 0
 
 
 def lgi_power_ratio(forward: Tensor, backward: Tensor | None, floor: float | Tensor) -> Tensor:
@@ -207,7 +225,7 @@ class ProbePairs:
     """
 
     def __init__(self, num_probes: int, num_points: int, zeta: Tensor) -> None:
-        """Make the memory; ``zeta`` times ``sigma^2`` is ``()`` or ``(n,)``, float64."""
+        """Make the memory; ``zeta`` times ``sigma^2`` is ``()`` or ``(n,)``, float64, above 0."""
         self._k = num_probes
         memory = torch.empty(4, num_probes, num_points, dtype=torch.float64)
         self.differences, self._squared = memory[:2], memory[:3]
@@ -215,7 +233,8 @@ class ProbePairs:
         self._sums = [rows[-1] for rows in memory.unbind(0)]
         self._powers, self._result = memory[:2, -1], memory[2:, -1]
         floors = [zeta * power_terms(num_probes, both) for both in (True, False)]
-        self._floors = torch.stack([floor.expand(num_points) for floor in floors])
+        rows = torch.stack([floor.expand(num_points) for floor in floors])
+        self._floors = rows.clamp_(min=floor_in(0.0, torch.float64))
 
     def measure(self) -> Tensor:
         """Return the two-sided and the one-sided LGI before rounding, ``(2, n)``."""
@@ -248,16 +267,26 @@ def streamed_lgi(
         f: The objective, ``(..., D) -> (...)``.
         x: Points, ``(N, D)``, float64.
         directions: Unit vectors, ``(k, D)``.
-        radius: Probe radius sigma > 0.
+        radius: Probe radius sigma, above 0 and at most 1e150.
         kinds: Which estimators.
-        zeta: Added to the denominator.
-        block: Points at a time.
+        zeta: Added to the denominator; positive and finite.
+        block: Points at a time, at least 1.
 
     Returns:
         The estimators asked for, ``(N,)`` each, rounded to float32 precision; equal to
         :func:`one_sided_lgi` and :func:`two_sided_lgi` up to the order of sums. For one probe the
-        one-sided LGI is 0 by definition.
+        one-sided LGI is 0 by definition. NaN as said at the top of the module; differences of f
+        below 1e-162 count as 0.
+
+    Raises:
+        ValueError: If an argument is out of its range, or shapes do not fit.
     """
+    if x.ndim != 2 or directions.ndim != 2:
+        raise ValueError(f"Invalid x: shape {tuple(x.shape)}, must be (N, D), directions (k, D)")
+    check_probes(x, directions, radius, zeta, largest=1e150)
+    check_whole("block", block, least=1)
+    if unknown := set(kinds) - set(get_args(Kind)):
+        raise ValueError(f"Invalid kinds: {shown(unknown)}, must be of {get_args(Kind)}")
     columns = x.T.contiguous()
     offsets = (directions.to(x.dtype) * radius).unsqueeze(-1)  # (k, D, 1)
     found = {kind: x.new_empty(x.shape[0]) for kind in kinds}
@@ -277,6 +306,7 @@ def _lgi_of_block(
     place = torch.empty_like(columns)
     total, power, power_back, evens = (torch.zeros_like(value) for _ in range(4))
     for offset in offsets:
+        breathe()
         forward = f(torch.add(columns, offset, out=place).T) - value
         power.addcmul_(forward, forward)
         if "one-sided" in kinds:
@@ -289,9 +319,10 @@ def _lgi_of_block(
     lgi: dict[Kind, Tensor] = {}
     if "two-sided" in kinds:
         both = power_back.add_(power).mul_(_TWO)
-        lgi["two-sided"] = _over(evens, both, zeta * power_terms(k, True))
+        lgi["two-sided"] = _over(evens, both, floor_in(zeta * power_terms(k, True), value.dtype))
     if "one-sided" in kinds:
-        lgi["one-sided"] = _over(_variance(total, power, k), power, zeta * power_terms(k, False))
+        floor = floor_in(zeta * power_terms(k, False), value.dtype)
+        lgi["one-sided"] = _over(_variance(total, power, k), power, floor)
     return lgi
 
 
@@ -324,14 +355,19 @@ def one_sided_lgi(
         f: The objective, ``(..., D) -> (...)``.
         x: Points, ``(..., D)``.
         directions: Unit vectors, ``(k, ..., D)`` (or ``(k, D)`` for all points alike).
-        radius: Probe radius sigma > 0; a number or of shape ``(...)``.
-        zeta: Added to the denominator.
-        value: ``f(x)`` where it is known already.
+        radius: Probe radius sigma, positive and finite; a number or of shape ``(...)``. One too
+            small to move ``x`` finds f flat: the LGI is 0.
+        zeta: Added to the denominator; positive and finite.
+        value: ``f(x)``, ``(...)``, where it is known already.
 
     Returns:
-        Shape ``(...)``, in ``[0, k/(k-1)]``.
+        Shape ``(...)``, in ``[0, k/(k-1)]``; NaN as said at the top of the module.
+
+    Raises:
+        ValueError: If an argument is out of its range, or shapes do not fit.
     """
     directions = aligned(directions, x)
+    check_probes(x, directions, radius, zeta)
     return lgi_from_slopes(_slopes(f, x, directions, radius, value), None, zeta)
 
 
@@ -346,18 +382,19 @@ def two_sided_lgi(
 ) -> Tensor:
     """The two-sided LGI (MATH.md 3.2): power of the even part of the slopes over their whole power.
 
-    It is 0 where f is smooth (at rate sigma^2) and rises to 1 at a kink. Arguments as
+    It is 0 where f is smooth (at rate sigma^2) and rises to 1 at a kink. Arguments and errors as
     :func:`one_sided_lgi`.
 
     Returns:
-        Shape ``(...)``, in ``[0, 1)``.
+        Shape ``(...)``, in ``[0, 1)``; NaN as said at the top of the module.
     """
     directions = aligned(directions, x)
+    check_probes(x, directions, radius, zeta)
     value = f(x) if value is None else value
     forward = _slopes(f, x, directions, radius, value)
     return lgi_from_slopes(forward, _slopes(f, x, -directions, radius, value), zeta)
 
 
 def aligned(u: Tensor, x: Tensor) -> Tensor:
-    """Give ``(k, D)`` directions the axes of ``x``."""
+    """Give ``(k, D)`` directions the axes of ``x``, ``(..., D)``; others are left as they are."""
     return u.reshape(u.shape[0], *([1] * (x.ndim - 1)), u.shape[-1]) if u.ndim == 2 else u

@@ -2,6 +2,12 @@
 
 Each is a row of coefficients of the family's equation (:mod:`sadam.family`): it says them, and
 nothing else.
+
+Hyperparameters are numbers, or tensors with one value per trajectory, ``(...)``, in these ranges:
+``lr``, ``radius``, ``zeta`` and ``cap`` positive and finite, however small or large (the radius: in
+32 bits); ``eps``, ``weight_decay``, ``l1`` and ``damping`` finite and at least 0; ``momentum`` and
+both ``betas`` in [0, 1). Anything else is a ValueError at construction. With ``eps=0`` a coordinate
+whose gradients were all 0 becomes NaN, as in ``torch.optim``.
 """
 
 from __future__ import annotations
@@ -17,6 +23,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from sadam.checks import shown
 from sadam.family import (
     Coefficients,
     Hyper,
@@ -47,13 +54,16 @@ class UpdateRule(Protocol):
     ) -> Tensor:
         """Return the next ``x``, advancing ``state`` in place.
 
+        Called at every step: nothing is checked. Where gradient or LGI is NaN, so is the next
+        ``x``; a step too large for its dtype is infinite. No trajectory changes another's numbers.
+
         Args:
-            x: Points, shape ``(..., D)``, or one parameter tensor of any shape.
+            x: Points, shape ``(..., D)``, or one parameter tensor of any shape; floating.
             grad: The gradient at ``x``, same shape.
-            lgi: Local geometric instability at ``x``: shape ``(...)``, or 0-d.
+            lgi: Local geometric instability at ``x``: shape ``(...)``, or 0-d; at least 0.
             state: What :meth:`init` returned.
             t: The step's number, from 1.
-            lr_factor: What a schedule multiplies the learning rate by at this step.
+            lr_factor: What a schedule multiplies the learning rate by at this step; at least 0.
         """
         ...
 
@@ -79,7 +89,7 @@ class MomentRule(ABC):
         return None
 
     def init(self, x: Tensor) -> Moments:
-        """Return the state before the first step, like ``x``."""
+        """Return the state before the first step, like ``x``, ``(..., D)`` or any shape."""
         adaptive = self.coefficients().second is not None
         v = torch.zeros_like(x) if adaptive else torch.ones_like(x)
         return Moments(torch.zeros_like(x), v, torch.zeros_like(x))
@@ -104,13 +114,16 @@ class MomentRule(ABC):
 
 
 def _check(name: str, value: Hyper, ok: Callable[[Any], Any], must: str) -> None:
-    if isinstance(value, int | float):  # thirty times as fast as a tensor of one number
-        good = abs(value) <= sys.float_info.max and ok(value)
-    else:
-        tensor = torch.as_tensor(value, dtype=torch.float64)
-        good = bool((torch.isfinite(tensor) & ok(tensor)).all())
+    try:
+        if isinstance(value, int | float):  # thirty times as fast as a tensor of one number
+            good = abs(value) <= sys.float_info.max and ok(value)
+        else:
+            tensor = torch.as_tensor(value, dtype=torch.float64)
+            good = bool((torch.isfinite(tensor) & ok(tensor)).all())
+    except (TypeError, ValueError, RuntimeError):  # not a number at all
+        good = False
     if not good:
-        raise ValueError(f"Invalid {name}: {value}, must be {must}")
+        raise ValueError(f"Invalid {name}: {shown(value)}, must be {must}")
 
 
 def _check_common(rule: Any) -> None:
@@ -128,7 +141,7 @@ def _check_common(rule: Any) -> None:
     if hasattr(rule, "betas"):
         betas = rule.betas
         if not isinstance(betas, tuple) or len(betas) != 2:
-            raise ValueError(f"Invalid betas: {betas!r}, must be a pair (beta1, beta2)")
+            raise ValueError(f"Invalid betas: {shown(betas)}, must be a pair (beta1, beta2)")
         for i, beta in enumerate(betas, 1):
             _check(f"beta{i}", beta, unit, "in [0, 1)")
 
@@ -325,7 +338,14 @@ def cost_of(rule: UpdateRule) -> int:
 
 
 def key_of(rule: MomentRule) -> str:
-    """Return the key of a rule in :data:`RULES`."""
+    """Return the key of a rule in :data:`RULES`.
+
+    Raises:
+        ValueError: If its class is none of theirs.
+    """
     if isinstance(rule, SAdam):
         return "s-adam" if rule.probes == "one-sided" else "s-adam-two-sided"
-    return next(key for key, make in RULES.items() if make is type(rule))
+    for key, make in RULES.items():
+        if make is type(rule):
+            return key
+    raise ValueError(f"Invalid rule: {shown(rule)}, must be one of {', '.join(RULES)}")

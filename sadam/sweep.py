@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sadam.checks import check_whole, shown
 from sadam.engine import LIMIT, Function, value_and_grad_of
 from sadam.family import (
     Coefficients,
@@ -28,7 +29,14 @@ from sadam.family import (
 )
 from sadam.metrics import last_steps
 from sadam.pauses import breathe
-from sadam.probes import Probing, directions, lgi_power_ratio, power_terms, round_to_float32
+from sadam.probes import (
+    Probing,
+    directions,
+    floor_in,
+    lgi_power_ratio,
+    power_terms,
+    round_to_float32,
+)
 from sadam.rules import MomentRule
 from sadam.schedules import SCHEDULES
 
@@ -42,12 +50,13 @@ Prox = Callable[[Tensor, Tensor], Tensor]
 class Outcome:
     """What came of each of N lanes.
 
-    A lane that leaves the finite numbers ends there: its least value and its hits are those before.
+    A lane that leaves the finite numbers, as :class:`sadam.trajectories.Trajectories` says, ends
+    there: its least value and its hits are those before.
 
     Attributes:
         final_gap: Median of ``f - f*`` over the last 10 % of steps (the lower one of an even
             number), infinite if the lane diverged, ``(N,)``.
-        best_gap: Least ``f - f*`` of all steps, ``(N,)``.
+        best_gap: Least ``f - f*`` of all steps, ``(N,)``; infinite if the start was not finite.
         hits: First step at which ``f <= f* + target``, from 0; -1 if there is none,
             ``(targets, N)``.
         end: The last point, NaN if the lane diverged, ``(N, D)``.
@@ -80,31 +89,43 @@ def sweep(
     """Run one rule in every lane.
 
     Args:
-        objective: ``(..., D) -> (...)``; its ``value_and_grad`` is used if it has one.
+        objective: ``(..., D) -> (...)``, which is not checked; its ``value_and_grad`` is used if it
+            has one.
         rule: The rule; a hyperparameter is one number or a tensor ``(N,)``, one for each lane.
-        starts: Where the lanes start, ``(N, D)``.
+        starts: Where the lanes start, ``(N, D)``, real; they need not be finite.
         steps: Number T of steps, at least 1.
-        seeds: Seeds of the probe directions, ``(N,)``, or one for all lanes. Lanes of one seed
-            share their directions, whatever their rule (common random numbers).
+        seeds: Seeds of the probe directions, at least 0, ``(N,)``, or one for all lanes. Lanes of
+            one seed share their directions, whatever their rule (common random numbers).
         schedule: A key of :data:`sadam.schedules.SCHEDULES`.
-        minimum: f*, which gaps are measured from.
-        targets: Gaps whose first step is recorded.
-        smooth: Smooth part of a composite objective, for proximal rules.
+        minimum: f*, which gaps are measured from; finite.
+        targets: Gaps whose first step is recorded; none is NaN.
+        smooth: Smooth part of a composite objective, for proximal rules; not used without ``prox``.
         prox: Proximal map of the rest: ``prox(x, step)``, ``(..., D), (...) -> (..., D)``.
-        block: Lanes at a time; it changes the time that is taken, never a number.
+        block: Lanes at a time, at least 1; it changes the time that is taken, never a number.
 
     Raises:
-        ValueError: If there is no lane or no step, the schedule is not known, or a hyperparameter
-            does not fit the lanes.
+        ValueError: If there is no lane or no step, the schedule is not known, a number is out of
+            its range, or a hyperparameter does not fit the lanes.
     """
-    if starts.ndim != 2 or starts.numel() == 0:
-        raise ValueError(f"Invalid starts: shape {tuple(starts.shape)}, must be (N, D)")
-    if steps < 1:
-        raise ValueError(f"Invalid steps: {steps}, must be at least 1")
-    if schedule not in SCHEDULES:
-        raise ValueError(f"Invalid schedule: {schedule!r}, must be one of {', '.join(SCHEDULES)}")
+    if starts.ndim != 2 or starts.numel() == 0 or starts.is_complex():
+        raise ValueError(f"Invalid starts: shape {tuple(starts.shape)}, must be (N, D) and real")
+    check_whole("steps", steps, least=1)
+    check_whole("block", block, least=1)
+    if not isinstance(schedule, str) or schedule not in SCHEDULES:
+        raise ValueError(
+            f"Invalid schedule: {shown(schedule)}, must be one of {', '.join(SCHEDULES)}"
+        )
+    if not math.isfinite(minimum):
+        raise ValueError(f"Invalid minimum: {minimum}, must be finite")
+    if any(map(math.isnan, targets)):
+        raise ValueError(f"Invalid targets: {shown(targets)}, none may be NaN")
     lanes = len(starts)
-    seeds = torch.as_tensor(seeds, dtype=torch.int64).expand(lanes)
+    given = torch.as_tensor(seeds)
+    seeds = given.to(torch.int64)
+    fits = seeds.shape in ((), (1,), (lanes,)) and not given.is_floating_point()
+    if not fits or bool((seeds < 0).any()):
+        raise ValueError(f"Invalid seeds: {shown(given)}, must be ({lanes},), whole and at least 0")
+    seeds = seeds.expand(lanes)
     parts = []
     for at in range(0, lanes, block):
         now = slice(at, min(at + block, lanes))
@@ -210,7 +231,8 @@ class _Block:
             radius = torch.as_tensor(self.probing.radius, dtype=torch.float64)
             two_sided = self.probing.kind == "two-sided"
             terms = power_terms(self.probing.num_probes, two_sided)
-            self.radius, self.floor = radius, self.probing.zeta * terms * radius * radius
+            floor = self.probing.zeta * terms * radius * radius
+            self.radius, self.floor = radius, floor.clamp(min=floor_in(0.0, floor.dtype))
             self.near = self.now.new_empty(self.dim, self.probing.evaluations, len(self.who))
             self.seen = torch.empty_like(self.near[0])
         if self.plane:  # no memory is asked for while stepping

@@ -11,8 +11,9 @@ from torch import Tensor
 class Trajectories:
     """What one rule did from every start; ``lead`` is the leading shape of the starts.
 
-    A lane that leaves the finite numbers stays at its last finite point; what was not measured from
-    then on is NaN.
+    A lane that leaves the finite numbers (beyond 1e150) stays at its last finite point; what was
+    not measured from then on is NaN. So does, one step later, a lane whose brake is NaN because f
+    is not finite at one of its probes. A lane that started outside stays where it started.
 
     Attributes:
         points: ``(T+1, *lead, D)``.
@@ -20,7 +21,7 @@ class Trajectories:
         grads: Gradients at the points, ``(T+1, *lead, D)``.
         lgi_one_sided: LGI as published, at the points, ``(T+1, *lead)``.
         lgi_two_sided: Two-sided LGI at the points, ``(T+1, *lead)``.
-        brake: Factor on each step, ``(T, *lead)``; 1 for a rule that does not brake.
+        brake: Factor on each step, ``(T, *lead)``, in [0, 1]; 1 for a rule that does not brake.
         diverged_at: Step at which a lane left the finite numbers, ``(*lead)``; -1 if it never did.
         evaluations: Function evaluations of one step (a gradient counts 2, a probe 1).
     """

@@ -1,5 +1,6 @@
-"""A small convolutional network, many models at once.
+"""A small convolutional network, many models at once: axes as in :mod:`landscapes.nets.networks`.
 
+Parameters are ``(S, M, P)`` and inputs ``(S, B, *input)``, of as many seeds.
 All models' convolutions are one grouped convolution: the models' feature maps lie side by side in
 the channels. Measured against unfolding into matrix products and against a loop over the models, it
 was the fastest or near it at every size tried, 2 to 5 times faster than unfolding.
@@ -50,7 +51,8 @@ class ConvNet(Network):
 
     def __post_init__(self) -> None:
         shape = self.input_shape
-        if not isinstance(shape, tuple) or len(shape) != 3 or min(shape) < 1:
+        whole = isinstance(shape, tuple) and all(isinstance(n, int) and n > 0 for n in shape)
+        if not whole or len(shape) != 3:
             raise ValueError(
                 f"Invalid input_shape: {shape!r}, must be (channels, height, width), all at least 1"
             )

@@ -100,5 +100,5 @@ def check_activation(name: str) -> None:
     Raises:
         ValueError: If there is none of that name.
     """
-    if name not in ACTIVATIONS:
+    if not isinstance(name, str) or name not in ACTIVATIONS:
         raise ValueError(f"Invalid activation: {name!r}, must be one of {get_args(ActivationName)}")

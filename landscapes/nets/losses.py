@@ -23,6 +23,9 @@ class Loss:
         squared, one output         (z - t)^2;  for classes t = -1 or 1
         squared, several            mean_j (z_j - [j = y])^2
 
+    Called at every step: shapes, and that there is an example, are not checked. Where a model's
+    outputs are NaN so is its loss; infinite ones make it infinite, NaN, or 0 where they are right.
+
     Raises:
         ValueError: If the kind is not known.
     """
@@ -37,8 +40,9 @@ class Loss:
         """Turn targets into what the loss is computed with.
 
         Args:
-            targets: Class numbers from 0 (whole), or values (floating point), any shape.
-            outputs: Number of outputs of the network.
+            targets: Class numbers from 0 (whole; below ``outputs``, or 2 for one), or values
+                (floating point; finite), any shape.
+            outputs: Number of outputs of the network, at least 1.
             dtype: That of the parameters.
 
         Returns:

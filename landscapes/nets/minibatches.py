@@ -28,6 +28,8 @@ class Minibatches:
     whole batch sits out that epoch. A batch of all examples is all of them, in order. Steps are put
     in order many at a time, so that most minibatches are views.
 
+    What is asked for is checked by :class:`landscapes.nets.training_problem.TrainingProblem`.
+
     Args:
         inputs: ``(n, *input)``, the same for all seeds.
         labels: ``(S, n)``, encoded.
@@ -53,7 +55,7 @@ class Minibatches:
         self._ordered: tuple[tuple[int, int], Batch] | None = None
 
     def at(self, step: int) -> Batch:
-        """Return the examples of a step (from 0) for every seed."""
+        """Return the examples of a step (from 0) for every seed, ``(S, B, *input)``."""
         if self.size == self.examples and not self.noise:
             return Batch(self.inputs.expand(len(self.seeds), *self.inputs.shape), self.labels)
         group, within = divmod(step, self.group)

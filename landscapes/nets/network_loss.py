@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
+from landscapes.checks import check_amount
 from landscapes.nets.losses import Loss
 from landscapes.nets.networks import Network
 
@@ -16,14 +19,18 @@ class NetworkLoss:
 
     It runs in :func:`sadam.engine.run` like any landscape (give that ``smooth=loss.smooth`` and
     ``prox=loss.prox`` for proximal rules) and can be cut by a
-    :class:`landscapes.nets.planes.Plane`.
+    :class:`landscapes.nets.planes.Plane`. Points are floating; one that is not finite changes no
+    other's loss.
 
     Args:
         network: Whose outputs.
-        inputs: ``(B, *input)``.
+        inputs: ``(B, *input)``, B at least 1.
         targets: ``(B,)``: class numbers (whole) or values, not yet encoded.
-        loss: Of the outputs.
-        l1: Weight of the l1 term, at least 0.
+        loss: Of the outputs; values need the squared one and one output.
+        l1: Weight of the l1 term, finite and at least 0.
+
+    Raises:
+        ValueError: If the data do not fit the network or the loss, or a number is out of its range.
     """
 
     def __init__(
@@ -33,6 +40,23 @@ class NetworkLoss:
             raise ValueError(
                 f"inputs and targets must be as many and at least one, but are {len(inputs)} and "
                 f"{len(targets)}"
+            )
+        check_amount("l1", l1)
+        if math.prod(inputs.shape[1:]) != math.prod(network.input_shape):
+            raise ValueError(
+                f"Invalid inputs: shape {tuple(inputs.shape)}, must be (B, *{network.input_shape})"
+            )
+        outputs = network.num_outputs
+        if targets.is_floating_point():
+            if loss.kind != "squared" or outputs > 1:
+                raise ValueError(
+                    "Invalid targets: values need the squared loss and one output, but there are "
+                    f"{outputs} and the loss is {loss.kind}"
+                )
+        elif not 0 <= int(targets.min()) <= int(targets.max()) < max(2, outputs):
+            raise ValueError(
+                f"Invalid targets: {int(targets.min())} to {int(targets.max())}, must be class "
+                f"numbers from 0 to {max(2, outputs) - 1}"
             )
         self.network, self.loss, self.l1 = network, loss, l1
         self.inputs, self.targets = inputs, targets
@@ -54,11 +78,11 @@ class NetworkLoss:
         return NetworkLoss(self.network, self.inputs, self.targets, self.loss) if self.l1 else None
 
     def prox(self, x: Tensor, step: float | Tensor) -> Tensor:
-        """Return the proximal map of ``step * l1 * |x|_1``, ``(..., P)``."""
+        """Return the proximal map of ``step * l1 * |x|_1``, ``(..., P)``; ``step`` at least 0."""
         return soft_threshold(x, step, self.l1)
 
     def encoded(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        """Return inputs ``(1, B, *input)`` and encoded targets ``(1, B)`` in a dtype."""
+        """Return inputs ``(1, B, *input)`` and encoded targets ``(1, B)`` in a floating dtype."""
         targets = self.loss.encode(self.targets, self.network.num_outputs, dtype)
         return self.inputs.to(dtype).unsqueeze(0), targets.unsqueeze(0)
 
@@ -88,7 +112,10 @@ class NetworkLoss:
 
 
 def soft_threshold(x: Tensor, step: float | Tensor, l1: float) -> Tensor:
-    """Shrink ``(..., P)`` towards 0 by ``step * l1``, exactly to 0; ``step`` a number or (...)."""
+    """Shrink ``(..., P)`` towards 0 by ``step * l1``, exactly to 0; ``step`` a number or ``(...)``.
+
+    Both are at least 0, which is not checked; NaN stays NaN.
+    """
     threshold = torch.as_tensor(step, dtype=x.dtype) * l1
     threshold = threshold.unsqueeze(-1) if threshold.ndim else threshold
     return x - x.clamp(-threshold, threshold)

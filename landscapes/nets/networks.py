@@ -5,6 +5,11 @@ Axes: ``S`` seeds, each with inputs of its own; ``M`` models of a seed, all on t
 each weight ahead of its bias. A linear layer's weight is stored inputs first, ``(in, out)`` row by
 row, so that weight and bias together are one matrix ``(in + 1, out)`` and a layer is one
 product with inputs that end in a 1. :meth:`Network.unflatten` gives torch's own shapes.
+
+Passes run at every step and check nothing: parameters are floating, S and M of them and of the
+inputs agree, and there is at least one of each axis. Where a model's parameters are not finite its
+outputs are NaN or infinite (its units count as off); inputs that are not finite spoil their own
+example's. No other model's bits change.
 """
 
 from __future__ import annotations
@@ -23,6 +28,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from landscapes.checks import check_whole
 from landscapes.nets.layers import ACTIVATIONS, check_activation
 from landscapes.nets.quantization import check_bits, fake_quantize
 
@@ -72,7 +78,11 @@ class Network(ABC):
 
         Returns:
             Shape ``(P,)``, float64.
+
+        Raises:
+            ValueError: If the seed is not a whole number of at least 0.
         """
+        check_whole("seed", seed)
         generator = np.random.default_rng([seed, 0x1417])
         parts, bound = [], 1.0
         for shape, size in zip(self.shapes.values(), self.sizes, strict=True):
@@ -82,7 +92,15 @@ class Network(ABC):
         return torch.from_numpy(np.concatenate(parts))
 
     def unflatten(self, params: Tensor) -> dict[str, Tensor]:
-        """Cut a vector ``(P,)`` into its named tensors, with the shapes of ``torch.nn``."""
+        """Cut a vector ``(P,)`` into its named tensors, with the shapes of ``torch.nn``.
+
+        Raises:
+            ValueError: If it has not P numbers.
+        """
+        if params.shape != (self.num_parameters,):
+            raise ValueError(
+                f"Invalid params: shape {tuple(params.shape)}, must be ({self.num_parameters},)"
+            )
         parts = params.split(list(self.sizes))
         return {
             name: part.view(shape[::-1]).T if len(shape) == 2 else part.view(shape)
@@ -90,7 +108,15 @@ class Network(ABC):
         }
 
     def flatten(self, tensors: Mapping[str, Tensor]) -> Tensor:
-        """Undo :meth:`unflatten`; ``tensors`` may be a ``state_dict`` of the same names."""
+        """Undo :meth:`unflatten`; ``tensors`` may be a ``state_dict`` of the same names.
+
+        Raises:
+            ValueError: If a tensor is missing or of another shape than :attr:`shapes` says.
+        """
+        for name, shape in self.shapes.items():
+            found = tuple(tensors[name].shape) if name in tensors else "missing"
+            if found != shape:
+                raise ValueError(f"Invalid tensors: {name} is {found}, must be of shape {shape}")
         return torch.cat([(t.T if t.ndim == 2 else t).reshape(-1) for t in
                           (tensors[name] for name in self.shapes)])  # fmt: skip
 
@@ -110,7 +136,8 @@ class Network(ABC):
     def forward(self, params: Tensor, inputs: Tensor) -> tuple[Tensor, Any]:
         """Return the outputs without recording, and what :meth:`backward` needs.
 
-        Both are good until the next call of any method in the same thread.
+        Arguments as :meth:`outputs`. Both are good until the next call of any method in the same
+        thread.
         """
 
     @abstractmethod
@@ -119,7 +146,7 @@ class Network(ABC):
 
         Args:
             tape: What :meth:`forward` returned.
-            grad: Like the outputs.
+            grad: Like the outputs, ``(S, M, B, out)``.
         """
 
     @abstractmethod

@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 from landscapes.base import Point
+from landscapes.checks import check_whole, check_window
 from landscapes.nets.network_loss import NetworkLoss
 from landscapes.nets.networks import MLP
 from landscapes.nets.planes import Plane
@@ -70,14 +71,21 @@ def plane_kinks(
     Args:
         loss: Of an MLP without quantization.
         plane: Where it is cut.
-        window: ``((a_min, a_max), (b_min, b_max))`` in the plane's coordinates.
-        examples: Take the first so many examples of the loss; None: all, and then none is missed.
+        window: ``((a_min, a_max), (b_min, b_max))`` in the plane's coordinates, finite, each min
+            below its max.
+        examples: Take the first so many examples of the loss, at least 1; None: all, and then none
+            is missed.
         grid: Points to a side of the grid for deeper layers, at least 2.
 
     Raises:
         PlaneKinksError: If the network is not an MLP with kinks and without quantization, or there
             are too many lines to draw.
+        ValueError: If the window is empty or not finite, or a number is out of its range.
     """
+    check_window(window)
+    check_whole("grid", grid, least=2)
+    if examples is not None:
+        check_whole("examples", examples, least=1)
     net = loss.network
     kinks = net.kinks
     if not isinstance(net, MLP) or net.quantized:

@@ -1,4 +1,7 @@
-"""Planes through parameter space: where they lie, what a loss is on them, what they leave out."""
+"""Planes through parameter space: where they lie, what a loss is on them, what they leave out.
+
+Lengths are taken by squares: those between 1e-70 and 1e70 can be relied on.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ import torch
 from torch import Tensor
 
 from landscapes.base import Landscape, Point
+from landscapes.checks import check_amount, check_whole
 from landscapes.nets.layers import ACTIVATIONS
 from landscapes.nets.network_loss import NetworkLoss
 from landscapes.nets.networks import MLP, Network
@@ -26,6 +30,10 @@ class Plane:
         first: ``(P,)``; need not be a unit vector, nor at right angles to the other.
         second: ``(P,)``; not parallel to ``first``.
         title: How it was laid, in words.
+
+    Raises:
+        ValueError: If the shapes differ, or the directions are parallel, 0, not finite or beyond
+            the lengths that can be relied on.
     """
 
     origin: Tensor
@@ -35,9 +43,17 @@ class Plane:
 
     def __post_init__(self) -> None:
         a, b = self.first, self.second
+        if not a.shape == b.shape == self.origin.shape == (a.numel(),):
+            raise ValueError(
+                f"Invalid origin, first and second: shapes {tuple(self.origin.shape)}, "
+                f"{tuple(a.shape)} and {tuple(b.shape)}, must be (P,) each"
+            )
         area = (a @ a) * (b @ b) - (a @ b) ** 2
         if not bool(area > 1e-20 * (a @ a) * (b @ b)):
-            raise ValueError("the plane's two directions are parallel, or one of them is 0")
+            raise ValueError(
+                "the plane's two directions are parallel, or one of them is 0, not finite or not "
+                "of a length between 1e-70 and 1e70"
+            )
 
     @property
     def directions(self) -> Tensor:
@@ -45,8 +61,13 @@ class Plane:
         return torch.stack([self.first, self.second])
 
     def points(self, coordinates: Tensor) -> Tensor:
-        """Return the parameters ``(..., P)`` at coordinates ``(..., 2)``."""
-        return self.origin + coordinates @ self.directions
+        """Return the parameters ``(..., P)`` at coordinates ``(..., 2)``; NaN at one that is.
+
+        Raises:
+            ValueError: If the last axis is not 2.
+        """
+        _check_last("coordinates", coordinates, 2)
+        return self.origin + coordinates.to(self.origin.dtype) @ self.directions
 
     def project(self, points: Tensor) -> tuple[Tensor, Tensor]:
         """Drop points ``(..., P)`` onto the plane at right angles.
@@ -54,17 +75,21 @@ class Plane:
         Returns:
             Their coordinates, ``(..., 2)``, and the relative projection error, ``(...)``: the
             distance from the plane over the distance from its origin, 0 in the plane and 1 where
-            nothing of the way lies in it.
+            nothing of the way lies in it. Both are NaN for a point that is not finite.
+
+        Raises:
+            ValueError: If the last axis is not P.
         """
+        _check_last("points", points, len(self.origin))
         away = points.to(self.origin.dtype) - self.origin
         d = self.directions
         coordinates = torch.linalg.solve(d @ d.T, (away @ d.T).unsqueeze(-1)).squeeze(-1)
         missed = torch.linalg.vector_norm(away - coordinates @ d, dim=-1)
         length = torch.linalg.vector_norm(away, dim=-1)
-        return coordinates, torch.where(length > 0, missed / length.clamp(min=1e-300), 0.0)
+        return coordinates, torch.where(length == 0, 0.0, missed / length.clamp(min=1e-300))
 
     def shifted(self, offset: Tensor) -> Plane:
-        """Return the plane moved by a vector ``(P,)``."""
+        """Return the plane moved by a vector ``(P,)``, else a ValueError as at its making."""
         return Plane(self.origin + offset, self.first, self.second, self.title)
 
 
@@ -72,7 +97,8 @@ def pca_plane(points: Tensor) -> tuple[Plane, Tensor]:
     """Lay the plane with the least squared distance from points (Lorch 2016; Li et al. 2018).
 
     Args:
-        points: ``(N, P)``, such as the points of all trajectories; at least 3, not on one line.
+        points: ``(N, P)``, such as the points of all trajectories; at least 3, not on one line,
+            within 1e150.
 
     Returns:
         The plane through their mean along the first two principal axes (unit vectors; the largest
@@ -81,8 +107,10 @@ def pca_plane(points: Tensor) -> tuple[Plane, Tensor]:
     Raises:
         ValueError: If the points do not span a plane, or are not finite.
     """
+    if points.ndim != 2:
+        raise ValueError(f"Invalid points: shape {tuple(points.shape)}, must be (N, P)")
     points = points.to(torch.float64)
-    if not bool(torch.isfinite(points).all()):
+    if not bool((points.abs() <= 1e150).all()):  # false for NaN
         raise ValueError("the plane's points must be finite: leave diverged trajectories out")
     origin = points.mean(0)
     away = points - origin
@@ -105,11 +133,31 @@ def random_plane(network: Network, origin: Tensor, seed: int = 0) -> Plane:
 
     A direction is normal noise whose every filter (the weights into one unit) is given the length
     of the origin's filter; on biases it is 0, as in the authors' code.
+
+    Args:
+        network: What the parameters are of.
+        origin: ``(P,)``, finite, with weights that are not all 0.
+        seed: Of the noise, at least 0.
+
+    Raises:
+        ValueError: If the seed or the origin is not what it must be.
     """
+    check_whole("seed", seed)
+    _check_finite("origin", origin)
     rng = np.random.default_rng([seed, 0x91A])
     noise = torch.from_numpy(rng.standard_normal((2, network.num_parameters)))
     first, second = (_filter_normalised(network, d, origin.to(torch.float64)) for d in noise)
     return Plane(origin.to(torch.float64), first, second, "two random filter-normalised directions")
+
+
+def _check_last(name: str, tensor: Tensor, size: int) -> None:
+    if tensor.shape[-1:] != (size,):
+        raise ValueError(f"Invalid {name}: shape {tuple(tensor.shape)}, must be (..., {size})")
+
+
+def _check_finite(name: str, point: Tensor) -> None:
+    if not bool(torch.isfinite(point).all()) or point.ndim < 1:
+        raise ValueError(f"Invalid {name}: must be (P,), and every number of it finite")
 
 
 def _filter_normalised(network: Network, direction: Tensor, origin: Tensor) -> Tensor:
@@ -131,14 +179,20 @@ def line_plane(start: Tensor, end: Tensor, third: Tensor | None = None, seed: in
         start: ``(P,)``.
         end: ``(P,)``, another point.
         third: A point that the plane shall contain; None: a random direction.
-        seed: Of the random direction.
+        seed: Of the random direction, at least 0.
 
     Returns:
         The plane; its second direction is at right angles to the first and as long.
 
     Raises:
-        ValueError: If the points are equal or all on one line.
+        ValueError: If the points are equal or all on one line, not finite, or not of one shape.
     """
+    check_whole("seed", seed)
+    for name, point in (("start", start), ("end", end), ("third", third)):
+        if point is not None:
+            _check_finite(name, point)
+            if point.shape != (len(start),):
+                raise ValueError(f"Invalid {name}: shape {tuple(point.shape)}, all must be (P,)")
     start, end = start.to(torch.float64), end.to(torch.float64)
     first = end - start
     if third is None:
@@ -158,7 +212,15 @@ def line_plane(start: Tensor, end: Tensor, third: Tensor | None = None, seed: in
 
 
 def window_of(coordinates: Tensor, margin: float = 0.15) -> tuple[Point, Point]:
-    """Return a window round coordinates ``(..., 2)``, wider than them by a share on each side."""
+    """Return a window round coordinates ``(..., 2)``, wider than them by a share on each side.
+
+    Raises:
+        ValueError: If there is no coordinate, one is not finite, or the margin is below 0.
+    """
+    check_amount("margin", margin)
+    shape = tuple(coordinates.shape)
+    if shape[-1:] != (2,) or 0 in shape or not bool(torch.isfinite(coordinates).all()):
+        raise ValueError(f"Invalid coordinates: shape {shape}, must be finite (..., 2) and some")
     flat = coordinates.reshape(-1, 2)
     low, high = flat.amin(0), flat.amax(0)
     room = torch.clamp(margin * (high - low), min=1e-3 * float((high - low).max()) or 1e-3)
@@ -176,14 +238,24 @@ class PlaneLoss:
     answer different questions: the first is about the picture, the second about what an optimizer
     that probes there meets.
 
+    Coordinates are floating; one that is not finite has a loss of NaN, and changes no other's.
+
     Args:
         loss: The objective in parameter space.
-        plane: Where to cut it.
+        plane: Where to cut it, of as many parameters.
         dtype: What the network is evaluated in: float32 is about twice as fast and right to about
             six digits, float64 for difference quotients.
+
+    Raises:
+        ValueError: If the plane is of other parameters, or the dtype is not a floating one.
     """
 
     def __init__(self, loss: NetworkLoss, plane: Plane, dtype: torch.dtype = torch.float64) -> None:
+        if len(plane.origin) != loss.num_parameters or not dtype.is_floating_point:
+            raise ValueError(
+                f"Invalid plane or dtype: {len(plane.origin)} parameters in {dtype}, must be "
+                f"{loss.num_parameters} in float32 or float64"
+            )
         self.loss, self.plane, self.dtype = loss, plane, dtype
         rows = torch.stack([plane.origin, plane.first, plane.second]).to(dtype)
         net = loss.network
@@ -191,7 +263,12 @@ class PlaneLoss:
         self._fast = _AffinePlane(net, loss, rows) if affine else None  # type: ignore[bad-argument-type]
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Return the loss at coordinates ``(..., 2)``, without gradient, in the dtype of ``x``."""
+        """Return the loss at coordinates ``(..., 2)``, without gradient, in the dtype of ``x``.
+
+        Raises:
+            ValueError: If the last axis is not 2.
+        """
+        _check_last("coordinates", x, 2)
         flat = x.detach().reshape(-1, 2)
         if self._fast is not None:
             value = self._fast(flat.to(self.dtype))
@@ -206,10 +283,14 @@ class PlaneLoss:
     def value_and_grad(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return the loss, ``(...)``, and its gradient in the plane, ``(..., 2)``."""
         value, grad = self.loss.value_and_grad(self.plane.points(x))
-        return value, grad @ self.plane.directions.T
+        return value.to(x.dtype), (grad @ self.plane.directions.T).to(x.dtype)
 
     def landscape(self, window: tuple[Point, Point], start: Point, note: str = "") -> Landscape:
-        """Return the cut as a landscape, for the same figures as any other."""
+        """Return the cut as a landscape, for the same figures as any other.
+
+        Raises:
+            ValueError: If window or start are not what a landscape's must be.
+        """
         return Landscape(
             name="loss-plane",
             title="Loss plane",
@@ -266,7 +347,7 @@ class _AffinePlane:
         for own in factors.split(self.block):
             m = len(own)
             z = units[0][:m]
-            torch.mm(own, self.table, out=z.view(m, -1))
+            torch.mm(own, self.table, out=z.view(m, self.table.shape[1]))
             for layer, w, after in zip(self.layers, flat, units[1:], strict=True):
                 self.act.into(z, z)
                 weights = (own @ w).view(m, *layer.shape[1:]).transpose(1, 2)

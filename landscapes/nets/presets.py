@@ -96,6 +96,6 @@ def preset(name: str) -> Preset:
     Raises:
         ValueError: If there is none of that name.
     """
-    if name not in PRESETS:
+    if not isinstance(name, str) or name not in PRESETS:
         raise ValueError(f"there is no preset {name!r}: it must be one of {', '.join(PRESETS)}")
     return PRESETS[name]

@@ -54,8 +54,11 @@ def fake_quantize(
 ) -> Tensor:
     """Round to the levels of ``bits`` bits; the gradient passes straight through.
 
+    Called at every step: nothing is checked. Where one of the numbers that share a scale is not
+    finite, all of them are NaN.
+
     Args:
-        values: Numbers to quantize, any shape; at least 0 where ``signed`` is False.
+        values: Numbers to quantize, any shape, floating; at least 0 where ``signed`` is False.
         bits: One of :data:`BITS`.
         dims: The axes that share one scale.
         signed: Which of the two formulas above.

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from landscapes.base import Point
+from landscapes.checks import check_window
 from landscapes.nets.layers import ACTIVATIONS, Activation
 from landscapes.nets.networks import MLP
 from landscapes.nets.quantization import fake_quantize
@@ -55,7 +56,7 @@ def linear_regions(
     Args:
         network: Of two inputs, with ReLU, leaky ReLU or hard tanh; its weights may be quantized.
         params: One model's, ``(P,)``.
-        window: ``((x_min, x_max), (y_min, y_max))``.
+        window: ``((x_min, x_max), (y_min, y_max))``, finite, each min below its max.
         most: The largest number of regions.
 
     Returns:
@@ -65,12 +66,18 @@ def linear_regions(
     Raises:
         RegionsError: If the network is not piecewise linear in two inputs, its parameters are not
             finite, or there are more regions than ``most``.
+        ValueError: If the window is empty or not finite, or the parameters are not P.
     """
+    check_window(window)
     act = _piecewise_linear(network)
     if network.inputs != 2:
         raise RegionsError(f"linear regions are drawn for 2 inputs, but there are {network.inputs}")
     if not bool(torch.isfinite(params).all()):
         raise RegionsError("the network's parameters are not finite: it has no regions to draw")
+    if params.shape != (network.num_parameters,):
+        raise ValueError(
+            f"Invalid params: shape {tuple(params.shape)}, must be ({network.num_parameters},)"
+        )
     (x0, x1), (y0, y1) = window
     corners = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], dtype=np.float64)
     cells = [Region(corners, np.vstack([np.eye(2), np.zeros((1, 2))]))]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from landscapes.checks import check_amount, check_whole
 from landscapes.data.datasets import Dataset, SplitName
 from landscapes.nets.losses import Loss
 from landscapes.nets.minibatches import Batch, Minibatches, noisy_labels
@@ -28,18 +30,24 @@ class TrainingProblem:
     is left over after the last whole batch sits out that epoch. A batch as large as the training
     set is the whole set, in order.
 
+    Its methods are called at every step and check nothing: parameters are ``(S, M, P)`` of the
+    problem's dtype, a batch is what :meth:`minibatch` returned. A model that is not finite changes
+    no other's loss or gradient.
+
     Args:
         network: Its inputs and outputs must fit the data.
         data: What :func:`landscapes.data.loading.load` returned.
-        seeds: One number of at least 0 for each seed.
+        seeds: One whole number of at least 0 for each seed; at least one.
         loss: Of the outputs.
         batch_size: 1 to the number of training examples; None: all.
         label_noise: Share of the training labels that are replaced, once for each seed, by another
-            class drawn uniformly. For a regression: the standard deviation of normal noise on them.
+            class drawn uniformly. For a regression: the standard deviation of normal noise on them,
+            finite and at least 0.
         input_noise: Standard deviation of normal noise on the standardised inputs of a minibatch,
-            drawn anew each time an example is seen.
-        l1: Weight of ``|params|_1`` in the objective; proximal rules take it as their proximal map.
-        dtype: Of everything.
+            drawn anew each time an example is seen; finite and at least 0.
+        l1: Weight of ``|params|_1`` in the objective, finite and at least 0; proximal rules take it
+            as their proximal map.
+        dtype: Of everything; a floating one.
 
     Raises:
         ValueError: If an argument is out of its range or does not fit another.
@@ -72,6 +80,10 @@ class TrainingProblem:
         net, data = self.network, self.data
         if not self.seeds:
             raise ValueError("no seeds: give at least one")
+        for seed in self.seeds:
+            check_whole("seed", seed)
+        if not self.dtype.is_floating_point:
+            raise ValueError(f"Invalid dtype: {self.dtype}, must be float32 or float64")
         if np.prod(net.input_shape) != np.prod(data.input_shape):
             raise ValueError(
                 f"the network takes inputs of shape {net.input_shape}, "
@@ -84,18 +96,15 @@ class TrainingProblem:
             )
         if self.loss.kind == "cross-entropy" and not data.classes:
             raise ValueError(f"{data.name} has no classes: use the squared loss")
-        if not 1 <= self.batch_size <= len(data.train):
+        if not isinstance(self.batch_size, Integral) or not 1 <= self.batch_size <= len(data.train):
             raise ValueError(
                 f"Invalid batch_size: {self.batch_size}, must lie between 1 and the "
                 f"{len(data.train)} training examples of {data.name}"
             )
-        if not 0 <= self.label_noise <= (1 if data.classes else np.inf):
+        if data.classes and not 0 <= self.label_noise <= 1:
             raise ValueError(f"Invalid label_noise: {self.label_noise}, must lie between 0 and 1")
-        for name in ("input_noise", "l1"):
-            if not 0 <= getattr(self, name) < np.inf:
-                raise ValueError(
-                    f"Invalid {name}: {getattr(self, name)}, must be finite and at least 0"
-                )
+        for name in ("label_noise", "input_noise", "l1"):
+            check_amount(name, getattr(self, name))
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -127,7 +136,7 @@ class TrainingProblem:
         return self.loss.encode(torch.from_numpy(targets), self.network.num_outputs, self.dtype)
 
     def minibatch(self, step: int) -> Batch:
-        """Return the examples of a step (from 0) for every seed."""
+        """Return the examples of a step (from 0) for every seed, ``(S, B, *input)``."""
         return self._minibatches.at(step)
 
     def value(self, params: Tensor, batch: Batch) -> Tensor:
@@ -154,11 +163,17 @@ class TrainingProblem:
         return torch.linalg.vector_norm(params, 1, -1).mul_(self.l1)
 
     def prox(self, params: Tensor, step: float | Tensor) -> Tensor:
-        """Return the proximal map of ``step * l1 * |params|_1``: soft-thresholding."""
+        """Return the proximal map of ``step * l1 * |params|_1``, ``(S, M, P)``; ``step >= 0``."""
         return soft_threshold(params, step, self.l1)
 
     def objective(self, split: SplitName = "train", examples: int | None = None) -> NetworkLoss:
-        """Return the objective over a split (the first so many examples), labels as they are."""
+        """Return the objective over a split (the first so many examples), labels as they are.
+
+        Raises:
+            ValueError: If there is no such split, or no example in it.
+        """
+        if examples is not None:
+            check_whole("examples", examples, least=1)
         part = self.data.split(split)
         inputs, targets = (torch.from_numpy(t[:examples]) for t in (part.inputs, part.targets))
         return NetworkLoss(self.network, inputs, targets, self.loss, self.l1)
@@ -168,7 +183,10 @@ class TrainingProblem:
 
         Returns:
             ``loss`` (without the l1 term) and, where there are classes, ``accuracy``; ``(S, M)``
-            each, in the parameters' dtype.
+            each, in the parameters' dtype; where a model is not finite, NaN or infinite.
+
+        Raises:
+            ValueError: If there is no such split, or it has no examples.
         """
         inputs, targets = self._whole(split)
         outputs = self._outputs(params, inputs)

@@ -48,6 +48,8 @@ def calls_of(closure: Closure, forward: Closure | None) -> tuple[Closure, Closur
 def checked_loss(loss: Any) -> Tensor | float:
     """The loss as a float or a 0-d tensor of its own: the next call may reuse the memory.
 
+    One that is not finite is a loss as any other; a tensor of any shape with one element will do.
+
     Raises:
         TypeError: If it is not one real number.
     """
@@ -67,7 +69,7 @@ def checked_loss(loss: Any) -> Tensor | float:
 
 
 def as_numbers(losses: list[Tensor | float]) -> Tensor:
-    """Losses as float64 on the CPU, in one transfer where they are tensors."""
+    """At least one loss as float64 on the CPU, ``(n,)``, in one transfer where they are tensors."""
     if all(isinstance(loss, Tensor) for loss in losses):
         return torch.stack(losses).cpu().to(torch.float64)  # type: ignore[arg-type]
     return torch.tensor([float(v) for v in losses], dtype=torch.float64, device="cpu")

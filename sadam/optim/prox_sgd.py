@@ -16,13 +16,15 @@ from sadam.optim.shell import RuleOptimizer
 class ProxSGD(RuleOptimizer):
     """Momentum SGD, then the proximal map of ``l1 |x|_1``: :class:`sadam.rules.ProxSGD`.
 
-    With ``l1=0`` it is ``torch.optim.SGD``.
+    With ``l1=0`` it is ``torch.optim.SGD``. A gradient or parameter that is not finite makes its
+    own element NaN and no other.
 
     Args:
         params: Parameters, or groups of them as dictionaries.
-        lr: Learning rate, at least 0; a number or a tensor of one.
+        lr: Learning rate, finite and at least 0; a number or a tensor of one.
         momentum: Factor on the sum of gradients so far, in [0, 1).
-        l1: Weight of the l1 norm, at least 0; each step shrinks by ``lr * l1``, exactly to 0.
+        l1: Weight of the l1 norm, finite and at least 0; each step shrinks by ``lr * l1``, exactly
+            to 0.
         maximize: Step along the gradient instead of against it; the l1 norm shrinks all the same.
 
     Raises:

@@ -53,8 +53,8 @@ class Replay:
 
     Args:
         devices: Where the parameters are.
-        parameters: Parameters whose gradients the repeats must not touch; those of the modules
-            found are added.
+        parameters: Parameters, of any shape, whose gradients the repeats must not touch; those of
+            the modules found are added.
         model: The module whose buffers to keep; None to find the modules during the first call.
     """
 

@@ -6,12 +6,14 @@ import math
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
+from numbers import Integral
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from sadam import rules
+from sadam.checks import shown
 from sadam.family import Coefficients, brake_of
 from sadam.optim.closures import Closure, as_numbers, calls_of, checked_loss
 from sadam.optim.replay import Replay
@@ -37,7 +39,8 @@ class SAdam(RuleOptimizer):
     of them see the minibatch, the dropout mask and the buffers of the loss they are compared with,
     unless the closure fetches data: fetch it before.
 
-    Where a probe's loss is not finite, the LGI is not a number and counts as ``cap``.
+    Where a probe's loss is not finite, the LGI is not a number and counts as ``cap``. A gradient or
+    parameter that is not finite makes its own element NaN, as in ``torch.optim``, and no other.
 
     A slope along a random direction in D dimensions is about ``|gradient| / sqrt(D)``. Where its
     square is far below ``zeta`` the LGI goes to 0: for large nets choose a smaller ``zeta``. Losses
@@ -49,23 +52,24 @@ class SAdam(RuleOptimizer):
 
     Args:
         params: Parameters, or groups of them as dictionaries.
-        lr: Learning rate, at least 0; a number or a tensor of one.
-        betas: Decay rates of the two moments.
-        eps: Added to the root of the second moment.
-        weight_decay: Decoupled weight decay.
-        damping: Strength lambda of the brake; by default 2 for one-sided probes (the authors'), 4
-            for two-sided ones. With 0 the LGI is still measured.
-        num_probes: Number k of probe directions.
-        radius: Probe radius sigma, in units of the parameters.
+        lr: Learning rate, finite and at least 0; a number or a tensor of one.
+        betas: Decay rates of the two moments, in [0, 1).
+        eps: Added to the root of the second moment; finite and at least 0.
+        weight_decay: Decoupled weight decay; finite and at least 0.
+        damping: Strength lambda of the brake, finite and at least 0; by default 2 for one-sided
+            probes (the authors'), 4 for two-sided ones. With 0 the LGI is still measured.
+        num_probes: Number k of probe directions, at least 1.
+        radius: Probe radius sigma, in units of the parameters; positive and finite in 32 bits. One
+            too small to move them in their dtype finds the loss flat: the LGI is 0.
         probes: ``"one-sided"`` (as published; k extra forward passes) or ``"two-sided"`` (this
             project's; 2k).
         sphere: ``"global"``: unit vectors of the whole space; ``"tensor"``: one for each tensor.
-        zeta: Keeps the LGI finite where all slopes vanish.
-        cap: Largest LGI that counts.
+        zeta: Keeps the LGI finite where all slopes vanish; positive and finite.
+        cap: Largest LGI that counts; positive and finite.
         maximize: Climb instead of descending; the LGI is the same.
         probe_every: Measure the LGI at every n-th step from the first, and keep it in between.
-        seed: Seed of the directions. They come from a generator of their own, on the device of the
-            first parameter; the global ones are not used.
+        seed: Seed of the directions, a whole number of 64 bits. They come from a generator of their
+            own, on the device of the first parameter; the global ones are not used.
         generator: Use this generator instead, on any device.
         directions: ``directions(t, k, D)`` gives the unit vectors of step t, shape ``(k, D)``,
             instead of random ones: parameters in their order, each flattened.
@@ -75,7 +79,8 @@ class SAdam(RuleOptimizer):
     Raises:
         ValueError: If a hyperparameter is out of its range, or must be the same in all groups and
             is not.
-        TypeError: If a parameter has less than 32 bits.
+        TypeError: If a parameter has less than 32 bits, or ``generator``, ``directions`` or
+            ``model`` is not what it must be.
     """
 
     rule = rules.SAdam
@@ -103,6 +108,15 @@ class SAdam(RuleOptimizer):
         directions: Directions | None = None,
         model: nn.Module | None = None,
     ) -> None:
+        for name, value, kind in (
+            ("generator", generator, torch.Generator),
+            ("directions", directions, Callable),
+            ("model", model, nn.Module),
+        ):
+            if value is not None and not isinstance(value, kind):
+                raise TypeError(f"Invalid {name}: {shown(value)}, must be a {kind.__name__}")
+        if not isinstance(seed, Integral) or not -(2**63) <= seed < 2**64:
+            raise ValueError(f"Invalid seed: {shown(seed)}, must be a whole number of 64 bits")
         self._directions, self._model = directions, model
         defaults = {
             "lr": lr,
@@ -121,8 +135,8 @@ class SAdam(RuleOptimizer):
         }
         super().__init__(params, defaults)
         if generator is None:
-            device = next(p.device for group in self.param_groups for p in group["params"])
-            generator = torch.Generator(device).manual_seed(seed)
+            own = (p.device for group in self.param_groups for p in group["params"])
+            generator = torch.Generator(next(own, "cpu")).manual_seed(seed)
         self._generator = generator
 
     @property
@@ -146,19 +160,19 @@ class SAdam(RuleOptimizer):
         return self.state.get(PROBES, {})  # type: ignore[call-overload, no-matching-overload]
 
     def check_group(self, group: dict[str, Any]) -> None:
-        """Refuse what a group cannot have; see :meth:`add_param_group`."""
+        """Refuse what a group cannot have; errors as :meth:`add_param_group`."""
         super().check_group(group)
-        every = group["probe_every"]
-        if isinstance(every, bool) or not isinstance(every, int) or every < 1:
-            raise ValueError(
-                f"Invalid probe_every: {every!r}, must be a whole number of at least 1"
-            )
         if group["damping"] is None:  # the default depends on the probes; schedulers want a number
             group["damping"] = self.prepared(group).row.damping
         self._check_shared()
 
     def _check_shared(self) -> None:
         first = self.param_groups[0]
+        every = first["probe_every"]
+        if isinstance(every, bool) or not isinstance(every, int) or every < 1:
+            raise ValueError(
+                f"Invalid probe_every: {shown(every)}, must be a whole number of at least 1"
+            )
         for i, group in enumerate(self.param_groups):
             for name in self.SHARED:
                 if group[name] != first[name]:
@@ -185,7 +199,8 @@ class SAdam(RuleOptimizer):
             TypeError: If there is no way to compute the loss alone, or it is not a real number.
             RuntimeError: If a gradient is sparse, or if the closure runs compiled modules and the
                 optimizer was not given the model.
-            ValueError: If a hyperparameter has been set to something out of its range.
+            ValueError: If a hyperparameter has been set to something out of its range, or
+                ``directions`` gave another shape.
         """
         gradient, probe = calls_of(closure, forward)
         self._check_shared()

@@ -8,7 +8,6 @@ those fields of :class:`sadam.family.Moments` that the rule uses, in the paramet
 
 from __future__ import annotations
 
-import math
 from dataclasses import fields
 from functools import lru_cache
 from typing import Any, ClassVar, NamedTuple
@@ -17,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from sadam.checks import is_positive, shown
 from sadam.family import Coefficients, Moments, StepCoefficients, advance, at_step, parts_used
 from sadam.probes import Probing
 from sadam.rules import MomentRule
@@ -42,13 +42,13 @@ def _prepare(rule: type[MomentRule], hyperparameters: tuple[tuple[str, Any], ...
 
 def _number(value: Any) -> Any:
     """Hyperparameters as numbers: a tensor's value, a list as a tuple."""
-    if isinstance(value, Tensor):
+    if isinstance(value, Tensor) and value.numel() == 1:
         return value.item()
     return tuple(map(_number, value)) if isinstance(value, list | tuple) else value
 
 
 def as_real(tensor: Tensor) -> Tensor:
-    """The same memory as real numbers, detached."""
+    """The same memory as real numbers, detached: any shape, complex ones with a last axis of 2."""
     tensor = tensor.detach()
     return torch.view_as_real(tensor) if tensor.is_complex() else tensor
 
@@ -75,7 +75,12 @@ class RuleOptimizer(Optimizer):
             raise
 
     def check_group(self, group: dict[str, Any]) -> None:
-        """Refuse what a group cannot have; see :meth:`add_param_group`."""
+        """Refuse what a group cannot have.
+
+        Raises:
+            ValueError: As :meth:`add_param_group`.
+            TypeError: As :meth:`add_param_group`.
+        """
         for option in REFUSED_OPTIONS:
             if group.get(option):
                 raise ValueError(f"{type(self).__name__} has no option {option!r}: leave it out")
@@ -105,8 +110,8 @@ class RuleOptimizer(Optimizer):
             ValueError: If a hyperparameter is out of its range.
         """
         lr = _number(group["lr"])
-        if not (lr >= 0 and math.isfinite(lr)):
-            raise ValueError(f"Invalid lr: {lr}, must be finite and at least 0")
+        if not (is_positive(lr) or (isinstance(lr, int | float) and lr == 0)):
+            raise ValueError(f"Invalid lr: {shown(lr)}, must be finite and at least 0")
         names = (field.name for field in fields(self.rule) if field.name != "lr")  # type: ignore[arg-type]
         return _prepare(self.rule, tuple((name, _number(group[name])) for name in names))
 
@@ -132,7 +137,7 @@ class RuleOptimizer(Optimizer):
     def move(
         self, group: dict[str, Any], params: list[Tensor], row: Coefficients, brake: float | None
     ) -> None:
-        """Take one step with the parameters of a group."""
+        """Take one step with the parameters of a group, any shapes; nothing is checked."""
         lr, uses = _number(group["lr"]), parts_used(row)
         used = ["m", *(["v"] if uses["adaptive"] else []), *(["peak"] if uses["peak"] else [])]
         coefficients: dict[tuple, StepCoefficients] = {}
@@ -164,11 +169,17 @@ class RuleOptimizer(Optimizer):
         Raises:
             ValueError: If it is the state of another optimizer.
         """
-        for key, state in state_dict["state"].items():
+        for key, state in state_dict.get("state", {}).items():
             if isinstance(key, int) and not {"step", "m"} <= state.keys():
                 raise ValueError(
                     f"this is not a state_dict of {type(self).__name__}: it keeps "
                     f"{', '.join(map(str, state))} for a parameter, must be step, m, ..."
+                )
+        for group in state_dict.get("param_groups", [{}]):
+            if missing := self.defaults.keys() - group.keys():
+                raise ValueError(
+                    f"this is not a state_dict of {type(self).__name__}: its groups have no "
+                    f"{', '.join(sorted(missing))}"
                 )
         super().load_state_dict(state_dict)
 
@@ -179,5 +190,8 @@ def _coefficients(
     """The coefficients of step ``t`` where the parameters are."""
     with torch.device("cpu"):
         k = at_step(row, t, lr)
+    if isinstance(k.soft, int | float):  # torch clamps by no number that the dtype cannot hold
+        soft = min(k.soft, torch.finfo(dtype).max)
+        k = k._replace(soft=soft, minus_soft=-soft)
     moved: Any = (v.to(device, dtype) if isinstance(v, Tensor) else v for v in k)
     return StepCoefficients(*moved)

@@ -1,4 +1,8 @@
-"""The engine room of :mod:`sadam.training.trainer`: buffers, probes, and the steps of a block."""
+"""The engine room of :mod:`sadam.training.trainer`: buffers, probes, and the steps of a block.
+
+Shapes and domain are those of :func:`sadam.training.trainer.training`, which checks them: factors
+are ``(T,)``, starts ``(S, P)``, parameters ``(S, M, P)``.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,7 @@ import torch
 from torch import Tensor
 
 from sadam import metrics
+from sadam.checks import shown
 from sadam.family import (
     Coefficients,
     Moments,
@@ -23,7 +28,7 @@ from sadam.family import (
     parts_used,
 )
 from sadam.pauses import breathe
-from sadam.probes import Probing, lgi_power_ratio, round_to_float32
+from sadam.probes import Probing, floor_in, lgi_power_ratio, round_to_float32
 from sadam.rules import MomentRule, cost_of
 from sadam.training.probes import Offsets, Probes
 from sadam.training.run import Problem, Progress, TrainingRun
@@ -206,7 +211,7 @@ class TrainingLoop:
         near = self.problem.value(self.observer.place(x, i, place).flatten(1, 2), batch)
         forward, backward = self.observer.differences(near - value.repeat(1, 2 * k))
         floor = self.observer.floor
-        one = lgi_power_ratio(forward, None, floor / 4)  # its k terms to the other's 4 k
+        one = lgi_power_ratio(forward, None, floor_in(floor / 4, self.dtype))  # k terms, not 4 k
         return round_to_float32(one), round_to_float32(lgi_power_ratio(forward, backward, floor))
 
     def _close_block(self, points: Tensor, grads: Tensor) -> None:
@@ -310,8 +315,8 @@ def coefficient_table(
     """Return the coefficients of every step, each ``(M, 1)`` or one number for all M models.
 
     Args:
-        rows: One for each model; numbers.
-        factors: On the learning rate, ``(T,)``.
+        rows: One for each model, at least one; numbers.
+        factors: On the learning rate, ``(T,)``, at least one.
         dtype: Of the arithmetic.
 
     Raises:
@@ -323,7 +328,7 @@ def coefficient_table(
     for row in rows:
         for name, value in vars(row).items():
             if isinstance(value, Tensor):
-                raise ValueError(f"Invalid {name}: {value}, must be a number in a training")
+                raise ValueError(f"Invalid {name}: {shown(value)}, must be a number in a training")
         k = at_step(row, t, factors[:, None])
         columns.append([torch.as_tensor(v, dtype=torch.float64).expand(steps, 1) for v in k])
     by_step: list[Iterable[Tensor]] = []

@@ -1,4 +1,8 @@
-"""Where the probes of a training go, and what they measure, for many models at once."""
+"""Where the probes of a training go, and what they measure, for many models at once.
+
+Called at every step: nothing is checked. An LGI is NaN or 0 where :mod:`sadam.probes` says so, in
+the training's dtype: differences of losses are too large to be squared from 1.8e19 on in float32.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from sadam.probes import Probing, directions, lgi_power_ratio, power_terms
+from sadam.probes import Probing, directions, floor_in, lgi_power_ratio, power_terms
 
 DIRECTION_BLOCK = 1 << 14  # numbers of one probe's directions drawn at once
 LONGEST_DIRECTIONS = 256  # steps
@@ -39,7 +43,7 @@ class Offsets:
         self.rows: Sequence[Tensor] = ()
 
     def at(self, step: int) -> Tensor:
-        """Return the offsets of a step, ``(S, k, 1, P)``."""
+        """Return the offsets of a step, from 0, ``(S, k, 1, P)``."""
         block, row = divmod(step, self.length)
         if block != self.block:
             drawn = [self.draw(s + (block << 32)) * self.radius for s in self.seeds]
@@ -55,7 +59,8 @@ class Probes:
         self.probing, self.at, self.offsets = probing, at, offsets
         self.two_sided = probing.kind == "two-sided"
         terms = power_terms(probing.num_probes, self.two_sided)
-        self.floor = probing.zeta * terms * float(probing.radius) ** 2  # for differences
+        floor = probing.zeta * terms * float(probing.radius) ** 2  # for differences
+        self.floor = floor_in(floor, offsets.dtype)
 
     def place(self, x: Tensor, step: int, out: Tensor) -> Tensor:
         """Put a step's probes round the models' points, ``(S, M, P) -> (S, K, m, P)``."""

@@ -57,14 +57,17 @@ class Problem(Protocol):
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """What was trained, S seeds and M rules; where a model diverged, NaN from then on.
+    """What was trained, S seeds and M rules.
+
+    A model that leaves the finite numbers stays where it was last finite; what was not measured
+    from then on is NaN.
 
     Attributes:
         names: The M rules.
         steps: Number T of steps taken.
         losses: Minibatch loss before each step, ``(T, S, M)``.
         lgi: LGI that the rule itself measured, ``(T, S, M)``; NaN for a rule that does not.
-        brake: Factor on each step, ``(T, S, M)``; 1 for a rule that does not brake.
+        brake: Factor on each step, in [0, 1], ``(T, S, M)``; 1 for a rule that does not brake.
         conflicts: Whether the gradient turned against the one before: 1 or 0, NaN where that
             cannot be judged, ``(T, S, M)``.
         flips: How many units each step switched on or off, summed over the examples of the
@@ -118,7 +121,17 @@ class TrainingRun:
         return {**self.rates, "high_frequency_share": share, "tail_amplitude": amplitude}
 
     def beside(self, other: TrainingRun) -> TrainingRun:
-        """Return this run with the rules of another, of as many steps and seeds, after its own."""
+        """Return this run with the rules of another, of as many steps and seeds, after its own.
+
+        Raises:
+            ValueError: If steps or seeds are not as many, or only this one counted flips.
+        """
+        mine, theirs = ((run.steps, run.losses.shape[1]) for run in (self, other))
+        if mine != theirs or (self.flips is not None and other.flips is None):
+            raise ValueError(
+                f"Invalid other: {theirs[0]} steps of {theirs[1]} seeds, must be {mine[0]} of "
+                f"{mine[1]}, and monitored where this one is"
+            )
 
         def joined(mine: Any, theirs: Any, dim: int) -> Any:
             return None if mine is None else torch.cat([mine, theirs], dim)
