@@ -211,7 +211,8 @@ def show_results(race: Race, table: pd.DataFrame) -> None:
 def show_chattering(race: Race) -> None:
     """What the barcode on the stage is made of."""
     st.caption(
-        "How often gradient and steps turn back, at which frequencies, and by which angles. The "
+        "How often gradient and steps turn back, at which frequencies, and by which angles; how "
+        "far a path swings is another question, which Tail swing in the results answers. The "
         "matched control (left, under S-Adam's brake) is AdamW at lr times S-Adam's mean brake: "
         "where it behaves differently from S-Adam, the mean factor on the step is not the reason."
     )
