@@ -47,7 +47,8 @@ def animate(race: Race, form: str) -> bytes:
 
     Args:
         race: What to show: the landscape's window with all paths, and the gaps, from the first
-            step to the last.
+            step to the last. A gap of a start that diverged ends there; without any the axis is
+            empty.
         form: ``"gif"`` or ``"mp4"``.
 
     Raises:

@@ -20,13 +20,15 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from sadam.lab.lgi_map import ESTIMATORS, MAX_PROBES, check_enough_probes, positive
+from sadam.lab.codec import SpecError, from_plain, nearest, show, texts
+from sadam.lab.lgi_map import ESTIMATORS, MAX_PROBES, check_enough_probes, checked_radius
 from sadam.lab.spec import MAX_SEED, whole
 from sadam.probes import Kind, lgi_from_slopes
 
 ZETA = 1e-6
 MAX_DIM = 1_000_000
 MAX_REPETITIONS = 100_000
+MOST_DRAWN = 100_000_000  # probes x repetitions: some 16 bytes each
 
 THEOREM = (
     "Where f has a gradient g other than 0, the expectation of the one-sided LGI tends to 1 as the "
@@ -73,7 +75,15 @@ class Case(NamedTuple):
 
 
 def mean_absolute_component(dim: int) -> float:
-    """``E|u_1|`` of a uniform direction in R^D: ``Gamma(D/2) / (sqrt(pi) Gamma((D+1)/2))``."""
+    """``E|u_1|`` of a uniform direction in R^D: ``Gamma(D/2) / (sqrt(pi) Gamma((D+1)/2))``.
+
+    Args:
+        dim: Dimension D, 1 to a million.
+
+    Raises:
+        SpecError: If it is out of its range.
+    """
+    whole("dim", dim, 1, MAX_DIM)
     return math.exp(math.lgamma(dim / 2) - math.lgamma((dim + 1) / 2)) / math.sqrt(math.pi)
 
 
@@ -83,9 +93,9 @@ def population_lgi(kind: Kind, mean: float, even: float, odd: float, zeta: float
     Args:
         kind: Which estimator.
         mean: ``E D``.
-        even: ``E e^2``.
-        odd: ``E o^2``; ``E D^2`` is their sum, because even times odd is odd in u.
-        zeta: Added to the denominator.
+        even: ``E e^2``, at least 0.
+        odd: ``E o^2``, at least 0; ``E D^2`` is their sum, because even times odd is odd in u.
+        zeta: Added to the denominator, above 0.
     """
     power = even + odd
     return (even if kind == "two-sided" else power - mean**2) / (power + zeta)
@@ -127,7 +137,10 @@ CASES = {
 
 @lru_cache(maxsize=8)
 def first_components(seed: int, repetitions: int, num_probes: int, dim: int) -> Tensor:
-    """Draw the first two components of uniform directions in R^D, ``(k, repetitions, 2)``."""
+    """Draw the first two components of uniform directions in R^D, ``(k, repetitions, 2)``.
+
+    ``seed`` is at least 0, k and ``repetitions`` at least 1, D at least 2.
+    """
     draw = np.random.default_rng([seed, dim, num_probes])
     z = draw.standard_normal((num_probes, repetitions, 2))
     rest = draw.chisquare(dim - 2, (num_probes, repetitions)) if dim > 2 else 0.0
@@ -149,20 +162,29 @@ def draw_lgi(
     Args:
         case: A name of :data:`CASES`.
         kind: Which estimator.
-        num_probes: Directions k of each draw, at least 2.
-        radius: Probe radius sigma.
-        dim: Dimension D, at least 2.
-        repetitions: Number of draws.
-        seed: Of the draws.
+        num_probes: Directions k of each draw, 2 to 100 000; with the repetitions they are at most
+            :data:`MOST_DRAWN` in all.
+        radius: Probe radius sigma, above 0 and at most 1e6.
+        dim: Dimension D, 2 to a million.
+        repetitions: Number of draws, 2 to 100 000.
+        seed: Of the draws, 0 to 2^32 - 1.
 
     Raises:
         SpecError: If an argument is out of its range.
     """
-    check_enough_probes(num_probes)
+    for what, name, known in (("case", case, CASES), ("estimator", kind, ESTIMATORS)):
+        if not isinstance(name, str) or name not in known:
+            raise SpecError(f"no {what} is called {show(name)}: {nearest(name, known)}")
+    check_enough_probes(whole("num_probes", num_probes, 1, MAX_REPETITIONS))
     whole("dim", dim, 2, MAX_DIM)
     whole("repetitions", repetitions, 2, MAX_REPETITIONS)
+    if num_probes * repetitions > MOST_DRAWN:
+        raise SpecError(
+            f"{num_probes} probes x {repetitions} repetitions are more than {MOST_DRAWN}: take "
+            "fewer of one"
+        )
     whole("seed", seed, 0, MAX_SEED)
-    sigma = positive("radius", radius)
+    sigma = checked_radius(radius)
     u = first_components(seed, repetitions, num_probes, dim)
     slope = CASES[case].slope
     return lgi_from_slopes(slope(u, sigma), slope(-u, sigma) if kind == "two-sided" else None, ZETA)
@@ -177,18 +199,34 @@ def bias_table(
     repetitions: int = 2000,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Mean and spread of both estimators over all combinations.
+    """Mean and spread of both estimators over all combinations; arguments as :func:`draw_lgi`.
 
     Returns:
-        Columns: ``case``, ``estimator``, ``num_probes``, ``radius``, ``dim``, ``mean``, ``std``,
-        ``error`` (standard error of the mean), ``low`` and ``high`` (5 % and 95 %), ``limit`` (the
-        closed form for infinitely many probes).
+        A row for each; none where a list is empty. Columns: ``case``, ``estimator``,
+        ``num_probes``, ``radius``, ``dim``, ``mean``, ``std``, ``error`` (standard error of the
+        mean), ``low`` and ``high`` (5 % and 95 %), ``limit`` (the closed form for infinitely many
+        probes).
 
     Raises:
         SpecError: If an argument is out of its range.
     """
-    grid = (tuple(cases), tuple(num_probes), tuple(radii), tuple(dims))
+    whole_numbers = tuple[int, ...]
+    grid = (
+        texts(cases, "cases"),
+        from_plain(whole_numbers, num_probes, "num_probes"),
+        from_plain(tuple[float, ...], radii, "radii"),
+        from_plain(whole_numbers, dims, "dims"),
+    )
+    whole("repetitions", repetitions, 2, MAX_REPETITIONS)
+    whole("seed", seed, 0, MAX_SEED)
     return _bias_table(*grid, repetitions, seed).copy()
+
+
+BIAS_COLUMNS = [
+    "case", "estimator", "num_probes", "radius", "dim", "mean", "std", "error", "low", "high",
+    "limit",
+]  # fmt: skip
+"""The columns of :func:`bias_table`."""
 
 
 @lru_cache(maxsize=8)
@@ -227,11 +265,11 @@ def _bias_table(
                                 "limit": CASES[case].limit(kind, radius, dim),
                             }
                         )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=BIAS_COLUMNS)
 
 
 def bias_by_probes(seed: int = 0) -> pd.DataFrame:
-    """:func:`bias_table` over k from 2 to 64, in the plane."""
+    """:func:`bias_table` over k from 2 to 64, in the plane; columns and errors are its."""
     return bias_table(
         ("slope", "kink-and-slope", "kink", "vertex"), num_probes=(2, 4, 8, 16, 32, 64), seed=seed
     )
@@ -279,6 +317,12 @@ def check_theorem(
     """Try :data:`THEOREM` on a slope of length sqrt(D) at random.
 
     The slope is long enough for zeta not to matter: it takes ``zeta D / |g|^2`` off the 1.
+
+    Args:
+        num_probes: Directions k of each draw, 2 to 1024.
+        dim: Dimension D, 2 to a million.
+        repetitions: Number of draws, 2 to 100 000.
+        seed: Of the draws, 0 to 2^32 - 1.
 
     Raises:
         SpecError: If an argument is out of its range.

@@ -65,7 +65,8 @@ class Calibration:
         grid: Points along each side of the window.
         num_probes: Directions at each point.
         seed: Seed of directions and samples.
-        near_share: Share of the points with a declared kink within the radius.
+        near_share: Share of the points with a declared kink within the radius; NaN where f is
+            finite at none.
         rank: Spearman's rank correlation of each estimator with the Goldstein diameter; NaN where
             one of the two is the same everywhere.
         roc: Area under the ROC curve of each estimator and of the diameter; NaN where no point, or
@@ -96,11 +97,11 @@ def calibrate(
     """Hold both estimators against the truth on every point of a landscape's window.
 
     Args:
-        landscape: Its key.
-        radius: Probe radius, and radius within which a kink counts.
-        grid: Points along each side.
-        num_probes: Directions at each point, at least 2.
-        seed: Seed of directions and samples.
+        landscape: Its key, or an own function.
+        radius: Probe radius, and radius within which a kink counts, above 0 and at most 1e6.
+        grid: Points along each side, 11 to 801.
+        num_probes: Directions at each point, 2 to 1024.
+        seed: Seed of directions and samples, 0 to 2^32 - 1.
 
     Raises:
         SpecError: If an argument is out of its range.
@@ -115,7 +116,15 @@ def calibrate(
 
 
 def calibrate_map(result: MapResult) -> Calibration:
-    """The same from a map that was computed with ``one-sided``, ``two-sided`` and ``goldstein``."""
+    """The same from a map that was computed with ``one-sided``, ``two-sided`` and ``goldstein``.
+
+    Points at which one of them is not finite count for nothing.
+
+    Raises:
+        ValueError: If the map lacks one of them.
+    """
+    if missing := [name for name in SCORES if name not in result.fields]:
+        raise ValueError(f"the map has no {' and no '.join(missing)}, which a calibration needs")
     spec, landscape = result.spec, result.landscape
     assert spec.window is not None
     points = grid_of(spec.window, spec.grid)[2]
@@ -156,7 +165,8 @@ def calibrate_map(result: MapResult) -> Calibration:
 def scores_of(result: MapResult) -> dict[str, Array]:
     """Return the scores that a map holds, ``(N,)`` each; what is but rounding is 0, so it ties.
 
-    On a linear piece the two-sided LGI is about 1e-28 and its ranks are noise.
+    NaN where the map is; without LGI and diameter there are none. On a linear piece the two-sided
+    LGI is about 1e-28 and its ranks are noise.
     """
     scores: dict[str, Array] = {}
     for name in SCORES:
@@ -238,11 +248,11 @@ class CalibrationSpec(Spec):
     """A calibration over one landscape or all.
 
     Attributes:
-        landscape: Its key in ``landscapes.CATALOGUE``, or ``"all"``.
-        radii: Probe radii.
-        grid: Points along each side of a window.
-        num_probes: Directions at each point.
-        seed: Seed of directions and samples.
+        landscape: Its key in ``landscapes.CATALOGUE``, an own function, or ``"all"``.
+        radii: Probe radii, 1 to 8, each above 0 and at most 1e6; each counts once.
+        grid: Points along each side of a window, 11 to 801.
+        num_probes: Directions at each point, 2 to 1024.
+        seed: Seed of directions and samples, 0 to 2^32 - 1.
 
     Raises:
         SpecError: If anything is out of its range.
@@ -334,8 +344,14 @@ def run_calibration(
     return now.result()
 
 
+_COLUMNS = [
+    "landscape", "group", "convex", "radius", "near_share", "roc_two_sided", "roc_one_sided",
+    "roc_goldstein", "rank_two_sided", "rank_one_sided", "why",
+]  # fmt: skip
+
+
 def catalogue_table(calibrations: Iterable[Calibration]) -> pd.DataFrame:
-    """One row for each calibration.
+    """One row for each calibration; of none there are the columns.
 
     Columns: ``landscape``, ``group``, ``convex``, ``radius``, ``near_share``, ``roc_two_sided``,
     ``roc_one_sided``, ``roc_goldstein`` (the diameter's own area), ``rank_two_sided``,
@@ -357,5 +373,6 @@ def catalogue_table(calibrations: Iterable[Calibration]) -> pd.DataFrame:
                 "why": found.why or "",
             }
             for found in calibrations
-        ]
+        ],
+        columns=_COLUMNS,
     )

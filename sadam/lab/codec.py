@@ -65,7 +65,8 @@ def from_plain(annotation: Any, value: Any, where: str) -> Any:
         where: How a message calls it, e.g. ``"starts[0]"``.
 
     Raises:
-        SpecError: If it does not fit.
+        SpecError: If it does not fit; NaN and infinity never do.
+        TypeError: If the annotation is none of those listed.
     """
     origin, members = get_origin(annotation), get_args(annotation)
     if annotation is Any:
@@ -132,12 +133,26 @@ def from_text(annotation: Any, text: str, where: str) -> Any:
     return from_plain(annotation, text, where)
 
 
+def texts(values: Any, where: str) -> tuple[str, ...]:
+    """Return what is an iterable of texts, but not one text: that would be read by its letters.
+
+    Raises:
+        SpecError: If it is none.
+    """
+    several = isinstance(values, Iterable) and not isinstance(values, str | bytes)
+    return from_plain(tuple[str, ...], tuple(values) if several else values, where)
+
+
 def parse_json(text: str | bytes) -> Any:
     """Parse JSON strictly: no duplicate keys, no NaN or infinity, at most :data:`MAX_BYTES`.
+
+    A number too large for a float, such as ``1e999``, is read as infinite, which no field takes.
 
     Raises:
         SpecError: If it is not such JSON; the message names line and column where it can.
     """
+    if not isinstance(text, str | bytes):
+        raise SpecError(f"a spec is read from text or bytes, not from {show(text)}")
     if len(text) > MAX_BYTES:
         raise SpecError(f"the spec is too large, a spec has at most {MAX_BYTES} bytes")
     try:

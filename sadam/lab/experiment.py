@@ -57,11 +57,15 @@ class Experiment(Spec):
     """A race: rules, from one or several starts, on one landscape.
 
     Attributes:
-        landscape: Its key in ``landscapes.CATALOGUE``.
-        starts: Where every rule starts; if empty, the landscape's own start.
-        rules: ``(label, rule)`` pairs. A label that is the key of a rule must be that rule's.
-        steps: Number of steps.
-        seed: Seed of the probe directions.
+        landscape: Its key in ``landscapes.CATALOGUE``, or an own function, ``"= abs(x) + y**2"``.
+        starts: Where every rule starts; if empty, the landscape's own start. At most
+            :data:`MAX_STARTS`, coordinates within +-:data:`MAX_START`. The function need not be
+            defined there: see :func:`sadam.lab.race.run_race`.
+        rules: ``(label, rule)`` pairs, 1 to 12. A label that is the key of a rule must be that
+            rule's.
+        steps: Number of steps, 1 to :data:`MAX_STEPS`; rules x starts x steps are at most
+            :data:`MAX_POINTS`.
+        seed: Seed of the probe directions, 0 to 2^32 - 1.
         schedule: Key of the learning-rate schedule.
 
     Raises:
@@ -136,10 +140,10 @@ _MODULES_WITH_KINDS = (
 
 
 def load(text: str | bytes) -> Spec:
-    """Read the JSON of a spec of any kind.
+    """Read the JSON of a spec of any kind, as text or UTF-8.
 
     Raises:
-        SpecError: If it is none.
+        SpecError: If it is none, or anything in it is out of its range.
     """
     data = parse_json(text)
     for module in _MODULES_WITH_KINDS:

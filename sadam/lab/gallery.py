@@ -168,11 +168,11 @@ def stamp(preset: Preset) -> str:
 
 
 def render(preset: Preset) -> tuple[str, list[tuple[str, float]]]:
-    """Run a preset and draw it.
+    """Run a preset, of :data:`PRESETS` or another, and draw it.
 
     Returns:
         Its SVG, and its rules from the smallest final gap to the largest (for an online run from
-        the smallest average regret).
+        the smallest average regret); a gap is infinite where the rule diverged.
     """
     if isinstance(preset.spec, Online):
         run = run_online(preset.spec)

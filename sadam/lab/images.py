@@ -68,14 +68,16 @@ def draw(
     """Draw every figure in every format.
 
     Args:
-        figures: Plotly figures by name; ``layout.width`` and ``layout.height`` are their sizes.
+        figures: Plotly figures by name; ``layout.width`` and ``layout.height`` are their sizes, in
+            pixels.
         formats: Any of ``"png"``, ``"svg"``, ``"pdf"``.
-        scale: Pixels of a PNG for each pixel of the layout.
-        timeout: Seconds to wait for one image.
+        scale: Pixels of a PNG for each pixel of the layout, above 0.
+        timeout: Seconds to wait for one image, above 0.
 
     Returns:
         The bytes of each image by ``(name, format)``; and a sentence for each thing that went
-        wrong: no browser, one that ended or hung twice, a figure that it could not draw.
+        wrong, which raises nothing: no browser, one that ended or hung twice, a figure or a format
+        that it could not draw.
     """
     browser = find_browser()
     if browser is None:

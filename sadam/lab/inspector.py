@@ -18,9 +18,10 @@ from torch import Tensor
 from landscapes import Landscape
 from sadam.engine import value_and_grad_of
 from sadam.family import brake_of
-from sadam.lab.codec import from_plain
+from sadam.lab.codec import SpecError, from_plain
 from sadam.lab.lgi_map import (
     ESTIMATORS,
+    MAX_COORDINATE,
     MAX_PROBES,
     MAX_SAMPLES,
     check_enough_probes,
@@ -127,7 +128,7 @@ class Inspection:
         slice: f along a line.
         estimates: Both estimators.
         kink_near: Whether a declared kink passes within the radius.
-        warnings: Sentences about a radius that does not suit the landscape.
+        warnings: Sentences about a radius that does not suit the landscape; empty if it does.
         sentence: What S-Adam would do here, and why.
     """
 
@@ -163,17 +164,18 @@ def inspect(
     """Look at one point of a landscape.
 
     Args:
-        landscape: A landscape, or its key.
-        point: Where.
-        num_probes: Directions k that the optimizer draws at each step, at least 2.
-        radius: Distance sigma of the probes.
-        seed: Seed of all draws.
-        damping_one_sided: Strength lambda of the brake of one-sided probes.
-        damping_two_sided: Strength lambda of the brake of two-sided probes.
-        num_samples: Gradients sampled in the ball.
-        repetitions: Draws behind the intervals.
+        landscape: A landscape, its key, or an own function, ``"= abs(x) + y**2"``.
+        point: Where; coordinates within +-1e6.
+        num_probes: Directions k that the optimizer draws at each step, 2 to 1024.
+        radius: Distance sigma of the probes, above 0 and at most 1e6.
+        seed: Seed of all draws, 0 to 2^32 - 1.
+        damping_one_sided: Strength lambda of the brake of one-sided probes, at least 0.
+        damping_two_sided: Strength lambda of the brake of two-sided probes, at least 0.
+        num_samples: Gradients sampled in the ball, 2 to 4096; those that are not finite are left
+            out.
+        repetitions: Draws behind the intervals, 2 to 100 000.
         angle: Direction of the slice, in radians; by default the one with the largest even part,
-            which is across a kink.
+            which is across a kink. The slice is NaN where f is not finite.
 
     Raises:
         SpecError: If an argument is out of its range.
@@ -182,7 +184,7 @@ def inspect(
     """
     if not isinstance(landscape, Landscape):
         landscape = known_landscape(landscape)
-    point = from_plain(Point, point, "point")
+    point = checked_point(point)
     num_probes = whole("num_probes", num_probes, 1, MAX_PROBES)
     check_enough_probes(num_probes)
     radius = checked_radius(radius)
@@ -229,8 +231,23 @@ def inspect(
         estimates=estimates,
         kink_near=kink_near,
         warnings=radius_warnings(landscape, landscape.window, radius),
-        sentence=_sentence(kink_near, radius, rose, estimates),
+        sentence=_sentence(kink_near, radius, rose, estimates, not subdifferential.gradients.any()),
     )
+
+
+def checked_point(value: object) -> Point:
+    """Return a point, its coordinates within what a map may cover.
+
+    Raises:
+        SpecError: If it is none.
+    """
+    point = from_plain(Point, value, "point")
+    if max(map(abs, point)) > MAX_COORDINATE:
+        raise SpecError(
+            f"point is ({point[0]:g}, {point[1]:g}), but coordinates must lie within "
+            f"+-{MAX_COORDINATE:g}"
+        )
+    return point
 
 
 def _rose(landscape: Landscape, x: Tensor, radius: float) -> Rose:
@@ -291,15 +308,20 @@ def _slice(landscape: Landscape, x: Tensor, angle: float) -> Slice:
 
 
 def _sentence(
-    kink_near: bool, radius: float, rose: Rose, estimates: Mapping[Kind, Estimate]
+    kink_near: bool, radius: float, rose: Rose, estimates: Mapping[Kind, Estimate], flat: bool
 ) -> str:
-    """What each estimator would do here, and why, from the numbers."""
+    """What each estimator would do here, and why, from the numbers; ``flat``: no gradient but 0."""
     one, two = estimates["one-sided"], estimates["two-sided"]
     power = float(np.mean(rose.even**2) + np.mean(rose.odd**2))
     share = float(np.mean(rose.even**2)) / power if power > 0 else 0.0
     percent = f"{100 * share:.0f} %" if share > 0.1 else f"{100 * share:.2g} %"
-    if power == 0:
+    if power == 0 and flat:
         why = f"f is flat within {radius:g}, so there is nothing to measure"
+    elif power == 0:
+        why = (
+            f"the differences of f within {radius:g} are lost in rounding, so there is nothing to "
+            "measure"
+        )
     elif kink_near and share > NOTICEABLE:
         why = (
             f"a kink passes within {radius:g}, and the part of the slopes that does not change "

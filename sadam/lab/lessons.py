@@ -11,15 +11,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from landscapes import get
 from landscapes.formula import Formula
 from sadam.engine import Function, value_and_grad_of
 from sadam.family import brake_of
 from sadam.lab.bias import draw_lgi
+from sadam.lab.codec import from_plain
 from sadam.lab.experiment import Experiment
-from sadam.lab.lgi_map import ESTIMATORS
+from sadam.lab.inspector import checked_point
+from sadam.lab.lgi_map import ESTIMATORS, checked_radius, positive
 from sadam.lab.race import Race, run_race
-from sadam.lab.spec import Point
+from sadam.lab.spec import Point, known_landscape, whole
 from sadam.lab.subdifferential import Subdifferential, sampled_subdifferential
 from sadam.probes import Kind
 from sadam.rules import SAdam
@@ -67,11 +68,16 @@ def kink_slopes(at: float, width: float, reach: float, slope: float = 0.25) -> S
     """``|x| + slope x``, or rounded: ``sqrt(x^2 + width^2) + slope x``.
 
     Args:
-        at: The point.
-        width: Radius of the rounding; 0 keeps the kink.
-        reach: How far to both sides of the point the derivative is compared.
+        at: The point; the grid goes from -1.5 to 1.5, whatever it is.
+        width: Radius of the rounding, at least 0, which keeps the kink.
+        reach: How far to both sides of the point the derivative is compared, above 0.
         slope: Of what is added to the kink.
+
+    Raises:
+        SpecError: If a number is out of its range.
     """
+    at, slope = from_plain(float, at, "at"), from_plain(float, slope, "slope")
+    width, reach = positive("width", width, zero=True), positive("reach", reach)
     bend = "abs(x)" if width == 0 else "sqrt(x**2 + w**2)"
     f = Formula.parse(f"{bend} + s*x", {"s": slope} | ({"w": width} if width else {}))
     grid = torch.linspace(-1.5, 1.5, 601, dtype=torch.float64)
@@ -100,9 +106,19 @@ def autograd_at_zero() -> Mapping[str, float]:
 
 
 def gradients_near(landscape: str, point: Point, radius: float) -> Subdifferential:
-    """The gradients within a radius of a point, and their hull."""
-    x = torch.tensor(point, dtype=torch.float64)
-    return sampled_subdifferential(get(landscape), x, radius)
+    """The gradients within a radius of a point, and their hull.
+
+    Args:
+        landscape: Its key, or an own function.
+        point: Where; coordinates within +-1e6.
+        radius: Of the ball, above 0 and at most 1e6.
+
+    Raises:
+        SpecError: If an argument is out of its range.
+        ValueError: If no gradient there is finite.
+    """
+    x = torch.tensor(checked_point(point), dtype=torch.float64)
+    return sampled_subdifferential(known_landscape(landscape), x, checked_radius(radius))
 
 
 def running_means(case: str, num_probes: int, dim: int, seed: int) -> Mapping[Kind, Array]:
@@ -110,12 +126,15 @@ def running_means(case: str, num_probes: int, dim: int, seed: int) -> Mapping[Ki
 
     Args:
         case: A name of :data:`sadam.lab.bias.CASES`.
-        num_probes: Directions k of each draw.
-        dim: Dimension D.
-        seed: Of the draws.
+        num_probes: Directions k of each draw, 2 to 1024.
+        dim: Dimension D, 2 to a million.
+        seed: Of the draws, at least 0.
+
+    Raises:
+        SpecError: If an argument is out of its range.
     """
     count = np.arange(1, DRAWS + 1)
-    drawn = _draws(case, num_probes, dim, seed)
+    drawn = _drawn(case, num_probes, dim, seed)
     return {kind: np.cumsum(lgi.numpy()) / count for kind, lgi in drawn.items()}
 
 
@@ -125,17 +144,20 @@ def mean_brakes(case: str, num_probes: int, dim: int, seed: int) -> Mapping[Kind
     It brakes by each draw on its own: that is not the brake of the mean LGI, and where single draws
     spread it is larger (Jensen's inequality).
 
-    Args:
-        case: A name of :data:`sadam.lab.bias.CASES`.
-        num_probes: Directions k of each draw.
-        dim: Dimension D.
-        seed: Of the draws.
+    Arguments and errors as :func:`running_means`.
     """
     found = {}
-    for kind, lgi in _draws(case, num_probes, dim, seed).items():
+    for kind, lgi in _drawn(case, num_probes, dim, seed).items():
         row = SAdam(probes=kind).coefficients()
         found[kind] = float(brake_of(lgi, row.damping, row.cap).mean())
     return found
+
+
+def _drawn(case: str, num_probes: int, dim: int, seed: int) -> Mapping[Kind, Tensor]:
+    given = {"num_probes": num_probes, "dim": dim, "seed": seed}
+    return _draws(
+        from_plain(str, case, "case"), *(from_plain(int, v, name) for name, v in given.items())
+    )
 
 
 @lru_cache(maxsize=64)
@@ -149,7 +171,7 @@ def _draws(case: str, num_probes: int, dim: int, seed: int) -> Mapping[Kind, Ten
 
 
 def under_schedules(spec: Experiment) -> dict[str, Race]:
-    """The same race under every schedule."""
+    """The same race under every schedule, by the schedule's key."""
     return {name: run_race(replace(spec, schedule=name)) for name in SCHEDULES}
 
 
@@ -157,12 +179,21 @@ def steepest_descent(landscape: str, start: Point, steps: int = 30) -> Array:
     """Steepest descent with exact line search: ``(n, 2)``, n at most steps + 1.
 
     At a kink the gradient is what the landscape returns for one. It ends early where the gradient
-    is 0 or no step against it leads lower.
+    is 0 or not finite, or no step against it leads lower; from a start at which f is not defined
+    there is only that start.
+
+    Args:
+        landscape: Its key, or an own function.
+        start: Where to start; coordinates within +-1e6.
+        steps: At most so many, 0 to 1000.
+
+    Raises:
+        SpecError: If an argument is out of its range.
     """
-    function = get(landscape).value
-    x = torch.tensor(start, dtype=torch.float64)
+    function = known_landscape(landscape).value
+    x = torch.tensor(checked_point(start), dtype=torch.float64)
     found = [x]
-    for _ in range(steps):
+    for _ in range(whole("steps", steps, 0, 1000)):
         value, grad = value_and_grad_of(function)(x)
         length = torch.linalg.vector_norm(grad)
         if not float(length) > 0:

@@ -86,21 +86,23 @@ class LgiMap(Spec):
     """A map of a landscape: what is measured at every point of a grid over a window.
 
     Attributes:
-        landscape: Its key in ``landscapes.CATALOGUE``.
-        window: ``((x_min, x_max), (y_min, y_max))``; the landscape's own if None.
-        grid: Points along each side.
+        landscape: Its key in ``landscapes.CATALOGUE``, or an own function, ``"= abs(x) + y**2"``.
+        window: ``((x_min, x_max), (y_min, y_max))``, within +-1e6; the landscape's own if None.
+        grid: Points along each side, 11 to 801.
         probes: What is measured: ``"one-sided"`` and ``"two-sided"`` LGI with their brakes,
             ``"goldstein"`` (diameter of the gradients sampled within ``radius``),
             ``"stationarity"`` (distance of 0 to the hull of the same gradients), ``"spread"`` (mean
             and standard deviation of the LGIs as the optimizer draws them).
-        num_probes: Directions k at each point.
+        num_probes: Directions k at each point, 1 to 1024; 2 or more for one-sided probes.
         radius: Distance sigma of the probes; radius of the ball in which gradients are sampled.
-        seed: Seed of directions and samples.
-        damping_one_sided: Strength lambda of the brake of one-sided probes.
-        damping_two_sided: Strength lambda of the brake of two-sided probes.
-        num_samples: Gradients sampled at each point.
-        spread_probes: Directions that the optimizer draws at each step, for ``"spread"``.
-        repetitions: How often it draws them, for ``"spread"``.
+            Above 0, at most 1e6; a warning says where it does not suit the landscape.
+        seed: Seed of directions and samples, 0 to 2^32 - 1.
+        damping_one_sided: Strength lambda of the brake of one-sided probes, at least 0.
+        damping_two_sided: Strength lambda of the brake of two-sided probes, at least 0.
+        num_samples: Gradients sampled at each point, 2 to 256.
+        spread_probes: Directions that the optimizer draws at each step, for ``"spread"``; as
+            ``num_probes``.
+        repetitions: How often it draws them, for ``"spread"``, 2 to 512.
 
     Raises:
         SpecError: If anything is out of its range; one sentence says what and what is allowed.
@@ -202,7 +204,8 @@ class MapResult:
         x: Grid along x, ``(grid,)``.
         y: Grid along y, ``(grid,)``.
         fields: Each quantity by its name in :data:`QUANTITIES`, ``(grid, grid)``, rows are y,
-            float32; NaN where the landscape or its gradient is not finite.
+            float32; NaN where the landscape, a slope or a gradient is not finite, or too large to
+            be squared.
         warnings: Sentences about a radius that does not suit the landscape or the window, and about
             points at which there is nothing to measure.
         seconds: Time taken by each part.
@@ -218,7 +221,10 @@ class MapResult:
 
 
 def run_map(spec: LgiMap) -> MapResult:
-    """Compute a map. The same spec gives the same numbers everywhere."""
+    """Compute a map. The same spec gives the same numbers everywhere.
+
+    A point at which there is nothing to measure is NaN and changes no other.
+    """
     torch.set_num_threads(1)  # faster at this size, and steady beside a busy neighbour
     landscape = known_landscape(spec.landscape)
     assert spec.window is not None

@@ -1,4 +1,7 @@
-"""Maps and calibrations in numbers and words, and what can be written about them."""
+"""Maps and calibrations in numbers and words, and what can be written about them.
+
+What is not finite counts in no mean, is missing from a table and None in a document.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,8 @@ def summary(result: MapResult) -> list[dict[str, Any]]:
 
     Keys: ``quantity``, ``mean``, ``near`` (mean of the points with a declared kink within the
     radius), ``far`` (mean of the others), ``roc`` (area under the ROC curve for "is there a kink
-    within the radius?"; None where there is no kink, or for what is no score).
+    within the radius?"; None where there is no kink, or one at every point, or for what is no
+    score). Means are over the points at which the field is finite; None over none.
     """
     spec = result.spec
     assert spec.window is not None
@@ -117,9 +121,13 @@ def _said(rows: list[dict[str, Any]]) -> str:
         return "No LGI was asked for."
     if by_name[kinds[0]]["mean"] is None:
         return "There is no point at which an LGI can be measured."
-    if by_name[kinds[0]]["near"] is None:
-        means = " and ".join(f"{_text(by_name[kind]['mean'])} {kind}" for kind in kinds)
-        return f"No point has a declared kink within the radius; there the mean LGI is {means}."
+    for side, share in (("near", "No"), ("far", "Every")):
+        if by_name[kinds[0]][side] is None:
+            means = " and ".join(f"{_text(by_name[kind]['mean'])} {kind}" for kind in kinds)
+            return (
+                f"{share} point has a declared kink within the radius; there the mean LGI is "
+                f"{means}."
+            )
     told = [
         f"{kind} probes see **{by_name[kind]['near']:.3g}** where a kink passes within the radius "
         f"and **{_text(by_name[kind]['far'])}** elsewhere"
@@ -129,7 +137,11 @@ def _said(rows: list[dict[str, Any]]) -> str:
 
 
 def map_table(result: MapResult) -> pa.Table:
-    """Return a map as a long Arrow table: ``x``, ``y`` and a column for each field."""
+    """Return a map as a long Arrow table of its points, row by row.
+
+    Columns: ``x``, ``y`` and one for each field, its name with ``_`` for ``-``; missing where the
+    map is NaN.
+    """
     x, y = np.meshgrid(result.x, result.y)
     columns = {"x": pa.array(x.ravel()), "y": pa.array(y.ravel())}
     for name, field in result.fields.items():
@@ -211,7 +223,13 @@ def _said_of_areas(records: list[dict[Any, Any]]) -> str:
     """The areas in a sentence: all landscapes with kinks, and the convex ones among them."""
     kinked = [r for r in records if not math.isnan(r["roc_two_sided"])]
     if not kinked:
-        return "No point has a declared kink within the radius, so there is nothing to tell apart."
+        share = [r["near_share"] for r in records]
+        if all(math.isnan(s) for s in share):
+            return "There is no point at which the LGIs can be measured."
+        who = {(True,): "Every point", (False,): "No point"}.get(
+            tuple({s == 1 for s in share}), "Every point of a window, or none,"
+        )
+        return f"{who} has a declared kink within the radius, so there is nothing to tell apart."
     said = []
     for radius in dict.fromkeys(record["radius"] for record in kinked):
         there = [r for r in kinked if r["radius"] == radius]

@@ -27,18 +27,19 @@ def dash_lengths(dash: str, width: float) -> tuple[float, ...]:
 
     Args:
         dash: A name in :data:`DASHES`, or lengths themselves, such as ``"8px,2px,2px,2px"``.
-        width: The line's; of one thinner than 2 the dashes are those of 2.
+        width: The line's, above 0; of one thinner than 2 the dashes are those of 2.
 
     Raises:
-        ValueError: If it is neither.
+        ValueError: If it is neither, or a length is not above 0 and finite.
     """
     if dash in DASHES:
         return tuple(length * max(width, 2.0) for length in DASHES[dash])
     try:
         lengths = tuple(float(part.strip().removesuffix("px")) for part in dash.split(","))
-    except ValueError:
+    except (ValueError, AttributeError):  # no text at all
         lengths = ()
-    if len(lengths) < 2 or len(lengths) % 2 or min(lengths) <= 0:
+    good = all(0 < length < math.inf for length in lengths)
+    if len(lengths) < 2 or len(lengths) % 2 or not good:
         raise ValueError(
             f"Invalid dash: {dash!r}, must be one of {', '.join(DASHES)}, or an even number of "
             "lengths such as '8px,2px'"

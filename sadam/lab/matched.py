@@ -16,7 +16,8 @@ def matched_control(rule: SAdam, mean_brake: Hyper) -> AdamW:
 
     Args:
         rule: The S-Adam.
-        mean_brake: A number, or one for each lane, ``(N,)``; then ``lr`` may be ``(N,)`` too.
+        mean_brake: From 0 to 1: a number, or one for each lane, ``(N,)``; then ``lr`` may be
+            ``(N,)`` too. Where the product is 0 in float64, the learning rate is 1e-300.
     """
     lr = rule.lr * mean_brake
     lr = lr.clamp(min=SMALLEST_LR) if isinstance(lr, Tensor) else max(lr, SMALLEST_LR)

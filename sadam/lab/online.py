@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sadam.engine import LIMIT
 from sadam.lab.codec import SpecError, from_plain, show
 from sadam.lab.lgi_map import positive
 from sadam.lab.spec import whole
@@ -31,12 +32,13 @@ class Online:
     """An online run.
 
     Attributes:
-        rounds: Number T of rounds.
+        rounds: Number T of rounds, 1 to a million.
         beta1: Memory of the gradient's mean, in [0, 1).
         beta2: Memory of its square, in [0, 1).
-        lr: Learning rate of the first round.
-        period: Rounds from one large slope to the next.
-        large: The large slope; the others are -10.
+        lr: Learning rate of the first round, above 0 and at most 1e150, beyond which squares
+            overflow.
+        period: Rounds from one large slope to the next, 2 to 10 000.
+        large: The large slope, above 0 and at most 1e150; the others are -10.
         start: Where to start, in [-1, 1].
 
     Raises:
@@ -54,8 +56,9 @@ class Online:
     def __post_init__(self) -> None:
         whole("rounds", self.rounds, 1, MAX_ROUNDS)
         whole("period", self.period, 2, 10_000)
-        positive("lr", self.lr)
-        positive("large", self.large)
+        for name in ("lr", "large"):
+            if (value := positive(name, getattr(self, name))) > LIMIT:
+                raise SpecError(f"{name} is {value:g}, but must be at most {LIMIT:g}")
         for name in ("beta1", "beta2"):
             value = from_plain(float, getattr(self, name), name)
             if not 0 <= value < 1:
@@ -94,7 +97,7 @@ def run_online(spec: Online) -> OnlineRun:
     """Run Adam and AMSGrad.
 
     The slopes of all rounds are known beforehand, so Adam's two moments are linear filters of
-    them; a test holds the result to :mod:`sadam.rules` step by step.
+    them; a test holds the result to :mod:`sadam.rules` step by step. Every number is finite.
     """
     from scipy.signal import lfilter  # late: half a second
 

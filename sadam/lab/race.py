@@ -1,4 +1,9 @@
-"""A race: every rule of an experiment on one landscape, its table, and what happened in words."""
+"""A race: every rule of an experiment on one landscape, its table, and what happened in words.
+
+A start from which a rule leaves the finite numbers (f, its gradient or the point is NaN or beyond
+1e150) stays where it was last finite and is marked in ``diverged_at``, with step 0 where f is not
+defined at the start itself; every other start and rule keeps its numbers to the last bit.
+"""
 
 from __future__ import annotations
 
@@ -69,7 +74,7 @@ class Race:
         return "no value was seen" if math.isnan(self.reference) else "the least value seen"
 
     def reference_told(self, digits: int) -> str:
-        """What f* is and where it comes from, or that there is none, to so many digits."""
+        """What f* is and where it comes from, or that there is none, to 1 or more digits."""
         if math.isnan(self.reference):
             return "no value of f was seen"
         return f"f* = {self.reference:.{digits}g} ({self.reference_kind})"
@@ -80,7 +85,11 @@ class Race:
         return metrics.last_steps(self.experiment.steps)
 
     def gaps(self, label: str) -> torch.Tensor:
-        """A rule's f - f* at every step, ``(T+1, starts)``; NaN from where a start diverged."""
+        """A rule's f - f* at every step, ``(T+1, starts)``; NaN from where a start diverged.
+
+        Args:
+            label: Of one of the race's rules.
+        """
         track = self.trajectories[label]
         left = torch.where(track.diverged_at >= 0, track.diverged_at, track.steps + 1)
         gone = torch.arange(track.steps + 1)[:, None] >= left
@@ -88,7 +97,11 @@ class Race:
 
 
 def run_race(experiment: Experiment) -> Race:
-    """Run an experiment. The same experiment gives the same numbers everywhere."""
+    """Run an experiment. The same experiment gives the same numbers everywhere.
+
+    It always ends in a race, whatever the function and the learning rates: what leaves the finite
+    numbers is marked, as above.
+    """
     torch.set_num_threads(1)  # faster at this size, and steady beside a busy neighbour
     landscape = landscapes.get(experiment.landscape)
     rules = dict(experiment.rules)
@@ -111,7 +124,11 @@ def with_matched_controls(experiment: Experiment) -> Experiment:
     """Add to each S-Adam its matched control (:mod:`sadam.lab.matched`).
 
     The result is an ordinary experiment with the controls' learning rates written out; controls
-    that are there already are matched anew.
+    that are there already are matched anew. An S-Adam that could not take a step counts as one
+    that did not brake.
+
+    Raises:
+        SpecError: If the rules are too many with their controls, or a label is too long for one.
     """
     rules = {
         label: rule
@@ -138,9 +155,10 @@ def results_table(race: Race, rows: list[Row] | None = None) -> pd.DataFrame:
     """One row for each rule, sorted by final gap; medians over the starts.
 
     Columns: ``rule`` (label), ``title``, ``final_gap`` (median of f - f* over the last 10 % of
-    steps; infinite where more than half of the starts diverged), ``best_gap``, the chattering
-    measures of :data:`sadam.metrics.MEASURES` (``tail_amplitude`` of the starts that did not
-    diverge, NaN where all did), ``kink_crossings`` per step, ``mean_brake``,
+    steps; infinite where half of the starts or more diverged), ``best_gap`` (NaN where no value of
+    f was seen), the chattering measures of :data:`sadam.metrics.MEASURES` (``tail_amplitude`` of
+    the starts that did not diverge, NaN where all did), ``kink_crossings`` per step (0 where the
+    landscape declares no kinks), ``mean_brake``,
     ``evaluations`` (of one start's whole run: a gradient counts 2, a probe 1), ``diverged`` (number
     of starts) and ``diverged_at`` (first step at which one left, or -1).
 
@@ -205,6 +223,7 @@ def sentence(race: Race, rows: list[Row] | None = None, *, markdown: bool = Fals
 
     Every rule is named, whoever wins, and the winner is held against the runner-up. Where f* is
     only the least value that was seen, because no minimum is known, values of f are told, not gaps.
+    Who diverged is told with the step; where nobody could start, only that and why.
 
     Args:
         race: The race.
@@ -316,15 +335,20 @@ def _undefined(race: Race) -> str:
     values = track.values[0][stuck]
     if values.isnan().any():
         what = "f is not defined"
-    elif (values.abs() >= LIMIT).any():
+    elif values.isinf().any():
         what = "f is not finite"
+    elif (values.abs() >= LIMIT).any():
+        what = f"f is beyond {LIMIT:g}"
     else:
         what = "f has no finite gradient"
     starts = race.experiment.starts
     where = f"at {int(stuck.sum())} of {len(starts)} starts"
     if len(starts) == 1:
         where = f"at the start, ({starts[0][0]:g}, {starts[0][1]:g})"
-    return f"{what} {where}: no optimizer can take a step from there."
+    text = f"{what} {where}: no optimizer can take a step from there"
+    if len(starts) <= 2 * int(stuck.sum()) < 2 * len(starts):
+        text += ", so that no median over the starts is finite"
+    return f"{text}."
 
 
 def _number(value: float) -> str:

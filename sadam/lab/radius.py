@@ -18,7 +18,12 @@ ROUNDING_MARGIN = 1e3  # slopes must stand that far above the rounding of their 
 
 
 def grid_of(window: Window, n: int) -> tuple[NDArray[np.float64], NDArray[np.float64], Tensor]:
-    """Return the axes, ``(n,)`` each, and the points ``(n * n, 2)`` row by row; rows are y."""
+    """Return the axes, ``(n,)`` each, and the points ``(n * n, 2)`` row by row; rows are y.
+
+    Args:
+        window: Two increasing pairs.
+        n: Points to a side, at least 1.
+    """
     x, y = (np.linspace(*side, n) for side in window)
     grid = torch.stack(torch.meshgrid(torch.from_numpy(x), torch.from_numpy(y), indexing="xy"))
     return x, y, grid.reshape(2, -1).T
@@ -31,7 +36,9 @@ def sensible_radii(landscape: Landscape, window: Window) -> tuple[float, float]:
     rounding error is about ``eps (|f| + |grad| |x|) / sigma``; it should stay a thousand times
     below the typical slope (so that its share of the squares in an LGI is below 1e-6). Above, the
     probes reach over more than a tenth of the window's shorter side to each side: a point's number
-    is then about another place. Typical means the median over a grid of 41 x 41.
+    is then about another place. Typical means the median over a grid of 41 x 41, of the points at
+    which f is finite and its gradient finite and not 0; where there are none the least is 0. The
+    least may be above the largest: then no radius makes sense.
     """
     x, y, points = grid_of(window, 41)
     value, grad = value_and_grad_of(landscape.value)(points)
@@ -48,9 +55,17 @@ def sensible_radii(landscape: Landscape, window: Window) -> tuple[float, float]:
 
 
 def radius_warnings(landscape: Landscape, window: Window, radius: float) -> tuple[str, ...]:
-    """Say in a sentence if a radius is too small or too large, and what would be sensible."""
+    """Say in a sentence if a radius is too small or too large, and what would be sensible.
+
+    Args:
+        landscape: The landscape.
+        window: Two increasing pairs.
+        radius: Above 0.
+    """
     low, high = sensible_radii(landscape, window)
     sensible = f"On {landscape.label} a radius from {_up(low)} to {_down(high)} is sensible."
+    if low > high:
+        sensible = f"On {landscape.label} none is sensible: f rounds away its own slopes."
     if radius < low:
         return (
             f"A radius of {radius:g} is too small: the differences of f between probes and point "

@@ -1,4 +1,8 @@
-"""Results in numbers and words, for people and for programs; here also those of a race."""
+"""Results in numbers and words, for people and for programs; here also those of a race.
+
+Every result has a report, of runs that diverged too: ``inf`` and ``-`` stand in its table, and None
+in its document, for what is no finite number.
+"""
 
 from __future__ import annotations
 
@@ -151,7 +155,7 @@ def terminal_text(report: Report, width: int = 80) -> str:
 
     Args:
         report: What to print.
-        width: Where text is wrapped, unless the table is wider.
+        width: Where text is wrapped, in characters, unless the table is wider.
     """
     widths = [max(map(len, column)) for column in zip(report.header, *report.rows, strict=True)]
     lines = [

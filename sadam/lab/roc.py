@@ -1,4 +1,7 @@
-"""How well a score tells two kinds of points apart, and how far two scores agree."""
+"""How well a score tells two kinds of points apart, and how far two scores agree.
+
+Arrays that belong together are of one length, which may be 0.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +68,10 @@ def roc_curve(score: Array, truth: NDArray[np.bool_]) -> Curve:
 
 
 def rank_correlation(a: Array, b: Array) -> float:
-    """Spearman's rank correlation of two ``(N,)``; NaN if either is the same everywhere."""
+    """Spearman's rank correlation of two ``(N,)``; NaN if either is the same everywhere.
+
+    So it is of fewer than two points, and where a number is NaN.
+    """
     if len(a) < 2 or np.ptp(a) == 0 or np.ptp(b) == 0:
         return math.nan
     return float(np.corrcoef(rankdata(a), rankdata(b))[0, 1])

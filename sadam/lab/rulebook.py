@@ -19,6 +19,7 @@ from sadam.lab.codec import (
     nearest,
     schema,
     show,
+    texts,
     to_plain,
 )
 from sadam.lab.spec import number_text
@@ -49,15 +50,22 @@ def _classes() -> dict[type, set[str]]:
     return classes
 
 
-@cache
 def hyperparameters(key: str) -> Mapping[str, Any]:
     """Return the types of a rule's hyperparameters by name, without those its key fixes.
+
+    Args:
+        key: Of :data:`sadam.rules.RULES`.
 
     Raises:
         SpecError: If there is no such rule.
     """
-    if key not in RULES:
+    if not isinstance(key, str) or key not in RULES:
         raise SpecError(f"unknown rule {show(key)}: {nearest(key, RULES)}")
+    return _hyperparameters(key)
+
+
+@cache
+def _hyperparameters(key: str) -> Mapping[str, Any]:
     cls = type(RULES[key]())
     return {n: t for n, t in schema(cls).items() if n not in _classes()[cls]}
 
@@ -67,13 +75,14 @@ def make_rules(names: Iterable[str], *, lr: float = DEFAULT_LR) -> LabelledRules
 
     Args:
         names: Keys such as ``"adam"``, or ``"LABEL=KEY"`` to use a key several times.
-        lr: The learning rate of all.
+        lr: The learning rate of all, positive and finite.
 
     Raises:
-        SpecError: If a rule is not known or the learning rate is not positive.
+        SpecError: If a rule is not known or the learning rate is not positive. Whether a spec can
+            have the labels, the spec says (:func:`check_rules`).
     """
     rules = []
-    for name in names:
+    for name in texts(names, "names of rules"):
         label, _, key = name.rpartition("=")
         hyperparameters(key)
         rules.append((label or key, build_rule(label or key, key, {"lr": lr})))
@@ -92,7 +101,7 @@ def set_hyperparameter(rules: LabelledRules, who: str, name: str, value: Any) ->
     Raises:
         SpecError: If there is no such rule or hyperparameter, or the value is not allowed.
     """
-    name = name.replace("-", "_")
+    name = from_plain(str, name, "the name of a hyperparameter").replace("-", "_")
     labels = [label for label, _ in rules]
     if who != "all" and who not in labels:
         raise SpecError(f"no rule is called {show(who)}: {nearest(who, [*labels, 'all'])}")
@@ -115,7 +124,10 @@ def set_hyperparameter(rules: LabelledRules, who: str, name: str, value: Any) ->
 
 
 def kept(named: LabelledRules, known: LabelledRules) -> LabelledRules:
-    """Return the rules that are named; one known by the same label and key stays what it is."""
+    """Return the rules that are named; one known by the same label and key stays what it is.
+
+    Both are as :func:`make_rules` or a spec has them.
+    """
     had = dict(known)
     return tuple(
         (label, had[label] if label in had and key_of(had[label]) == key_of(rule) else rule)
@@ -136,9 +148,23 @@ def values_of(rule: MomentRule) -> dict[str, Any]:
 def build_rule(label: str, key: str, values: Mapping[str, Any]) -> MomentRule:
     """Construct a rule; what its class refuses becomes one sentence.
 
+    Args:
+        label: How a message calls it.
+        key: Of :data:`sadam.rules.RULES`.
+        values: Hyperparameters by name; those that are left out have their defaults.
+
     Raises:
-        SpecError: If a hyperparameter is out of its range.
+        SpecError: If there is no such rule, or a hyperparameter is none of its or out of its range.
     """
+    types = hyperparameters(key)
+    if not isinstance(values, Mapping):
+        raise SpecError(f"hyperparameters must be given by name, not as {show(values)}")
+    for name, value in values.items():
+        if name not in types:
+            raise SpecError(f"the rule {key} has no hyperparameter {show(name)}: "
+                            f"{nearest(name, types)}")  # fmt: skip
+        if not isinstance(value, int | float):  # the class checks numbers
+            from_plain(types[name], value, f"{name} of {label}")
     try:
         rule = RULES[key](**values)
     except SpecError:
@@ -209,7 +235,7 @@ def check_rules(rules: Any) -> LabelledRules:
 
 
 def rules_to_plain(rules: LabelledRules) -> list[dict[str, Any]]:
-    """Return rules as the ``rules`` of a spec's JSON."""
+    """Return checked rules as the ``rules`` of a spec's JSON."""
     return [
         {"label": label, "rule": key_of(rule), **to_plain(values_of(rule))} for label, rule in rules
     ]
@@ -219,15 +245,17 @@ def rules_from_plain(entries: Sequence[Any]) -> LabelledRules:
     """Read what :func:`rules_to_plain` returned.
 
     Raises:
-        SpecError: If it is anything else.
+        SpecError: If it is anything else, or more than :data:`MAX_RULES`.
     """
+    if not isinstance(entries, list | tuple):
+        raise SpecError(f"rules must be a list, but is {show(entries)}")
     if len(entries) > MAX_RULES:  # before each is read: a file may hold thousands
         raise SpecError(f"{len(entries)} rules are too many, at most {MAX_RULES} are allowed")
     return tuple(read_rule(entry, f"rules[{i}]") for i, entry in enumerate(entries))
 
 
 def rule_words(rules: LabelledRules) -> list[str]:
-    """Return the words of a command line that set these rules."""
+    """Return the words of a command line that set these checked rules; at least one."""
     keys = [(label, key_of(rule)) for label, rule in rules]
     names = [key if label == key else f"{label}={key}" for label, key in keys]
     words = ["--rules", ",".join(names)]

@@ -52,7 +52,14 @@ class Spec:
         return json.dumps(self.to_dict(), indent=indent, allow_nan=False)
 
     def to_command(self, program: str = "python -m sadam") -> str:
-        """Return the command line that runs this spec, quoted for a shell."""
+        """Return the command line that runs this spec, quoted for a shell.
+
+        Args:
+            program: How it begins, as a shell reads it.
+
+        Raises:
+            NotImplementedError: If a subclass does not say it.
+        """
         raise NotImplementedError
 
 
@@ -83,10 +90,10 @@ def spec_body(data: Any, cls: type[Spec]) -> dict[str, Any]:
 
 
 def known_landscape(name: Any) -> Any:
-    """Return a landscape of the catalogue.
+    """Return a landscape of the catalogue, or the own function of a name that begins with ``=``.
 
     Raises:
-        SpecError: If there is none of that name.
+        SpecError: If there is none of that name, or its formula cannot be read.
     """
     import landscapes  # late: it compiles the whole catalogue, a third of a second
 

@@ -79,7 +79,12 @@ STYLES = {
 
 
 def style_of(label: str, rule: MomentRule) -> Style:
-    """Return the style of a rule: the label's own, else its key's with the label as its title."""
+    """Return the style of a rule: the label's own, else its key's with the label as its title.
+
+    Args:
+        label: Any text.
+        rule: One of the classes of :data:`sadam.rules.RULES`.
+    """
     return STYLES.get(label) or replace(STYLES[key_of(rule)], title=label)
 
 
@@ -102,11 +107,11 @@ def drawing_order(rules: Mapping[str, MomentRule]) -> dict[str, Style]:
 
 
 def listed(names: Iterable[str]) -> str:
-    """Names in a sentence: ``"A, B and C"``."""
+    """Names in a sentence, at least one: ``"A, B and C"``."""
     *most, last = names
     return f"{', '.join(most)} and {last}" if most else last
 
 
 def titles_of(keys: Iterable[str]) -> str:
-    """The titles of rules, by their keys, in a sentence."""
+    """The titles of rules in a sentence, by their keys in :data:`STYLES`, at least one."""
     return listed(STYLES[key].title for key in keys)

@@ -62,6 +62,13 @@ def sampled_subdifferential(
 ) -> Subdifferential:
     """Sample gradients in the ball of ``radius`` round ``x``, shape ``(2,)``, and measure them.
 
+    Args:
+        landscape: The landscape.
+        x: The centre, float64 and finite.
+        radius: Above 0.
+        num_samples: At least 1; those that are not finite are left out.
+        seed: Of the sample.
+
     Raises:
         ValueError: If none of them is finite.
     """
@@ -93,11 +100,12 @@ def convex_hull(points: Array) -> Array:
     """Return the corners of the convex hull of ``(n, 2)`` points, counterclockwise, ``(m, 2)``.
 
     Andrew 1979, monotone chain. Points on an edge are no corners; m is 2 where all points lie on a
-    line and 1 where they coincide.
+    line, 1 where they coincide and 0 where there are none. Coordinates must be finite, below 1e150
+    in magnitude: beyond it their products overflow.
     """
     ordered = np.unique(points, axis=0).tolist()
     if len(ordered) < 3:
-        return np.array(ordered)
+        return np.array(ordered).reshape(-1, 2)
 
     def chain(rows: list[list[float]]) -> list[list[float]]:
         kept: list[list[float]] = []

@@ -43,10 +43,17 @@ class Track(NamedTuple):
 def thumbnail(race: Race, frame: Frame = "window", *, prefix: str) -> str:
     """Draw a race: the first start of every rule, as an animated SVG.
 
+    Where f is finite nowhere in the picture its ground is plain; a path that goes nowhere is a
+    marker.
+
     Args:
         race: What to draw.
         frame: The part of the plane to show, see :func:`sadam.lab.figures.paths.window_of`.
-        prefix: Begins the ids within, so that several pictures can stand on one page.
+        prefix: Begins the ids within, so that several pictures can stand on one page: a name of
+            letters, digits and ``-``.
+
+    Raises:
+        ValueError: If there is no such frame.
     """
     (x0, x1), (y0, y1) = window = window_of(race, frame)
     low, size = np.array([x0, y0]), np.array([x1 - x0, y1 - y0])
@@ -69,7 +76,8 @@ def animated(tracks: Iterable[Track], still: Iterable[str], title: str, *, prefi
     """Put tracks that grow on the same clock over what stands still.
 
     Args:
-        tracks: In drawing order.
+        tracks: In drawing order, each of at least two points; what is not finite is drawn in the
+            middle.
         still: SVG elements below them.
         title: What the picture shows, in words.
         prefix: Begins the ids within.
@@ -136,6 +144,8 @@ def _contours(race: Race, window: tuple[tuple[float, float], tuple[float, float]
     """The ground: one sheet over the other, each from its level upwards."""
     base = ground(race.landscape, window, GRID)
     level = np.ma.masked_invalid(base.level.astype(np.float64))
+    if not level.count():
+        level = np.ma.zeros(level.shape)
     low, high = float(level.min()), float(level.max())
     x = np.linspace(0.0, 1.0, GRID)
     generator = contour_generator(x, x, level, fill_type=FillType.OuterCode)

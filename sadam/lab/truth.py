@@ -27,11 +27,12 @@ def near_kink(landscape: Landscape, points: Tensor, radius: float) -> NDArray[np
 
     Args:
         landscape: The landscape.
-        points: ``(N, 2)``.
+        points: ``(N, 2)``, float64; N may be 0.
         radius: Radius of the ball, > 0.
 
     Returns:
-        Shape ``(N,)``. All False where the landscape declares no kinks, as smooth ones do.
+        Shape ``(N,)``. All False where the landscape declares no kinks, as smooth ones do; False at
+        a point that is NaN.
     """
     angles = torch.arange(TURNS, dtype=torch.float64) * (2 * math.pi / TURNS)
     circle = torch.stack((angles.cos(), angles.sin()), -1)

@@ -188,7 +188,11 @@ S = TypeVar("S", bound="Spec")
 
 
 def base_fields(arguments: argparse.Namespace, cls: type[S]) -> dict[str, Any]:
-    """The fields of the spec of ``--spec``; none without it."""
+    """The fields of the spec of ``--spec``; none without it.
+
+    Raises:
+        ValueError: If its file cannot be read, or holds no spec of that class.
+    """
     if arguments.spec is None:
         return {}
     data = read_spec(arguments.spec)

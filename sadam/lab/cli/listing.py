@@ -28,7 +28,8 @@ def listing(what: str = "all") -> dict[str, list[dict[str, Any]]]:
     """Return what there is, as plain data for JSON.
 
     Args:
-        what: ``"landscapes"``, ``"rules"``, ``"schedules"``, or ``"all"``.
+        what: ``"landscapes"``, ``"rules"``, ``"schedules"``, or ``"all"``; nothing is listed for
+            another text.
     """
     found: dict[str, list[dict[str, Any]]] = {}
     if what in ("all", "landscapes"):
@@ -70,7 +71,7 @@ def _landscapes() -> list[dict[str, Any]]:
 
 
 def readable(found: Mapping[str, list[dict[str, Any]]], width: int = 100) -> str:
-    """Return a listing as text for a terminal, at most ``width`` characters wide."""
+    """Return a listing as text for a terminal, at most ``width`` characters wide, 40 or more."""
     blocks = []
     for subject, entries in found.items():
         size = max(len(entry["key"]) for entry in entries)

@@ -1,4 +1,8 @@
-"""Results in, Plotly figures out: pure functions without Streamlit, for the app and for files."""
+"""Results in, Plotly figures out: pure functions without Streamlit, for the app and for files.
+
+Every result that the laboratory computes can be drawn, whatever diverged in it or is not finite;
+what a figure does with it, its module says. A choice that there is not is a ``ValueError``.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""How well the estimators know a kink: scatter, ROC curves, the catalogue, bias and spread."""
+"""How well the estimators know a kink: scatter, ROC curves, the catalogue, bias and spread.
+
+They draw any calibration; one without an area, because no point or every point has a kink within
+the radius, has no ROC curve and no place in the catalogue. Tables of bias have at least one row.
+"""
 
 from __future__ import annotations
 
@@ -112,9 +116,10 @@ def roc(calibration: Calibration) -> go.Figure:
             )
     if not calibration.curves:
         where = "no point has" if not calibration.near_share > 0 else "every point has"
-        figure.add_annotation(
-            text=f"{where} a kink within the radius", x=0.5, y=0.55, showarrow=False
-        )
+        said = f"{where} a kink within the radius"
+        if math.isnan(calibration.near_share):
+            said = "there is no point at which all can be measured"
+        figure.add_annotation(text=said, x=0.5, y=0.55, showarrow=False)
     axis = {"range": [-0.02, 1.02], "tickformat": ".0%", "zeroline": False}
     return figure.update_layout(
         title=_about("Is there a kink within the radius?", calibration),
@@ -127,11 +132,14 @@ def roc(calibration: Calibration) -> go.Figure:
 
 
 def catalogue(calibrations: Sequence[Calibration]) -> go.Figure:
-    """ROC areas on every landscape that has kinks: a row for each, a panel for each radius."""
+    """ROC areas on every landscape that has kinks: a row for each, a panel for each radius.
+
+    Without such a landscape the panel is empty.
+    """
     table = catalogue_table(calibrations).dropna(subset=["roc_two_sided"])
     radii = sorted(table["radius"].unique()) or [math.nan]
     best = table.groupby("landscape")["roc_two_sided"].min().sort_values()
-    titles = [f"radius {radius:g}" for radius in radii]
+    titles = [f"radius {radius:g}" for radius in radii] if len(table) else ["no kinks in sight"]
     figure = make_subplots(
         cols=len(radii), shared_yaxes=True, horizontal_spacing=0.04, subplot_titles=titles
     )

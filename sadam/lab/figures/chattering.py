@@ -1,4 +1,8 @@
-"""Chattering: where the gradient turned, how often, at which frequencies, by which angles."""
+"""Chattering: where the gradient turned, how often, at which frequencies, by which angles.
+
+They draw any race. Steps that cannot be judged (a start that diverged, a gradient of 0) are none;
+where a race is too short for a window, or has no angle, there is an empty figure.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ import torch
 from plotly.subplots import make_subplots
 
 from sadam import metrics
+from sadam.lab.codec import nearest, show
 from sadam.lab.figures.curves import (
     Array,
     rule_line,
@@ -17,6 +22,7 @@ from sadam.lab.figures.curves import (
 )
 from sadam.lab.figures.maker import FigureMaker, Plain
 from sadam.lab.race import Race
+from sadam.lab.spec import whole
 from sadam.lab.style import translucent
 
 MOST_BINS = 1000  # columns of a barcode; longer runs show shares
@@ -78,7 +84,12 @@ def turn_rates(race: Race, measure: str = "conflict_rate") -> Plain:
         race: What to draw.
         measure: ``"conflict_rate"``, ``"reversal_rate"`` or another of
             :data:`sadam.metrics.MEASURES` that is a share.
+
+    Raises:
+        ValueError: If there is no such measure.
     """
+    if measure not in tuple(metrics.MEASURES):
+        raise ValueError(f"no measure {show(measure)}: {nearest(measure, metrics.MEASURES)}")
     window = smoothing_window(race.experiment.steps)
     traces = []
     for label, style, track in race.drawn() if window >= 2 else ():
@@ -155,7 +166,16 @@ def power_spectrum(race: Race) -> go.Figure:
 
 
 def turning_angles(race: Race, bins: int = 18) -> go.Figure:
-    """Share of steps by the angle to the step before: 0 goes straight on, 180 turns back."""
+    """Share of steps by the angle to the step before: 0 goes straight on, 180 turns back.
+
+    Args:
+        race: What to draw.
+        bins: Angles that are told apart, 1 to 180.
+
+    Raises:
+        SpecError: If they are not so many.
+    """
+    bins = whole("bins", bins, 1, 180)
     figure = go.Figure()
     edges = np.linspace(0, 180, bins + 1)
     for label, style, track in race.drawn():

@@ -1,10 +1,14 @@
-"""What happens along the paths: gaps, instability and brake."""
+"""What happens along the paths: gaps, instability and brake.
+
+They draw any race. Curves are medians over the starts; where a rule diverged its curve breaks off,
+and where it did so from the first step there is none.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
@@ -12,10 +16,12 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
+from sadam.lab.codec import nearest, show
 from sadam.lab.figures.maker import FigureMaker, Plain
 from sadam.lab.race import Race
 from sadam.lab.style import Style
 from sadam.metrics import last_steps
+from sadam.probes import Kind
 
 FLOOR, CEILING = 1e-16, 1e30  # drawn between these: rounding below, runaways above
 GAP_TITLES = {
@@ -28,14 +34,21 @@ Array = NDArray[Any]
 
 
 def smoothing_window(steps: int) -> int:
-    """Steps a moving value looks back over: a twentieth of the run, from 2 to 50."""
+    """Steps a moving value looks back over: a twentieth of the run, from 2 to 50.
+
+    No more than there are: 1 for a run of one step, 0 for one of none.
+    """
     return min(max(2, steps // 20), 50, steps)
 
 
 def rule_line(
     label: str, style: Style, x: Array, y: Array, what: str, legend: bool = False
 ) -> dict[str, Any]:
-    """One rule's line in its style, ``x`` and ``y`` ``(n,)``; hovering says ``what`` y is."""
+    """One rule's line in its style, ``x`` and ``y`` ``(n,)``; hovering says ``what`` y is.
+
+    Both are kept as float32: ``x`` must lie within its range; ``y`` is cut off at 1e30, and NaN is
+    a gap in the line.
+    """
     return {
         "type": "scatter",
         "x": x.astype(np.float32),
@@ -51,7 +64,7 @@ def rule_line(
 
 
 def band(label: str, style: Style, x: Array, low: Array, high: Array) -> dict[str, Any]:
-    """A translucent band from low to high, ``(n,)`` each like ``x``."""
+    """A translucent band from low to high, ``(n,)`` each like ``x``, finite and within float32."""
     return {
         "type": "scatter",
         "x": np.concatenate([x, x[::-1]]).astype(np.float32),
@@ -78,7 +91,7 @@ def moving_median(values: Array, window: int) -> Array:
     is, the median is NaN.
 
     Args:
-        values: ``(n, ...)``.
+        values: ``(n, ...)``, n at least 1.
         window: Length, at least 1.
 
     Returns:
@@ -110,7 +123,7 @@ def _gap(race: Race, by_evaluations: bool) -> Plain:
         x = steps * track.evaluations if by_evaluations else steps
         moving = np.where(np.isnan(gap), math.inf, moving_median(gap, window))
         middle = np.median(moving, axis=1)
-        middle[middle == math.inf] = math.nan  # more than half of the starts have diverged
+        middle[middle == math.inf] = math.nan  # half of the starts or more have diverged
         if gap.shape[1] == 1:  # dense chattering overplots: a median in the haze of exact values
             traces.append(_faint(label, style, x, gap[:, 0]))
         else:
@@ -192,7 +205,11 @@ def lgi_curves(race: Race, estimator: str = "two-sided") -> Plain:
     Args:
         race: What to draw.
         estimator: ``"two-sided"`` or ``"one-sided"``.
+
+    Raises:
+        ValueError: If there is no such estimator.
     """
+    check_estimator(estimator)
     window = smoothing_window(race.experiment.steps)
     traces = []
     for label, style, track in race.drawn():
@@ -202,6 +219,16 @@ def lgi_curves(race: Race, estimator: str = "two-sided") -> Plain:
     top = 1.04 if estimator == "two-sided" else 2.04
     title = f"Instability along the path: {estimator} LGI, mean of {window} steps"
     return {"data": traces, "layout": step_layout(title, "LGI", [-0.04, top])}
+
+
+def check_estimator(estimator: str) -> None:
+    """Refuse what is no estimator of LGI.
+
+    Raises:
+        ValueError: If it is none.
+    """
+    if estimator not in get_args(Kind):
+        raise ValueError(f"no estimator {show(estimator)}: {nearest(estimator, get_args(Kind))}")
 
 
 @FigureMaker
@@ -257,7 +284,7 @@ def stacked(parts: list[go.Figure], title: str, heights: list[float] | None = No
 
 
 def moving_mean(values: Array, window: int) -> Array:
-    """Mean over the last ``window`` steps of what was measured: ``(n,) -> (n,)``.
+    """Mean over the last ``window`` steps, at least 1, of what was measured: ``(n,) -> (n,)``.
 
     Fewer steps at the start; NaN at a step that was not measured itself.
     """
@@ -272,7 +299,12 @@ def moving_mean(values: Array, window: int) -> Array:
 
 
 def show_tail(race: Race, figures: Iterable[Plain]) -> None:
-    """Zoom figures against steps or evaluations into the last 10 % of the race, in place."""
+    """Zoom figures against steps or evaluations into the last 10 % of the race, in place.
+
+    Args:
+        race: What they show.
+        figures: Plain ones, of this module; without a curve they go to 1.
+    """
     share = 1 - last_steps(race.experiment.steps) / race.experiment.steps
     for figure in figures:
         whole = [trace for trace in figure["data"] if trace["meta"]["role"] not in ("band", "left")]

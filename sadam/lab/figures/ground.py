@@ -1,4 +1,7 @@
-"""A landscape as the ground of a picture: levels on a grid, kinks as lines."""
+"""A landscape as the ground of a picture: levels on a grid, kinks as lines.
+
+A window is two increasing pairs; grids have at least 2 points to a side.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +52,7 @@ def ground(landscape: Landscape, window: Window, n: int = GRID) -> Ground:
     """Compute the levels ``log10(f - f* + c)`` over a window.
 
     ``c`` is a hundredth of the median height, so that the valley is resolved and its floor is not a
-    hole without end.
+    hole without end. Levels are NaN where f is not finite; a constant f lies at level 0.
     """
     x, y, points = grid_points(window, n)
     with torch.no_grad():
@@ -74,7 +77,8 @@ def kink_lines(
     """Trace the declared kinks inside a window: polylines of shape ``(m, 2)``.
 
     A kink function's sign changes are traced where both sides are defined; a sign change by a jump
-    through infinity is not a zero and is left out by the contouring's interpolation test.
+    through infinity is not a zero and is left out by the contouring's interpolation test. Empty
+    where there are none.
     """
     x, y, points = grid_points(window, n)
     lines: list[NDArray[np.float64]] = []

@@ -1,4 +1,7 @@
-"""One point in pictures: the slope rose, the gradient fan, a slice of f."""
+"""One point in pictures: the slope rose, the gradient fan, a slice of f.
+
+They draw any inspection; what :func:`sadam.lab.inspector.inspect` refuses there is none of.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sadam.lab.codec import from_plain, show
 from sadam.lab.figures.maker import FigureMaker, Plain
 from sadam.lab.figures.polar import PolarPaper
 from sadam.lab.inspector import Inspection
@@ -26,6 +30,7 @@ COLORS = {
     "ink": ("#2B333D", "#E4E9EE"),
 }
 MOST_ARROWS = 64  # of the fan; more would be a blot
+LEAST = 1e-300  # slopes below it are drawn as 0: float64 has no room for their axis
 _SLICE = ("#C9D3DA", "#A9BDCB", "#86A6BC", "#5F8EAD", "#38749B", "#1B5884", "#0B3A62")
 _SLICE_DARK = ("#33414D", "#40596B", "#4F738B", "#6190AD", "#7BAFCE", "#9FCDEA", "#CDEBFF")
 
@@ -58,7 +63,9 @@ def slope_rose(inspection: Inspection, parts: bool = False) -> Plain:
         "even": "even part, kinks and bends",
         "odd": "odd part, the gradient's",
     }
-    largest = max(float(np.abs(getattr(rose, name)).max()) for name in names) or 1.0
+    largest = max(float(np.abs(getattr(rose, name)).max()) for name in names)
+    if largest < LEAST:
+        largest = 1.0
     paper = PolarPaper(-1.25 * largest, 1.15 * largest)
     ring = np.linspace(0, 2 * math.pi, 181)
     zero = paper.line(ring, np.zeros_like(ring)) | {"name": "slope 0", "hoverinfo": "skip"}
@@ -238,8 +245,14 @@ def slice_figure(inspection: Inspection, scale: float | None = None) -> Plain:
     Args:
         inspection: What to draw.
         scale: The one of the inspection's half lengths that is drawn; all by default.
+
+    Raises:
+        ValueError: If the inspection has no such half length.
     """
     cut = inspection.slice
+    if scale is not None and from_plain(float, scale, "scale") not in cut.scales:
+        scales = ", ".join(f"{s:g}" for s in cut.scales)
+        raise ValueError(f"the slice has no scale {show(scale)}, only {scales}")
     traces = []
     for i, s in enumerate(cut.scales.tolist()):
         if scale not in (None, s):

@@ -1,4 +1,4 @@
-"""Figures of the lessons that no other page draws."""
+"""Figures of the lessons that no other page draws, of what :mod:`sadam.lab.lessons` makes."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def running_mean_figure(means: Mapping[Kind, Array], title: str, limit: float | 
     """The mean of the first n draws of each estimator against n.
 
     Args:
-        means: From :func:`sadam.lab.lessons.running_means`.
+        means: From :func:`sadam.lab.lessons.running_means`; at least one.
         title: Of the figure.
         limit: Where to draw a line, such as the 1 of the theorem; None for none.
     """
@@ -135,7 +135,12 @@ def running_mean_figure(means: Mapping[Kind, Array], title: str, limit: float | 
 
 @FigureMaker
 def schedule_figure(races: Mapping[str, Race], labels: Sequence[str]) -> Plain:
-    """Gaps of some rules under every schedule; moving medians that end at the final gaps."""
+    """Gaps of some rules under every schedule; moving medians that end at the final gaps.
+
+    Args:
+        races: By schedule, at least one; of a rule that diverged the curve ends there.
+        labels: Of the races' rules.
+    """
     traces, window = [], next(iter(races.values())).last_steps
     for schedule, race in races.items():
         for label in labels:

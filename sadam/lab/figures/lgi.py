@@ -2,7 +2,7 @@
 
 Every map lies on a colour axis of its layout. Colour scales say the same thing everywhere: paper
 means "nothing here" (LGI 0, brake 1, diameter 0), ink means much. LGIs share the range 0 to 1 and
-brakes theirs, whatever the map.
+brakes theirs, whatever the map. Where a map knows nothing it is grey, all of it if need be.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
+from sadam.lab.codec import show
 from sadam.lab.figures.ground import ground, kink_lines
 from sadam.lab.lgi_map import QUANTITIES, MapResult
 from sadam.lab.polylines import joined
@@ -54,7 +55,7 @@ class Overlays(NamedTuple):
     Attributes:
         kinks: Whether to draw the declared kinks.
         contours: Whether to draw contours of ``log10(f - f* + c)``.
-        race: A race on the same landscape whose paths are drawn.
+        race: A race on the same landscape whose paths are drawn, diverged ones as far as they went.
         point: A point to mark.
     """
 
@@ -139,8 +140,8 @@ def field_of(result: MapResult, name: str) -> NDArray[np.float32]:
     Raises:
         ValueError: If it has none of that name.
     """
-    if name not in result.fields:
-        raise ValueError(f"the map has no {name!r}, only {', '.join(result.fields)}")
+    if name not in tuple(result.fields):
+        raise ValueError(f"the map has no {show(name)}, only {', '.join(result.fields)}")
     return result.fields[name]
 
 
@@ -157,7 +158,12 @@ def range_of(result: MapResult, name: str) -> tuple[float, float]:
     """What the colours span: LGI and brake 0 to 1, others from 0 to their largest value.
 
     The distance to stationarity grows towards the window's corners; its largest hundredth is cut.
+    A field of zeros, or without a number, goes to 1.
+
+    Raises:
+        ValueError: If the map has no such field.
     """
+    field_of(result, name)
     if QUANTITIES[name].scale != "free":
         return 0.0, 1.0
     values = result.fields[name][np.isfinite(result.fields[name])]

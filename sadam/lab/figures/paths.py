@@ -1,15 +1,20 @@
-"""Trajectories on their landscape: the map, and the same on a surface."""
+"""Trajectories on their landscape: the map, and the same on a surface.
+
+They draw any race: a start that diverged ends where it was last finite, one at which f is not
+defined is a point, and where f is not finite the ground has a hole.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from sadam.engine import Trajectories
+from sadam.lab.codec import nearest, show
 from sadam.lab.figures.ground import COLORSCALES, Ground, ground, kink_lines
 from sadam.lab.figures.maker import FigureMaker, Plain
 from sadam.lab.marks import DASHES
@@ -33,7 +38,8 @@ def path_window(race: Race, first: int = 0) -> Window:
     """The smallest comfortable square window round the paths from step ``first`` on.
 
     Diverged runs and the far ends of stragglers would shrink everything else to a dot, so a path
-    counts only as far as it stays within ten windows of the landscape's own.
+    counts only as far as it stays within ten windows of the landscape's own; where none does, that
+    window is returned.
     """
     (x0, x1), (y0, y1) = race.landscape.window
     low = np.array([x0 - 10 * (x1 - x0), y0 - 10 * (y1 - y0)])
@@ -50,7 +56,13 @@ def path_window(race: Race, first: int = 0) -> Window:
 
 
 def window_of(race: Race, frame: Frame = "window") -> Window:
-    """What a frame shows: the landscape's window, all of the paths, or their last 10 %."""
+    """What a frame shows: the landscape's window, all of the paths, or their last 10 %.
+
+    Raises:
+        ValueError: If there is no such frame.
+    """
+    if frame not in get_args(Frame):
+        raise ValueError(f"no frame {show(frame)}: {nearest(frame, get_args(Frame))}")
     if frame == "window":
         return race.landscape.window
     steps = race.experiment.steps
@@ -60,7 +72,12 @@ def window_of(race: Race, frame: Frame = "window") -> Window:
 def details(track: Trajectories, start: int) -> NDArray[np.float32]:
     """What hovering tells of each point: ``(T+1, 6)``.
 
-    Columns: step, f, |g|, one-sided LGI, two-sided LGI, brake of the step that leaves the point.
+    Columns: step, f, |g|, one-sided LGI, two-sided LGI, brake of the step that leaves the point;
+    NaN where one was not measured.
+
+    Args:
+        track: Of one rule.
+        start: Number of the start.
     """
     brake = torch.cat([track.brake[:, start], torch.full((1,), torch.nan, dtype=torch.float64)])
     columns = [

@@ -20,7 +20,8 @@ class PolarPaper:
 
     Attributes:
         low: The value in the middle.
-        high: The value on the outermost circle; above ``low``.
+        high: The value on the outermost circle, above ``low``. Both are finite, and far enough from
+            each other and from float64's ends for a sixth of what lies between to be a number.
     """
 
     low: float

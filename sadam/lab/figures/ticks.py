@@ -11,7 +11,7 @@ def factor_ticks(low: float, high: float) -> dict[str, Any]:
 
     Args:
         low: The least ratio that is drawn, positive.
-        high: The largest.
+        high: The largest, finite.
     """
     most = max(1 / low, high, 2.0)
     powers = range(1, math.ceil(math.log10(most)) + 1)
