@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from sadam.lab.export import Bundle
+from sadam.lab.export import Bundle, left_out_of
 
 AGAIN = """\
 # Computes spec.json again and prints the same numbers: python again.py, where sadam is installed
@@ -38,9 +38,17 @@ _ABOUT = {
     ".pdf": "picture for print, fonts embedded",
 }
 
+_FIGURES = (".html", ".png", ".svg", ".pdf")
+
 
 def zipped(bundle: Bundle, files: Mapping[str, bytes]) -> bytes:
-    """Return files as one zip, with a README on what they are, and a script that repeats them."""
+    """Return files as one zip, with a README on what they are, and a script that repeats them.
+
+    Args:
+        bundle: The result that they are of.
+        files: Their contents by name, as :func:`sadam.lab.export.write_bundle` wrote them; where
+            there are figures among them, the README says which are left out, and why.
+    """
     files = {"again.py": AGAIN.encode(), **files}
     told = "\n".join(f"  {name}: {_ABOUT.get(Path(name).suffix, 'data')}" for name in sorted(files))
     report = bundle.report
@@ -49,6 +57,8 @@ def zipped(bundle: Bundle, files: Mapping[str, bytes]) -> bytes:
         f"  {report.spec.to_command()}\n\nor, from the spec,\n\n"
         f"  python -m sadam export spec.json --out DIR\n\n{told}\n"
     )
+    if any(Path(name).suffix in _FIGURES for name in files):
+        readme += "".join(f"\nNote: {note}.\n" for note in left_out_of(bundle))
     return packed({"README.txt": readme.encode(), **files})
 
 

@@ -1,5 +1,9 @@
 """Results to files: spec, numbers, tables, figures. All of them, or none.
 
+Whatever came of a computation can be written, runs that diverged as well. A directory is a path
+that is not empty; formats are names of :data:`ALL_FORMATS`, and what a result has not, such as
+arrays of a race, is left out.
+
 Everything is written to a hidden directory inside the target and moved from there at the end, each
 file atomically over an older one of its name. A failure on the way leaves the target as it was.
 
@@ -18,12 +22,9 @@ from __future__ import annotations
 import json
 import math
 import os
-import shutil
 import struct
-import tempfile
 import zlib
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -40,10 +41,12 @@ from plotly.offline import get_plotlyjs
 
 from sadam.lab import images, webpage
 from sadam.lab.animation import ANIMATIONS, animate
-from sadam.lab.codec import nearest
+from sadam.lab.codec import nearest, show
+from sadam.lab.directories import ExportError, staged
 from sadam.lab.race import Race
 from sadam.lab.report import Report, race_report
 from sadam.lab.spec import Spec
+from sadam.lab.style import listed
 
 FORMATS = ("html", "parquet", "csv", *images.IMAGE_FORMATS)
 """What can be written besides ``spec.json`` and ``results.json``, which always are."""
@@ -53,10 +56,6 @@ SMALL = "html-small"
 
 ALL_FORMATS = (*FORMATS, SMALL, "npz", *ANIMATIONS)
 """With what is written only where it is asked for, or where there is such a thing."""
-
-
-class ExportError(ValueError):
-    """Files could not be written; the message is one sentence."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +93,11 @@ def export_race(
 def export_bundle(
     bundle: Bundle, directory: str | os.PathLike[str], formats: Collection[str]
 ) -> Exported:
-    """Write any result into a directory, as :func:`export_race` does."""
+    """Write any result into a directory, as :func:`export_race` does.
+
+    Raises:
+        ExportError: As for :func:`export_race`.
+    """
     check_formats(formats, ALL_FORMATS)
     with staged(directory) as stage:
         notes = write_bundle(bundle, stage, formats)
@@ -103,63 +106,20 @@ def export_bundle(
 
 
 def check_formats(formats: Collection[str], known: Collection[str] = FORMATS) -> None:
-    """Refuse a format that is not one of the known.
+    """Refuse a format that is not one of the known; none at all is fine.
 
     Raises:
-        ExportError: If there is one.
+        ExportError: If there is one, or the formats are no list of names.
     """
+    _check_names(formats, "formats")
     for form in formats:
         if form not in known:
-            raise ExportError(f"unknown format {form!r}: {nearest(form, known)}")
+            raise ExportError(f"unknown format {show(form)}: {nearest(form, known)}")
 
 
-@contextmanager
-def staged(directory: str | os.PathLike[str]) -> Iterator[Path]:
-    """A hidden directory inside ``directory`` whose files move into it when the block ends well.
-
-    Raises:
-        ExportError: If it cannot be made or written to, at the start or within the block.
-    """
-    target = Path(directory)
-    made = _missing(target)
-    stage = None
-    try:
-        target.mkdir(parents=True, exist_ok=True)
-        stage = Path(tempfile.mkdtemp(prefix=".sadam-", dir=target))
-        yield stage
-        names = sorted(os.listdir(stage))
-        for name in names:
-            if (target / name).is_dir():
-                raise ExportError(f"cannot write {target / name}: a directory has that name")
-        for name in names:
-            os.replace(stage / name, target / name)
-        stage.rmdir()
-    except BaseException as error:
-        if stage is not None:
-            shutil.rmtree(stage, ignore_errors=True)
-        for directory_made in made:
-            _remove_if_empty(directory_made)
-        if isinstance(error, OSError):
-            reason = error.strerror or str(error).partition("\n")[0]
-            if isinstance(error, FileExistsError | NotADirectoryError):
-                reason = "it is not a directory, or lies within something that is none"
-            raise ExportError(f"cannot write to {target}: {reason}") from error
-        raise
-
-
-def _missing(target: Path) -> list[Path]:
-    """The directories that making ``target`` would make, innermost first."""
-    made = []
-    for path in (target, *target.parents):
-        if os.path.lexists(path):
-            break
-        made.append(path)
-    return made
-
-
-def _remove_if_empty(path: Path) -> None:
-    with suppress(OSError):  # it holds something by now, or was never made
-        path.rmdir()
+def _check_names(names: object, what: str) -> None:
+    if isinstance(names, str) or not isinstance(names, Collection):
+        raise ExportError(f"{what} must be a list of names, but is {show(names)}")
 
 
 @dataclass(frozen=True)
@@ -173,6 +133,8 @@ class Bundle:
         arrays: Makes NumPy arrays by the names of their file and their own; or None.
         animations: Makes the moving pictures of a form (``"gif"``, ``"mp4"``) by the names of
             their files; or None.
+        left_out: Says of each figure that is left out, by its name, why, as words behind
+            "because"; or None where none ever is.
     """
 
     report: Report
@@ -180,6 +142,7 @@ class Bundle:
     figures: Callable[[], Mapping[str, go.Figure]]
     arrays: Callable[[], Mapping[str, Mapping[str, NDArray[Any]]]] | None = None
     animations: Callable[[str], Mapping[str, bytes]] | None = None
+    left_out: Callable[[], Mapping[str, str]] | None = None
 
 
 def race_bundle(race: Race) -> Bundle:
@@ -215,10 +178,16 @@ def write_bundle(
         look: How PNG, SVG and PDF are made, if not as usual.
         only: The figures to write, by name; all if empty.
 
+    Returns:
+        A sentence for each: first what is left out, and why (:func:`left_out_of`), where figures
+        were asked for; then pictures that could not be drawn.
+
     Raises:
-        ExportError: If ``only`` names a figure that there is not.
+        ExportError: If a format is not known, or ``only`` names a figure that there is not.
         OSError: If the directory cannot be written to.
     """
+    check_formats(formats, ALL_FORMATS)
+    _check_names(only, "figures")
     report = bundle.report
     spec, text = report.spec, report.spec.to_json()
     (directory / "spec.json").write_text(spec.to_json(indent=2) + "\n", encoding="utf-8")
@@ -247,9 +216,13 @@ def write_bundle(
         return []
     command = spec.to_command()
     figures = bundle.figures()
+    reasons = bundle.left_out() if bundle.left_out is not None else {}
     for name in only:
+        if name in reasons:
+            raise ExportError(f"there is no figure {name!r}, because {reasons[name]}")
         if name not in figures:
-            raise ExportError(f"there is no figure {name!r}: {nearest(name, figures)}")
+            raise ExportError(f"there is no figure {show(name)}: {nearest(name, figures)}")
+    told = [] if only else left_out_of(bundle)
     figures = {name: figure for name, figure in figures.items() if not only or name in only}
     dress = partial(webpage.dressed, figures, spec.to_dict(), command, title=report.title)
     for form, name in pages.items():
@@ -263,19 +236,37 @@ def write_bundle(
             said=report.said,
             header=report.header,
             rows=report.rows,
+            notes=told,
             small=form == SMALL,
         )
         (directory / name).write_text(page, encoding="utf-8")
     if SMALL in pages:
         (directory / webpage.LIBRARY).write_text(get_plotlyjs(), encoding="utf-8")
     if not drawn:
-        return []
+        return told
     look = look or webpage.Look()
     ready = {name: look.apply(figure) for name, figure in dress(caption=look.caption).items()}
     pictures, notes = images.draw(ready, drawn, scale=look.scale)
     for (name, form), data in pictures.items():
         (directory / f"{name}.{form}").write_bytes(with_spec(data, form, text))
-    return notes
+    return told + notes
+
+
+_LEFT_OUT = "left out: "
+
+
+def left_out_of(bundle: Bundle) -> list[str]:
+    """Return a sentence for each reason to leave figures of a result out: which ones, and why."""
+    reasons = bundle.left_out() if bundle.left_out is not None else {}
+    found: dict[str, list[str]] = {}
+    for name, why in reasons.items():
+        found.setdefault(why, []).append(name)
+    return [f"{_LEFT_OUT}{listed(names)}, because {why}" for why, names in found.items()]
+
+
+def failures(notes: Iterable[str]) -> list[str]:
+    """Return those of :func:`write_bundle`'s notes that tell of more than what is left out."""
+    return [note for note in notes if not note.startswith(_LEFT_OUT)]
 
 
 def with_metadata(table: pa.Table, spec: Spec) -> pa.Table:
@@ -291,7 +282,7 @@ def trajectories_table(race: Race) -> pa.Table:
     Columns: ``rule`` (label), ``start`` (index), ``step`` (0 to T), ``x``, ``y``, ``f``, ``gap``
     (f - f*), ``grad_x``, ``grad_y``, ``lgi_one_sided``, ``lgi_two_sided``, ``brake`` (of the step
     that leaves the point; none at the last), ``evaluations`` (so far, of this start). A start that
-    diverged stays at its last finite point; what was not measured there is missing.
+    diverged stays at its last finite point; what was not measured there, or is NaN, is missing.
     """
     labels = list(race.trajectories)
     parts = [_long(race, label, labels.index(label), labels) for label in labels]
@@ -331,7 +322,7 @@ def with_spec(data: bytes, form: str, spec: str) -> bytes:
     """Return an image with the spec inside: a PNG text chunk, an SVG metadata element.
 
     Args:
-        data: The image.
+        data: The image, whole and of that form.
         form: ``"png"``, ``"svg"``, or another, which is returned as it is.
         spec: The spec's JSON.
     """

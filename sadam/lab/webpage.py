@@ -17,6 +17,8 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
+from sadam.lab.codec import from_plain
+
 MIN_WIDTH, MAX_WIDTH, MAX_SCALE = 240, 4000, 8
 WIDTH = 1000
 HEIGHTS = {"map": 860, "surface": 760, "chattering": 820, "instability": 680}
@@ -73,9 +75,9 @@ class Look:
     """How pictures are made for print.
 
     Attributes:
-        width: Pixels of the layout; the height keeps its proportion. Fonts keep their size, so a
-            narrow picture suits a column of a paper. None: 1000.
-        scale: Pixels of a PNG for each pixel of the layout.
+        width: Pixels of the layout, 240 to 4000; the height keeps its proportion. Fonts keep their
+            size, so a narrow picture suits a column of a paper. None: 1000.
+        scale: Pixels of a PNG for each pixel of the layout, 0.5 to 8.
         transparent: No background, instead of a white one.
         caption: Whether the command that makes a picture is written below it.
 
@@ -89,12 +91,15 @@ class Look:
     caption: bool = True
 
     def __post_init__(self) -> None:
-        if self.width is not None and not MIN_WIDTH <= self.width <= MAX_WIDTH:
+        width, scale = self.width, from_plain(float, self.scale, "scale")
+        if width is not None and not MIN_WIDTH <= from_plain(int, width, "width") <= MAX_WIDTH:
             raise ValueError(
-                f"width is {self.width}, but must lie between {MIN_WIDTH} and {MAX_WIDTH} pixels"
+                f"width is {width}, but must lie between {MIN_WIDTH} and {MAX_WIDTH} pixels"
             )
-        if not 0.5 <= self.scale <= MAX_SCALE:
-            raise ValueError(f"scale is {self.scale:g}, but must lie between 0.5 and {MAX_SCALE}")
+        if not 0.5 <= scale <= MAX_SCALE:
+            raise ValueError(f"scale is {scale:g}, but must lie between 0.5 and {MAX_SCALE}")
+        for name in ("transparent", "caption"):
+            from_plain(bool, getattr(self, name), name)
 
     def apply(self, figure: go.Figure) -> go.Figure:
         """Give a dressed figure this width and background."""
@@ -175,7 +180,10 @@ def _dress(
 
 
 def caption_lines(command: str, width: int = 145) -> list[str]:
-    """Break a command into lines; a very long one ends in a hint where all of it is."""
+    """Break a command into lines of at most ``width`` characters, above 0.
+
+    A very long one ends in a hint where all of it is.
+    """
     lines = textwrap.wrap(command, width, break_long_words=True, break_on_hyphens=False)
     if len(lines) > CAPTION_LINES:
         lines = [*lines[: CAPTION_LINES - 1], "... (in full in spec.json and results.json)"]
@@ -193,6 +201,7 @@ def page(
     said: str,
     header: Sequence[str],
     rows: Sequence[Sequence[str]],
+    notes: Sequence[str] = (),
     small: bool = False,
 ) -> str:
     """Return one HTML page with everything in it: plotly.js once, figures, table, spec, command.
@@ -207,6 +216,7 @@ def page(
         said: What happened, in words; ``**`` around a phrase makes it bold.
         header: Names of the table's columns.
         rows: Cells of its rows.
+        notes: Sentences below the figures, such as on one that is left out.
         small: Leave plotly.js out: the page reads it from :data:`LIBRARY` beside it.
     """
     policy = POLICY.format(own="'self' file: " if small else "")
@@ -218,6 +228,8 @@ def page(
         "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
     )
     plots = "\n".join(_plot(name, figure) for name, figure in figures.items())
+    for note in notes:
+        plots += f"\n<p>{html.escape(note[:1].upper() + note[1:])}.</p>"
     bold = re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", html.escape(said))
     return f"""<!doctype html>
 <html lang="en">

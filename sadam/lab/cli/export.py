@@ -99,6 +99,7 @@ def _export(arguments: argparse.Namespace) -> int:
         ALL_FORMATS,
         SMALL,
         check_formats,
+        failures,
         staged,
         write_bundle,
     )
@@ -136,4 +137,4 @@ def _export(arguments: argparse.Namespace) -> int:
         say(f"{len(files) + 2} files are in {target}")
     for note in notes:
         print(f"{PROGRAM}: {note}", file=sys.stderr)
-    return 1 if notes and arguments.formats else 0
+    return 1 if failures(notes) and arguments.formats else 0

@@ -49,6 +49,9 @@ def deliver(
 ) -> int:
     """Compute a result, print it, write it to ``--out`` if given, and return the exit code.
 
+    That is 1 where pictures that ``--formats`` asks for could not be drawn, else 0; what a result
+    leaves out is said, and no failure.
+
     Args:
         arguments: With ``json``, ``out`` and ``formats``.
         compute: Computes; called only once what cannot be written has been said.
@@ -56,6 +59,7 @@ def deliver(
         on_demand: What it may name, too, but which is not written unless it does.
     """
     notes: list[str] = []
+    failed = False
     with _output(arguments, extra_formats, on_demand) as write:
         bundle = compute()
         document = dict(bundle.report.document)
@@ -64,9 +68,12 @@ def deliver(
 
             say(terminal_text(bundle.report))
         if write is not None:
+            from sadam.lab.export import failures
+
             if sys.stderr.isatty():
                 print(f"\nwriting files to {arguments.out} ...", file=sys.stderr)
             files, notes = write(bundle)
+            failed = bool(failures(notes))
             document |= {"directory": arguments.out, "files": files}
     if arguments.json:
         say(json.dumps(document, indent=2, ensure_ascii=False))
@@ -74,7 +81,7 @@ def deliver(
         say(f"\n{len(document['files'])} files are in {arguments.out}")
     for note in notes:
         print(f"{PROGRAM}: {note}", file=sys.stderr)
-    return 1 if notes and arguments.formats else 0
+    return 1 if failed and arguments.formats else 0
 
 
 @contextmanager

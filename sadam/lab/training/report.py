@@ -1,13 +1,17 @@
-"""A training as a report, and what can be written about it."""
+"""A training as a report, and what can be written about it.
+
+Of any training, stopped or diverged: what is not finite is missing from a table and None in a
+document.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import plotly.graph_objects as go
 import pyarrow as pa
 from numpy.typing import NDArray
 from torch import Tensor
@@ -16,6 +20,9 @@ from sadam.lab.export import Bundle
 from sadam.lab.report import Report, frame_of, plain, versions
 from sadam.lab.training.run import TrainingResult
 from sadam.lab.training.table import measures_of, results_table, sentence
+
+if TYPE_CHECKING:
+    from sadam.lab.figures.training_files import Figures
 
 TRAINING_FORMATS = ("npz",)
 """What a training can be written as besides what every result can."""
@@ -190,7 +197,11 @@ def _long(
 
 
 def training_arrays(result: TrainingResult) -> dict[str, NDArray[Any]]:
-    """Return the parameters: ``snapshots`` ``(n, S, M, P)`` at ``steps`` and ``final``."""
+    """Return the parameters: ``snapshots`` ``(n, S, M, P)`` at ``steps``, and ``final``.
+
+    Beside them what the models are: ``rules`` and ``lr`` ``(M,)``, ``seeds`` ``(S,)``, and the
+    lengths ``sizes`` of the parameter tensors. One that diverged stays where it was last finite.
+    """
     run = result.run
     return {
         "steps": run.snapshot_at.numpy(),
@@ -206,14 +217,16 @@ def training_arrays(result: TrainingResult) -> dict[str, NDArray[Any]]:
 def training_bundle(result: TrainingResult) -> Bundle:
     """Return what can be written about a training."""
 
-    def figures() -> Mapping[str, go.Figure]:
-        from sadam.lab.figures.training_files import figures_of
+    @cache
+    def figures() -> Figures:
+        from sadam.lab.figures.training_files import figures_and_left_out
 
-        return figures_of(result)
+        return figures_and_left_out(result)
 
     return Bundle(
         training_report(result),
         lambda: training_tables(result),
-        figures,
+        lambda: figures().drawn,
         lambda: {"parameters": training_arrays(result)},
+        left_out=lambda: figures().left_out,
     )
