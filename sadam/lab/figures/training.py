@@ -1,20 +1,27 @@
-"""What happens while networks are trained: losses, accuracies, instability, chattering."""
+"""What happens while networks are trained: losses, accuracies, instability, chattering.
+
+They draw any result. A seed in which a model diverged counts as an infinite loss (accuracy 0) from
+there on: a curve ends where that holds for half of the seeds. What is against each step has no
+curves before the first one.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 from torch import Tensor
 
+from sadam.lab.codec import nearest, show
 from sadam.lab.compare.statistics import medians
 from sadam.lab.figures.curves import (
     CEILING,
     band,
+    check_estimator,
     moving_mean,
     rule_line,
     smoothing_window,
@@ -39,6 +46,9 @@ def drawn(
         result: What was trained.
         at: Each rule's own learning rate, or the best of the grid.
         controls: Whether the matched controls are among them.
+
+    Raises:
+        ValueError: If ``at`` is neither.
     """
     asked = {
         label: rule
@@ -46,14 +56,25 @@ def drawn(
         if controls or label in dict(result.spec.rules) or not label.startswith(CONTROL)
     }
     for label, style in drawing_order(asked).items():
-        yield label, style, result.best(label) if at == "best" else result.at(label)
+        yield label, style, place_of(result, label, at)
+
+
+def place_of(result: TrainingResult, label: str, at: At) -> int:
+    """The place of a rule's model at its own learning rate, or at the best of the grid.
+
+    Raises:
+        ValueError: If there is no such rule, or ``at`` is neither.
+    """
+    if at not in get_args(At):
+        raise ValueError(f"at cannot be {show(at)}: {nearest(at, get_args(At))}")
+    return result.best(label) if at == "best" else result.at(label)
 
 
 def over_seeds(values: Array, lost: float) -> tuple[Array, Array, Array]:
     """Quartiles and median over the seeds, ``(n, S) -> (n,)`` each.
 
     Args:
-        values: NaN where a seed had diverged.
+        values: NaN where a seed had diverged; S at least 1.
         lost: What such a seed counts as; where a quantile is not finite, nothing is drawn.
     """
     values = np.where(np.isnan(values), lost, values)
@@ -156,7 +177,17 @@ def _smoothed(values: Tensor, window: int) -> Tensor:
 def lgi_along_training(
     result: TrainingResult, estimator: str = "two-sided", at: At = "own"
 ) -> Plain:
-    """LGI along every path, that of rules that do not look included; median of the seeds."""
+    """LGI along every path, that of rules that do not look included; median of the seeds.
+
+    Args:
+        result: What was trained.
+        estimator: ``"two-sided"`` or ``"one-sided"``.
+        at: Each rule's own learning rate, or the best of the grid.
+
+    Raises:
+        ValueError: If there is no such estimator.
+    """
+    check_estimator(estimator)
     run, traces = result.run, []
     seen = run.lgi_two_sided if estimator == "two-sided" else run.lgi_one_sided
     window = max(1, min(5, len(seen)))
@@ -211,6 +242,13 @@ def flips_along_training(result: TrainingResult, at: At = "own") -> Plain:
     return {"data": traces, "layout": layout}
 
 
+def _float32(values: Array) -> Array:
+    """In half the room, where no number is lost; else as they are."""
+    with np.errstate(over="ignore"):
+        small = values.astype(np.float32)
+    return small if (np.isfinite(small) & (small > 0)).all() else values
+
+
 @FigureMaker
 def lr_sensitivity(result: TrainingResult) -> Plain:
     """Final loss of the split that chooses, against the learning rate; the best is marked."""
@@ -218,12 +256,19 @@ def lr_sensitivity(result: TrainingResult) -> Plain:
     for label, style, _ in drawn(result):
         places = result.tried(label)
         x = np.array([result.models[i].lr for i in places])
+        steps = np.arange(len(x))  # stand in: a learning rate may lie beyond float32
         low, middle, high = over_seeds(final[:, places].T, math.inf)
         known = np.isfinite(low) & np.isfinite(high)
         if result.spec.seeds > 1 and known.sum() > 1:
-            traces.append(band(label, style, x[known], low[known], high[known]))
-        line = rule_line(label, style, x, middle, f"at %{{x:.3g}}, {result.followed} loss", True)
-        traces.append(line | {"mode": "lines+markers", "marker": {"size": 5}})
+            edges = (np.clip(edge[known], -CEILING, CEILING) for edge in (low, high))
+            there = x[known]
+            traces.append(
+                band(label, style, steps[known], *edges)
+                | {"x": _float32(np.concatenate([there, there[::-1]]))}
+            )
+        said = f"at %{{x:.3g}}, {result.followed} loss"
+        line = rule_line(label, style, steps, middle, said, True)
+        traces.append(line | {"x": _float32(x), "mode": "lines+markers", "marker": {"size": 5}})
         best = result.best(label)
         y = over_seeds(final[:, [best]].T, math.inf)[1]
         traces.append(

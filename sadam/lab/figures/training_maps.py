@@ -1,7 +1,11 @@
-"""What networks have learnt, and the loss they were led over: decision maps and loss planes."""
+"""What networks have learnt, and the loss they were led over: decision maps and loss planes.
+
+A network that diverged is drawn where it was last finite; what is not finite is left white.
+"""
 
 from __future__ import annotations
 
+import math
 import textwrap
 from dataclasses import replace
 from typing import Any
@@ -12,10 +16,11 @@ from numpy.typing import NDArray
 
 from landscapes.nets.networks import MLP
 from landscapes.nets.regions import RegionsError, linear_regions
+from sadam.lab.figures.curves import check_estimator
 from sadam.lab.figures.ground import COLORSCALES
 from sadam.lab.figures.lgi import colorscale
 from sadam.lab.figures.maker import FigureMaker, Plain, as_text
-from sadam.lab.figures.training import At, drawn
+from sadam.lab.figures.training import At, drawn, place_of
 from sadam.lab.polylines import joined
 from sadam.lab.style import style_of
 from sadam.lab.training.plane import LossPlane, plane_lgi
@@ -53,12 +58,11 @@ def decision_map(
         regions: Whether to draw the edges of the network's linear regions.
 
     Raises:
-        ValueError: If the data do not have two inputs.
+        ValueError: If the data do not have two inputs, or there is no such rule or seed.
     """
     if not is_planar(result):
         raise ValueError(f"a decision map needs 2 inputs, not {result.data.input_shape}")
-    model = result.best(label) if at == "best" else result.at(label)
-    params = result.run.final[seed, model]
+    params = result.trained(place_of(result, label, at), seed)
     window = data_window(result)
     x, y = (np.linspace(*side, GRID) for side in window)
     places = torch.from_numpy(np.stack(np.meshgrid(x, y), -1).reshape(1, -1, 2))
@@ -68,7 +72,8 @@ def decision_map(
     title, count = style_of(label, result.rules[label]).title, ""
     if regions and isinstance(result.network, MLP):
         try:
-            cells = linear_regions(result.network, params, window)
+            with np.errstate(over="ignore", invalid="ignore"):  # weights near float64's end
+                cells = linear_regions(result.network, params, window)
         except RegionsError as error:
             count = f"; {error}"
         else:
@@ -122,7 +127,7 @@ def _said(result: TrainingResult, x: Array, y: Array, outputs: Array) -> dict[st
         }  # fmt: skip
     value = outputs[:, 0]
     if not classes:
-        limit = float(np.abs(value).max()) or 1.0
+        limit = float(np.abs(value[np.isfinite(value)]).max(initial=0.0)) or 1.0
         return base | {
             "z": value.reshape(n, n).astype(np.float32), "colorscale": DIVERGING,
             "zmin": -limit, "zmax": limit, "hovertemplate": "%{z:.3f}<extra></extra>",
@@ -164,8 +169,13 @@ def _examples(result: TrainingResult) -> list[dict[str, Any]]:
 def fitted_curve(result: TrainingResult, seed: int = 0, at: At = "own") -> Plain:
     """Every rule's network over data of one input.
 
+    Args:
+        result: Trained on such data.
+        seed: Which seed's networks, by place.
+        at: At each rule's own learning rate, or the best of the grid.
+
     Raises:
-        ValueError: If the data do not have one input.
+        ValueError: If the data do not have one input, or there is no such seed.
     """
     data = result.data
     if data.input_shape != (1,):
@@ -180,7 +190,7 @@ def fitted_curve(result: TrainingResult, seed: int = 0, at: At = "own") -> Plain
         }
     ]  # fmt: skip
     for label, style, model in drawn(result, at):
-        params = result.run.final[seed, model][None, None]
+        params = result.trained(model, seed)[None, None]
         with torch.no_grad():
             y = result.network.outputs(params, torch.from_numpy(x).to(params.dtype).view(1, -1, 1))
         traces.append(
@@ -205,6 +215,11 @@ def loss_plane_map(result: TrainingResult, view: LossPlane) -> Plain:
     """The training loss on a plane, the rules' paths dropped onto it, and kinks.
 
     The legend tells each path's relative projection error at its end: 0 would be in the plane.
+    Rules that diverged with the plane's seed have no path.
+
+    Args:
+        result: What was trained.
+        view: A plane of it, from :func:`sadam.lab.training.plane.loss_plane`.
     """
     ground = {
         "type": "contour", "x": view.a, "y": view.b, "z": _level(view.values),
@@ -222,9 +237,21 @@ def loss_plane_map(result: TrainingResult, view: LossPlane) -> Plain:
 def loss_plane_lgi(
     result: TrainingResult, view: LossPlane, kind: str = "two-sided", inside: bool = False
 ) -> Plain:
-    """LGI over the same plane, probed in the whole space or inside the plane."""
+    """LGI over the same plane, probed in the whole space or inside the plane.
+
+    Args:
+        result: What was trained.
+        view: A plane of it.
+        kind: ``"two-sided"`` or ``"one-sided"``.
+        inside: Whether the probes stay in the plane.
+
+    Raises:
+        ValueError: If there is no such estimator.
+    """
+    check_estimator(kind)
     lgi = plane_lgi(view, inside=inside)[kind]  # type: ignore[index]
-    top = max(float(np.nanquantile(lgi, 0.995)), 0.01)  # few places are unstable: see them too
+    known = lgi[np.isfinite(lgi)]  # few places are unstable: see them too
+    top = max(float(np.quantile(known, 0.995)), 0.01) if known.size else 1.0
     ground = {
         "type": "heatmap", "x": view.a, "y": view.b, "z": lgi.astype(np.float32), "zmin": 0,
         "zmax": min(top, 1.0), "colorscale": colorscale("lgi"), "name": "LGI",
@@ -240,6 +267,7 @@ def loss_plane_lgi(
 
 def _level(values: Array) -> Array:
     """Heights for contours: log10 above the floor, as on every map of the app."""
+    values = np.where(np.isfinite(values), values, math.nan)
     gap = values - np.nanmin(values)
     typical = float(np.nanmedian(gap))
     return np.log10(gap + (typical / 100 if typical > 0 else 1.0)).astype(np.float32)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sadam.lab.figures.maker import FigureMaker, Plain
-from sadam.lab.figures.training import At
+from sadam.lab.figures.training import At, place_of
 from sadam.lab.figures.training_maps import CLASSES
 from sadam.lab.style import style_of
 from sadam.lab.training.run import TrainingResult
@@ -29,7 +29,7 @@ def unit_pictures(result: TrainingResult, label: str, seed: int = 0, at: At = "o
 
     Colours span each unit's own largest magnitude, blue below 0, orange above, white at 0. Lines
     are weights: the wider the larger beside the largest of the layer, in the same colours; the
-    smallest quarter is left out.
+    smallest quarter is left out, and what is not finite.
 
     Args:
         result: Trained on data of two inputs.
@@ -38,10 +38,10 @@ def unit_pictures(result: TrainingResult, label: str, seed: int = 0, at: At = "o
         at: At the rule's own learning rate, or the best of the grid.
 
     Raises:
-        ValueError: If the network is not dense, or the data have not two inputs.
+        ValueError: If the network is not dense, the data have not two inputs, or there is no such
+            rule or seed.
     """
-    model = result.best(label) if at == "best" else result.at(label)
-    units = units_of(result, model, seed)
+    units = units_of(result, place_of(result, label, at), seed)
     grid = units.layers[0].shape[-1]
     inputs = np.stack(np.meshgrid(*(np.linspace(*side, grid) for side in units.window)))
     layers = [inputs, *units.layers]
@@ -83,7 +83,7 @@ def _centres(count: int, tallest: int) -> Array:
 def _picture(layer: Array, x: float, centres: Array) -> dict[str, Any]:
     """A layer's pictures as one heatmap: each scaled by itself, gaps clear."""
     units, grid, _ = layer.shape
-    peak = np.abs(layer).reshape(units, -1).max(1)
+    peak = np.nan_to_num(np.abs(layer), nan=0.0).reshape(units, -1).max(1)
     scaled = layer / np.where(peak > 0, peak, 1)[:, None, None]
     step = 1 / grid
     gap = round((ROOM - 1) / step)
@@ -107,11 +107,11 @@ def _weights(units: Units, centres: list[Array], column: float) -> list[dict[str
     """Lines between the pictures, bundled by sign and strength."""
     bundles: dict[tuple[int, bool], list[Array]] = {}
     for i, weight in enumerate(units.weights):
-        peak = float(np.abs(weight).max()) or 1.0
+        peak = float(np.abs(weight[np.isfinite(weight)]).max(initial=0.0)) or 1.0
         left, right = column * i + 0.52, column * (i + 1) - 0.52
         for (to, source), w in np.ndenumerate(weight):
-            strength = abs(w) / peak
-            if strength < 0.25:
+            strength = abs(float(w)) / peak
+            if not 0.25 <= strength < math.inf:
                 continue
             level = min(int(strength * len(WIDTHS)), len(WIDTHS) - 1)
             line = np.array([[left, centres[i][source]], [right, centres[i + 1][to]], [np.nan] * 2])

@@ -14,10 +14,11 @@ from landscapes.nets.network_loss import NetworkLoss
 from landscapes.nets.networks import MLP, Network
 from landscapes.nets.plane_kinks import PlaneKinks, PlaneKinksError, plane_kinks
 from landscapes.nets.planes import Plane, PlaneLoss, line_plane, pca_plane, random_plane, window_of
-from sadam.lab.codec import SpecError, nearest
+from sadam.lab.codec import SpecError, from_plain, nearest, show
+from sadam.lab.lgi_map import MAX_GRID, MAX_PROBES, check_enough_probes, checked_radius
 from sadam.lab.matched import CONTROL
-from sadam.lab.spec import Window
-from sadam.lab.training.run import TrainingResult
+from sadam.lab.spec import Window, whole
+from sadam.lab.training.run import TrainingResult, checked_place
 from sadam.lab.training.spec import multiplications
 from sadam.probes import Kind, directions, lgi_from_slopes, streamed_lgi
 
@@ -93,16 +94,19 @@ def loss_plane(
             through the ends of two rules and the start.
         seed: Which of the seeds, by place.
         ends: Labels of two rules; by default the two whose final training losses are least.
-        grid: Points to a side; by default what is affordable, at most 61.
+        grid: Points to a side, 2 to 801; by default what is affordable, at most 61.
         kinks: Whether to look for kinks.
 
     Raises:
-        SpecError: If there is no such plane.
+        SpecError: If there is no such plane: of rules or seeds that there are not, because every
+            rule diverged with this seed or the paths lie on one line, or because two ends are one
+            point. A rule that diverged is left out.
     """
     if kind not in get_args(PlaneKind):
-        raise SpecError(f"there is no plane {kind!r}: {nearest(kind, get_args(PlaneKind))}")
-    if not 0 <= seed < result.spec.seeds:
-        raise SpecError(f"there is no seed at place {seed}: there are {result.spec.seeds}")
+        raise SpecError(f"there is no plane {show(kind)}: {nearest(kind, get_args(PlaneKind))}")
+    seed = checked_place("seed", seed, result.spec.seeds)
+    if grid is not None:
+        grid = whole("grid", grid, 2, MAX_GRID)
     run = result.run
     models = {
         label: result.at(label)
@@ -148,10 +152,17 @@ def _laid(
 ) -> tuple[Plane, str]:
     final = result.finals["train"]["loss"][seed]
     order = sorted(tracks, key=lambda label: final[result.at(label)])
-    first, second = ends or (order[0], order[min(1, len(order) - 1)])
+    first, second = from_plain(
+        tuple[str, str], ends or (order[0], order[min(1, len(order) - 1)]), "ends"
+    )
     for label in (first, second):
+        if label not in result.rules:
+            raise SpecError(f"no rule is called {show(label)}: {nearest(label, tracks)}")
         if label not in tracks:
-            raise SpecError(f"no rule is called {label!r}: {nearest(label, tracks)}")
+            raise SpecError(
+                f"{label} has no path to lay a plane by: it diverged with this seed, or is a "
+                "matched control"
+            )
     try:
         if kind == "pca":
             plane, share = pca_plane(torch.cat(list(tracks.values())))
@@ -216,14 +227,21 @@ def plane_lgi(
 ) -> dict[Kind, Array]:
     """Measure both estimators of LGI at every point of the grid, ``(n, n)`` each.
 
+    They are NaN where the loss is not finite, at the point or at a probe.
+
     Args:
         view: The plane.
         inside: False: probes leave the plane in directions of the whole parameter space, as an
             optimizer's do; True: they stay in it, and see what the picture shows.
         radius: Of the probes, in units of the parameters; by default 0.01, and inside a hundredth
             of the window's width (in units of the coordinates).
-        num_probes: Number k of directions, the same at every point.
+        num_probes: Number k of directions, the same at every point, 2 to 1024.
+
+    Raises:
+        SpecError: If the radius or the number of probes is out of its range.
     """
+    radius = None if radius is None else checked_radius(radius)
+    check_enough_probes(whole("num_probes", num_probes, 1, MAX_PROBES))
     points, shape = view.grid_points, view.values.shape
     if inside:
         radius = radius or (view.a[-1] - view.a[0]) / 100

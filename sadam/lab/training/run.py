@@ -1,10 +1,14 @@
-"""Running a training spec: in one go, or step by step with what there is so far."""
+"""Running a training spec: in one go, or step by step with what there is so far.
+
+A model that leaves the finite numbers stays where it was last finite and is marked in the run's
+``diverged_at``, one whose loss is not finite after the last step too; no other model changes.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any, NamedTuple, get_args
@@ -12,13 +16,14 @@ from typing import Any, NamedTuple, get_args
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from landscapes.data.datasets import Dataset, SplitName
 from landscapes.data.loading import load
 from landscapes.nets.losses import Loss
 from landscapes.nets.networks import Network
 from landscapes.nets.training_problem import Batch, TrainingProblem
-from sadam.lab.codec import SpecError
+from sadam.lab.codec import SpecError, nearest, show
 from sadam.lab.matched import CONTROL, matched_control
 from sadam.lab.rulebook import build_rule, values_of
 from sadam.lab.training.spec import Training
@@ -49,7 +54,7 @@ class Model(NamedTuple):
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """A training spec and what came of it, or has come of it so far.
+    """A training spec and what came of it, or has come of it so far, even before the first step.
 
     Attributes:
         spec: What was asked for.
@@ -93,17 +98,51 @@ class TrainingResult:
         return "accuracy" if self.data.classes else "loss"
 
     def at(self, label: str, lr: float | None = None) -> int:
-        """Return the place of a rule's model; by default at the rule's own learning rate."""
+        """Return the place of a rule's model; by default at the rule's own learning rate.
+
+        Raises:
+            SpecError: If there is no such rule, or it was not trained at that learning rate.
+        """
+        if not isinstance(label, str) or label not in self.rules:
+            raise SpecError(f"no rule is called {show(label)}: {nearest(label, self.rules)}")
         lr = float(self.rules[label].lr) if lr is None else lr  # type: ignore[attr-defined]
-        return self.models.index(Model(label, lr))
+        try:
+            return self.models.index(Model(label, lr))
+        except ValueError:
+            rates = ", ".join(f"{self.models[i].lr:g}" for i in self.tried(label))
+            raise SpecError(f"{label} was trained at {rates}, not at {show(lr)}") from None
 
     def tried(self, label: str) -> list[int]:
-        """Return the places of all models of a rule, by learning rate."""
+        """Return the places of all models of a rule, by learning rate.
+
+        Raises:
+            SpecError: If there is no such rule.
+        """
         places = [i for i, model in enumerate(self.models) if model.label == label]
+        if not places:
+            raise SpecError(f"no rule is called {show(label)}: {nearest(label, self.rules)}")
         return sorted(places, key=lambda i: self.models[i].lr)
 
+    def trained(self, model: int, seed: int = 0) -> Tensor:
+        """Return the final parameters ``(P,)`` of a model and a seed, by their places.
+
+        They are the last finite ones where it diverged on the way; where it did at the last step,
+        they need not be finite.
+
+        Raises:
+            SpecError: If there is no such place.
+        """
+        model = checked_place("model", model, len(self.models))
+        return self.run.final[checked_place("seed", seed, self.spec.seeds), model]
+
     def best(self, label: str) -> int:
-        """Return the place of a rule's best model: the least median final loss of ``followed``."""
+        """Return the place of a rule's best model: the least median final loss of ``followed``.
+
+        Where half of the seeds or more diverged at every learning rate, the smallest of those.
+
+        Raises:
+            SpecError: If there is no such rule.
+        """
         final = np.median(self.finals[self.followed]["loss"], axis=0)
         return min(self.tried(label), key=lambda i: final[i])
 
@@ -144,6 +183,18 @@ class TrainingProgress:
     result: Callable[[], TrainingResult]
 
 
+def checked_place(what: str, value: Any, count: int) -> int:
+    """Return a place among so many, from 0.
+
+    Raises:
+        SpecError: If it is none.
+    """
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not whole or not 0 <= value < count:
+        raise SpecError(f"there is no {what} at place {show(value)}: there are {count}")
+    return int(value)
+
+
 def followed_split(data: Dataset) -> SplitName:
     """Return which split is evaluated on the way."""
     return "validation" if len(data.validation) else "train"
@@ -158,7 +209,8 @@ def run_training(
 
     Args:
         spec: What to train.
-        on_progress: Called every few steps; if it returns False, the training stops there.
+        on_progress: Called every few steps; if it returns False, the training stops there, and what
+            there is by then is returned.
         data: The data of the spec, where they are loaded already (an uploaded CSV).
 
     Raises:
@@ -204,7 +256,8 @@ def iter_training(spec: Training, data: Dataset | None = None) -> Iterator[Train
 
     def result(run: TrainingRun, matched: Mapping[str, MomentRule] = NONE) -> TrainingResult:
         theirs = tuple(Model(label, float(rule.lr)) for label, rule in matched.items())  # type: ignore[attr-defined]
-        return TrainingResult(spec, data, problem, {**rules, **matched}, models + theirs, run)
+        every = {**rules, **matched}
+        return TrainingResult(spec, data, problem, every, models + theirs, _marked(run))
 
     chosen = {model.name: with_lr(rules[model.label], model) for model in models}
     progress = None
@@ -222,8 +275,21 @@ def iter_training(spec: Training, data: Dataset | None = None) -> Iterator[Train
         yield TrainingProgress(spec.steps + progress.step, total, lambda found=found: found)
 
 
+def _marked(run: TrainingRun) -> TrainingRun:
+    """The run, with those marked as diverged whose loss is not finite after the last step."""
+    broken = [~numbers["loss"][-1].isfinite() for numbers in run.evaluations.values()]
+    left = torch.stack(broken).any(0) & (run.diverged_at < 0)
+    if not run.steps or not bool(left.any()):
+        return run
+    return replace(run, diverged_at=run.diverged_at.masked_fill(left, run.steps))
+
+
 def with_lr(rule: MomentRule, model: Model) -> MomentRule:
-    """Return a rule with the learning rate of a model."""
+    """Return a rule with the learning rate of a model.
+
+    Raises:
+        SpecError: If that is not positive and finite.
+    """
     return build_rule(model.label, key_of(rule), {**values_of(rule), "lr": model.lr})
 
 

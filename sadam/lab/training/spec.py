@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, ClassVar, Literal, Self
 
-from landscapes.data.datasets import Dataset, DataSpec
+from landscapes.data.datasets import MOST_NOISE, Dataset, DataSpec
 from landscapes.data.made_data import SOURCES
 from landscapes.nets.convnet import ConvNet
 from landscapes.nets.networks import MLP, Network
@@ -48,7 +48,7 @@ FLAT_IMAGES = ("digits", "mnist1d")
 
 @dataclass(frozen=True)
 class Architecture:
-    """A network but for its inputs and outputs, which the data say.
+    """A network but for its inputs and outputs, which the data say; :meth:`network` checks it.
 
     Attributes:
         kind: ``"mlp"`` or ``"conv"``.
@@ -66,6 +66,10 @@ class Architecture:
 
     def network(self, input_shape: tuple[int, ...], num_outputs: int) -> Network:
         """Return the network for data of this shape.
+
+        Args:
+            input_shape: Of one example: ``(n,)``, or ``(channels, height, width)`` of an image.
+            num_outputs: At least 1.
 
         Raises:
             SpecError: If there is none.
@@ -95,18 +99,20 @@ class Training(Spec):
             this machine: a program that takes specs from strangers must refuse one.
         network: Its shape.
         loss: ``"auto"``: cross-entropy for classes, squared for values.
-        l1: Weight of ``|x|_1`` in the objective of all rules; proximal rules take it as their prox.
+        l1: Weight of ``|x|_1`` in the objective of all rules, at least 0; proximal rules take it as
+            their prox.
         batch_size: 1 to the number of training examples; None: all of them.
         label_noise: Share of the training labels that are wrong, others for each seed; for values
-            the standard deviation of noise on them.
-        input_noise: Standard deviation of noise on the standardised inputs of each minibatch.
-        rules: ``(label, rule)`` pairs, each with its learning rate.
-        lr_grid: Learning rates tried for every rule besides, increasing; empty: none.
+            the standard deviation of noise on them, at most 1e6.
+        input_noise: Standard deviation of noise on the standardised inputs of each minibatch, 0 to
+            1e6.
+        rules: ``(label, rule)`` pairs, 1 to 12, each with its learning rate.
+        lr_grid: Learning rates tried for every rule besides, positive, at most 32; empty: none.
         matched_controls: Whether to train, after the others, AdamW at ``lr * mean(brake)`` of each
             S-Adam.
-        seeds: How many.
+        seeds: How many, 1 to 64.
         seed: The first of them; the others follow it.
-        steps: Number of steps.
+        steps: Number of steps, 1 to 20 000.
         schedule: Key of the learning-rate schedule.
         dtype: ``"float64"`` or ``"float32"``.
 
@@ -144,8 +150,12 @@ class Training(Spec):
                 raise SpecError(f"{name} must be a {types[name].__name__}, but is {show(given)}")
         put("data", _checked(self.data, "data"))
         put("network", _checked(self.network, "network"))
-        for name in ("l1", "label_noise", "input_noise"):
-            put(name, _at_least_0(name, getattr(self, name)))
+        for name, most in (
+            ("l1", math.inf),
+            ("label_noise", MOST_NOISE),
+            ("input_noise", MOST_NOISE),
+        ):
+            put(name, _at_least_0(name, getattr(self, name), most))
         if self.batch_size is not None:
             put("batch_size", whole("batch_size", self.batch_size, 1, 10_000_000))
         put("rules", check_rules(self.rules))
@@ -338,10 +348,12 @@ def _checked(value: Any, where: str) -> Any:
         raise SpecError(str(error)) from None
 
 
-def _at_least_0(name: str, value: Any) -> float:
+def _at_least_0(name: str, value: Any, most: float) -> float:
     number = from_plain(float, value, name)
     if number < 0:
         raise SpecError(f"{name} is {number:g}, but must be at least 0")
+    if number > most:
+        raise SpecError(f"{name} is {number:g}, but must be at most {most:g}")
     return number
 
 

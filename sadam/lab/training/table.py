@@ -1,4 +1,8 @@
-"""What came of a training, in numbers and words."""
+"""What came of a training, in numbers and words.
+
+Seeds in which a model diverged count with infinite loss and accuracy 0, and are counted; before the
+first step there are no rates yet, and the sentence says that nothing was trained.
+"""
 
 from __future__ import annotations
 
@@ -47,10 +51,11 @@ def results_table(result: TrainingResult) -> pd.DataFrame:
     ``lr``, ``edge`` (whether the best is at an end of what was tried); for every split and for loss
     and accuracy the median over the seeds, e.g. ``test_accuracy``, with its quartiles ``..._q1``,
     ``..._q3``; ``low`` and ``high``: 95 % bootstrap interval of the median that results are stated
-    in; medians over the seeds of the chattering measures, of ``flips`` (units switched by a step,
-    summed over the monitored examples), ``mean_brake``, ``lgi_one_sided`` and ``lgi_two_sided``
-    (means over the path); ``evaluations`` (of one model's whole run: a gradient counts 2, a probe
-    1), ``diverged`` (number of seeds) and ``diverged_at`` (first step at which one left, or -1).
+    in; medians over the seeds of the chattering measures (there once a step was taken), of
+    ``flips`` (units switched by a step, summed over the monitored examples), ``mean_brake``,
+    ``lgi_one_sided`` and ``lgi_two_sided`` (means over the path); ``evaluations`` (of one model's
+    whole run: a gradient counts 2, a probe 1), ``diverged`` (number of seeds) and ``diverged_at``
+    (first step at which one left, or -1).
     """
     run, measures = result.run, measures_of(result)
     stated = result.finals[result.held_out][result.metric]
@@ -83,7 +88,10 @@ def results_table(result: TrainingResult) -> pd.DataFrame:
 
 
 def measures_of(result: TrainingResult) -> dict[str, Array]:
-    """Chattering, switching units, brake and LGI of every model, ``(S, M)`` each; never NaN."""
+    """Chattering, switching units, brake and LGI of every model, ``(S, M)`` each; never NaN.
+
+    What was never measured is 0, a brake 1.
+    """
     run = result.run
     found = dict(run.measures) if run.steps else {}
     if run.flips is not None:
@@ -95,7 +103,13 @@ def measures_of(result: TrainingResult) -> dict[str, Array]:
 
 
 def difference(result: TrainingResult, a: int, b: int) -> Estimate:
-    """Difference of two models' medians of what results are stated in, with a paired interval."""
+    """Difference of two models' medians of what results are stated in, with a paired interval.
+
+    Args:
+        result: What was trained.
+        a: Place of the model from which is taken.
+        b: Place of the other; where the losses of both are infinite, the difference is 0.
+    """
     stated = result.finals[result.held_out][result.metric]
     counts = resamples(len(stated), BOOTSTRAP_SEED)
     with np.errstate(invalid="ignore"):  # both infinite: no difference
@@ -108,7 +122,8 @@ def sentence(result: TrainingResult, *, markdown: bool = False) -> str:
     """What happened, in words that say no more than the numbers do.
 
     The rules are held against each other at their best learning rates where a grid was run, else at
-    their own; then each S-Adam against its matched control.
+    their own; then each S-Adam against its matched control. Who diverged in half of the seeds or
+    more is held against nobody; who diverged at all is told.
 
     Args:
         result: What was trained.
@@ -174,13 +189,16 @@ def _ranking(result: TrainingResult) -> str:
 
 
 def _controls(result: TrainingResult) -> list[str]:
-    said = []
+    lost, said = (result.run.diverged_at >= 0).sum(0), []
     for label in result.rules:
         if not label.startswith(CONTROL) or label in dict(result.spec.rules):
             continue
         braked = label.removeprefix(CONTROL)
         rule = result.rules[braked]
-        found = difference(result, result.at(braked), result.at(label))
+        pair = result.at(braked), result.at(label)
+        if max(int(lost[i]) for i in pair) * 2 >= result.spec.seeds:
+            continue
+        found = difference(result, *pair)
         title = style_of(braked, rule).title
         lr = float(result.rules[label].lr)  # type: ignore[attr-defined]
         text = (

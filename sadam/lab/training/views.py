@@ -1,4 +1,9 @@
-"""What a trained network says and what its units see, as arrays for small pictures."""
+"""What a trained network says and what its units see, as arrays for small pictures.
+
+A model is its place in ``result.models``, a seed its place among the spec's; a ``SpecError`` says
+where there is none. Networks that diverged are looked at where they were last finite; what is not
+finite is NaN.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +21,9 @@ from landscapes.nets.layers import ACTIVATIONS
 from landscapes.nets.networks import MLP
 from landscapes.nets.quantization import fake_quantize
 from landscapes.nets.regions import RegionsError, linear_regions
+from sadam.lab.lgi_map import MAX_GRID
 from sadam.lab.polylines import joined
-from sadam.lab.spec import Window
+from sadam.lab.spec import Window, whole
 from sadam.lab.training.run import TrainingResult
 
 Array = NDArray[np.float64]
@@ -49,7 +55,10 @@ class View:
 
 
 def data_window(result: TrainingResult) -> Window:
-    """Return a window round the training examples: two inputs, or the input and the target."""
+    """Return a window round the training examples: two inputs, or the input and the target.
+
+    The data must have one input, or two.
+    """
     part = result.data.train
     if result.data.input_shape == (2,):
         points = part.inputs
@@ -68,9 +77,12 @@ def view_of(result: TrainingResult, model: int, seed: int = 0, grid: int = 61) -
         result: What was trained.
         model: Place of the model.
         seed: Which of the seeds, by place.
-        grid: Points to a side.
+        grid: Points to a side, 2 to 801.
+
+    Raises:
+        SpecError: If there is no such model or seed, or the grid is out of its range.
     """
-    params = result.run.final[seed, model]
+    params, grid = result.trained(model, seed), whole("grid", grid, 2, MAX_GRID)
     shape = result.data.input_shape
     if shape == (2,):
         return _decisions(result, params, grid)
@@ -80,14 +92,22 @@ def view_of(result: TrainingResult, model: int, seed: int = 0, grid: int = 61) -
         y = outputs_at(result, params, x[:, None])[:, 0]
         return View("curve", None, (0, 1), window, np.stack([x, y], 1))
     image = first_layer(result, params)
-    peak = float(np.nanmax(np.abs(image))) or 1.0
+    peak = _peak(image)
     rows, columns = image.shape
     window = ((-0.5, columns - 0.5), (-0.5, rows - 0.5))
     return View("weights", image, (-peak, peak), window, np.empty((0, 2)))
 
 
+def _peak(values: Array) -> float:
+    """The largest finite magnitude; 1 where there is none above 0."""
+    return float(np.abs(values[np.isfinite(values)]).max(initial=0.0)) or 1.0
+
+
 def outputs_at(result: TrainingResult, params: Tensor, inputs: Array) -> Array:
-    """Return a network's outputs ``(n, out)`` at standardised inputs ``(n, *input)``."""
+    """Return a network's outputs ``(n, out)`` at standardised inputs ``(n, *input)``.
+
+    They need not be finite where the parameters ``(P,)`` are not.
+    """
     with torch.no_grad():
         given = torch.from_numpy(inputs).to(params.dtype)
         return result.network.outputs(params[None, None], given[None])[0, 0].double().numpy()
@@ -102,10 +122,12 @@ def _decisions(result: TrainingResult, params: Tensor, grid: int) -> View:
         chosen = outputs.argmax(-1).reshape(grid, grid).astype(np.float64)
         return View("class", chosen, (-0.5, classes - 0.5), window, np.empty((0, 2)))
     value = outputs[:, 0].reshape(grid, grid)
+    if not np.isfinite(value).all():
+        value = np.where(np.isfinite(value), value, math.nan)
     if not classes:
-        peak = float(np.abs(value).max()) or 1.0
+        peak = _peak(value)
         return View("value", value, (-peak, peak), window, np.empty((0, 2)))
-    generator = contour_generator(x, y, value, line_type=LineType.Separate)
+    generator = contour_generator(x, y, np.ma.masked_invalid(value), line_type=LineType.Separate)
     lines = joined([np.asarray(line) for line in generator.lines(0.0)])
     return View("share", second_share(result, value), (0, 1), window, lines)
 
@@ -137,11 +159,16 @@ def region_edges(result: TrainingResult, model: int, seed: int = 0) -> tuple[Arr
 
     Where there are none to draw (smooth or convolutional networks, other than two inputs, too many)
     the edges are empty and the words say why.
+
+    Raises:
+        SpecError: If there is no such model or seed.
     """
+    params = result.trained(model, seed)
     if not isinstance(result.network, MLP):
         return np.empty((0, 2)), "linear regions are drawn for dense networks of two inputs"
     try:
-        cells = linear_regions(result.network, result.run.final[seed, model], data_window(result))
+        with np.errstate(over="ignore", invalid="ignore"):  # weights may be near float64's end
+            cells = linear_regions(result.network, params, data_window(result))
     except RegionsError as error:
         return np.empty((0, 2)), str(error)
     loops = [np.vstack([cell.corners, cell.corners[:1]]) for cell in cells]
@@ -196,13 +223,15 @@ def units_of(result: TrainingResult, model: int, seed: int = 0, grid: int = 25) 
     """Look through every unit of a dense network of two inputs.
 
     Raises:
+        SpecError: If there is no such model or seed, or the grid is out of its range.
         ValueError: If the network is not dense, or the data have not two inputs.
     """
     net = result.network
     if not isinstance(net, MLP) or result.data.input_shape != (2,):
         raise ValueError("units are pictured for dense networks of two inputs")
     window = data_window(result)
-    params = result.run.final[seed, model].double()[None, None]
+    params = result.trained(model, seed).double()[None, None]
+    grid = whole("grid", grid, 2, MAX_GRID)
     inputs = torch.from_numpy(_places(window, grid))[None]
     with torch.no_grad():
         before = [z[0, 0].clone() for z in net.pre_activations(params, inputs)]
@@ -219,4 +248,5 @@ def units_of(result: TrainingResult, model: int, seed: int = 0, grid: int = 25) 
                 used = fake_quantize(used, net.weight_bits, (0, 1))
             weights.append(used.numpy())
     layers = [a.T.reshape(-1, grid, grid).numpy() for a in (*seen, outputs)]
+    layers = [np.where(np.isfinite(a), a, math.nan) for a in layers]
     return Units(tuple(layers), tuple(weights), window)
