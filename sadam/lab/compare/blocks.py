@@ -54,7 +54,7 @@ class Group:
 
 @cache
 def groups_of(spec: Compare, label: str) -> tuple[Group, ...]:
-    """Return the groups of a rule's configurations."""
+    """Return the groups of a rule's configurations; the label is one of the spec's rules."""
     found: dict[int, list[tuple[int, MomentRule]]] = {}
     for number, rule in enumerate(spec.configurations[label]):
         found.setdefault(getattr(rule, "num_probes", 0), []).append((number, rule))
@@ -69,9 +69,9 @@ def plan(spec: Compare, size: int = BLOCK) -> tuple[Block, ...]:
 
     Args:
         spec: What to compare.
-        size: Lanes of a block of a landscape, at most. A network's are cut in one way only, whole
-            learning rates where they fit, as the last bits of a convolutional network's numbers may
-            know how many lanes were one batch.
+        size: Lanes of a block of a landscape, at most; 1 or more. A network's are cut in one way
+            only, whole learning rates where they fit, as the last bits of a convolutional network's
+            numbers may know how many lanes were one batch.
     """
     return tuple(_plan(spec, size))
 
@@ -95,7 +95,9 @@ def _plan(spec: Compare, size: int) -> Iterator[Block]:
 
 
 def compute(spec: Compare, block: Block) -> pa.Table:
-    """Run the lanes of a block.
+    """Run the lanes of a block of the spec's plan.
+
+    A lane that leaves the finite numbers, at its start too, is marked and changes no other.
 
     Returns:
         A row for each lane, ordered by configuration, learning rate, seed and start, and after them
@@ -256,7 +258,7 @@ class _Lanes:
 
 @cache
 def target_gaps(spec: Compare, problem: Problem) -> tuple[float, ...]:
-    """Return the gaps of a problem that the spec's targets are."""
+    """Return the gaps of a landscape that the spec's targets are; a network has none here."""
     assert problem.start is not None
     whole = landscapes.get(problem.landscape).gap_at(problem.start)
     return tuple(target * whole for target in spec.targets)
@@ -274,6 +276,12 @@ def outcomes(
     minimiser nearest to its end. ``"near minimum (1, 1)"`` or ``"trap (0, -1)"``: not so, and its
     end is within 2 % of the window's diagonal of that place, the nearest if there are several.
     ``"diverged"``; else ``"elsewhere"``.
+
+    Args:
+        landscape: The landscape.
+        end: Where the runs end, ``(N, 2)``; NaN is no place.
+        reached: Which met the last target, ``(N,)``.
+        diverged: Which diverged, ``(N,)``; it goes before the others.
 
     Returns:
         Codes ``(N,)`` and the names they stand for.

@@ -1,4 +1,7 @@
-"""What is equal in a comparison, steps or evaluations, and what each rule gets, in words."""
+"""What is equal in a comparison, steps or evaluations, and what each rule gets, in words.
+
+They follow from the spec alone, whatever is complete.
+"""
 
 from __future__ import annotations
 

@@ -28,7 +28,10 @@ PRINT_TIMEOUT = 120.0  # seconds
 
 
 def compare_figures(results: Results) -> dict[str, go.Figure]:
-    """Return every figure that a comparison gives rise to, by the name its place gets."""
+    """Return every figure that a comparison gives rise to, by the name its place gets.
+
+    None while no problem is complete; maps of the first :data:`MAX_MAPS` problems.
+    """
     return dict(_figures(results))
 
 
@@ -83,7 +86,7 @@ def runs_file(results: Results) -> bytes:
 
 
 def report_page(results: Results) -> str:
-    """Return the report as one HTML page that opens offline."""
+    """Return the report as one HTML page that opens offline; of nothing complete it says so."""
     report = compare_report(results)
     spec, command = results.spec.to_dict(), results.spec.to_command()
     figures = webpage.dressed(
@@ -125,6 +128,11 @@ def write_report(
 
 def print_pdf(page: Path, target: Path, timeout: float = PRINT_TIMEOUT) -> str | None:
     """Print an HTML page to PDF with a browser of its own.
+
+    Args:
+        page: A file that is there.
+        target: The PDF; its directory is there.
+        timeout: Seconds to wait, above 0.
 
     Returns:
         None, or a sentence that says why there is no PDF.

@@ -8,7 +8,17 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from sadam.lab.codec import SpecError, from_plain, from_text, nearest, show, to_plain
+import numpy as np
+
+from sadam.lab.codec import (
+    MAX_ITEMS,
+    SpecError,
+    from_plain,
+    from_text,
+    nearest,
+    show,
+    to_plain,
+)
 from sadam.lab.rulebook import LabelledRules, build_rule, types_of, values_of
 from sadam.rules import MomentRule, key_of
 
@@ -20,7 +30,14 @@ AXES = ("damping", "radius", "num_probes", "weight_decay", "momentum", "l1", "ep
 
 @dataclass(frozen=True)
 class Axis:
-    """Values of a hyperparameter, tried on every rule that has it."""
+    """Values of a hyperparameter, tried on every rule that has it.
+
+    A spec checks them: 1 to 64, increasing, allowed for each of the rules.
+
+    Attributes:
+        name: One of :data:`AXES`.
+        values: Numbers; of ``num_probes`` whole ones.
+    """
 
     name: str
     values: tuple[float, ...]
@@ -29,9 +46,15 @@ class Axis:
 def log_grid(low: float, high: float, number: int) -> tuple[float, ...]:
     """Return numbers evenly spaced by factors, with few digits; ``number`` of them.
 
+    Args:
+        low: The first, above 0.
+        high: The last, at least ``low``.
+        number: How many, 1 to 10 000; of one only ``low`` is left.
+
     Raises:
-        SpecError: If the ends are not positive and in order, or there is no number.
+        SpecError: If the ends are not positive and in order, or there are none or too many numbers.
     """
+    low, high, number = _checked_grid(low, high, number)
     if not (0 < low <= high and math.isfinite(high)) or number < 1:
         raise SpecError(
             f"{low:g}:{high:g}:{number} is no grid: it must go from a positive number up to "
@@ -39,17 +62,34 @@ def log_grid(low: float, high: float, number: int) -> tuple[float, ...]:
         )
     if number == 1:
         return (low,)
-    step = math.log(high / low) / (number - 1)
-    inner = [float(f"{low * math.exp(i * step):.6g}") for i in range(1, number - 1)]
-    return (low, *inner, high)
+    factor = high / low
+    if math.isinf(factor):  # of ends as far apart as float64 goes
+        step = (math.log(high) - math.log(low)) / (number - 1)
+        inner = [math.exp(math.log(low) + i * step) for i in range(1, number - 1)]
+    else:
+        step = math.log(factor) / (number - 1)
+        inner = [low * math.exp(i * step) for i in range(1, number - 1)]
+    return (low, *(float(f"{value:.6g}") for value in inner), high)
+
+
+def _checked_grid(low: Any, high: Any, number: Any) -> tuple[float, float, int]:
+    number = from_plain(int, number, "the number of values")
+    if number > MAX_ITEMS:
+        raise SpecError(
+            f"a grid of {show(number)} values is too large, at most {MAX_ITEMS} are made"
+        )
+    return from_plain(float, low, "the low end"), from_plain(float, high, "the high end"), number
 
 
 def linear_grid(low: float, high: float, number: int) -> tuple[float, ...]:
-    """Return numbers evenly spaced by differences, with few digits; ``number`` of them.
+    """Return numbers evenly spaced by differences, with few digits; arguments as :func:`log_grid`.
+
+    Either end may be negative.
 
     Raises:
-        SpecError: If the ends are not in order, or there is no number.
+        SpecError: If the ends are not in order, or there are none or too many numbers.
     """
+    low, high, number = _checked_grid(low, high, number)
     if not (low <= high and math.isfinite(high - low)) or number < 1:
         raise SpecError(f"{low:g}:{high:g}:{number} is no grid: it must go up, in at least 1 value")
     if number == 1:
@@ -81,7 +121,7 @@ def numbers_from_text(
 
 
 def increasing(name: str, values: Any, most: int) -> tuple[float, ...]:
-    """Return positive, increasing numbers.
+    """Return positive, increasing numbers, finite ones.
 
     Raises:
         SpecError: If they are not, or there are none, or more than ``most``.
@@ -127,11 +167,13 @@ def changed(label: str, rule: MomentRule, **changes: Any) -> MomentRule:
     """Return the rule of a label with some hyperparameters changed.
 
     Raises:
-        SpecError: If a value is not allowed.
+        SpecError: If the rule has no such hyperparameter, or a value is not allowed.
     """
     types, values = types_of(rule), values_of(rule)
     for name, value in changes.items():
-        if types[name] is int and value == round(value):
-            value = round(value)
+        if name not in types:
+            raise SpecError(f"{label} has no hyperparameter {show(name)}: {nearest(name, types)}")
+        if types[name] is int and isinstance(value, float | np.floating) and value.is_integer():
+            value = int(value)
         values[name] = from_plain(types[name], value, f"{name} of {label}")
     return build_rule(label, key_of(rule), values)

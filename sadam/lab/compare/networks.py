@@ -4,7 +4,8 @@
 
 First the data, then options, each at most once and in any order (:data:`OPTIONS`); what is left out
 is as in :class:`sadam.lab.training.Training`. The line is parsed, never evaluated, and every
-network has one way of being written, so that equal networks have equal names.
+network has one way of being written, so that equal networks have equal names. Whatever takes a
+name refuses one that says no network in a ``SpecError`` of one sentence.
 """
 
 from __future__ import annotations
@@ -100,6 +101,8 @@ def network_of(name: str) -> Training:
     Raises:
         SpecError: If it says none, or what it says cannot be trained.
     """
+    if not isinstance(name, str):
+        raise SpecError(f"a network must be a text, but is {show(name)}")
     data, *options = (part.strip() for part in name.strip().removeprefix(PREFIX).split(";"))
     if data not in SOURCES:
         raise SpecError(_no_data(data))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sadam.lab.codec import SpecError, from_plain, nearest, show, to_plain
+from sadam.lab.codec import SpecError, from_plain, nearest, show, texts, to_plain
 from sadam.lab.compare.networks import canonical, is_network, title_of_network
 from sadam.lab.experiment import MAX_START
 from sadam.lab.spec import Point, known_landscape, whole
@@ -60,13 +60,14 @@ class Problem:
 
 @dataclass(frozen=True)
 class Starts:
-    """Which starts there are.
+    """Which starts there are; a spec checks the bounds.
 
     Attributes:
         kind: ``"own"``: the problem's start. ``"grid"``: a grid over the landscape's window.
             ``"random"``: normal around the problem's start, others for each seed.
-        number: Points along each side of the grid, or random starts of each seed.
-        scale: Standard deviation of random starts, in units of ``x``.
+        number: Points along each side of the grid, at most 256, or random starts of each seed, at
+            most 4096.
+        scale: Standard deviation of random starts, in units of ``x``, 0 to 1e6.
     """
 
     kind: Literal["own", "grid", "random"] = "own"
@@ -90,13 +91,17 @@ def problems_of(
             ``"net: two-moons; hidden = 16,16"``.
         starts: Other starts than the landscapes' own, by key.
 
+    Returns:
+        Each problem once, in the order in which it was named first; none of no names.
+
     Raises:
-        SpecError: If a name is neither, or nothing has all the tags.
+        SpecError: If a name is neither, or nothing has all the tags; if a start is no point, or is
+            given for what is not named.
     """
     from landscapes import CATALOGUE, is_own  # late: it compiles the whole catalogue
 
     found: dict[str, Point | None] = {}
-    for name in names:
+    for name in texts(names, "landscapes"):
         if is_network(name):
             found[canonical(name)] = None
             continue
@@ -115,6 +120,9 @@ def problems_of(
         if not chosen:
             raise SpecError(f"no landscape is {' and '.join(tags)}")
         found |= {f.name: f.start for f in chosen}
+    if not isinstance(starts, Mapping):
+        raise SpecError(f"starts must be given by key, not as {show(starts)}")
+    starts = {key: from_plain(Point, at, f"the start of {show(key)}") for key, at in starts.items()}
     for key in starts:
         if is_network(key):
             raise SpecError(f"a start is given for {show(key)}, whose weights its seeds draw")
@@ -162,7 +170,11 @@ def check_problems(problems: Any) -> tuple[Problem, ...]:
 
 
 def title_of_problem(name: str) -> str:
-    """Return the title of a landscape or network."""
+    """Return the title of a landscape or network.
+
+    Raises:
+        SpecError: If there is none of that name.
+    """
     return title_of_network(name) if is_network(name) else known_landscape(name).title
 
 
@@ -170,12 +182,20 @@ def short_title(name: str) -> str:
     """Return a title that fits a chart: without what stands in brackets; of a formula the formula.
 
     No two problems have the same.
+
+    Raises:
+        SpecError: If there is none of that name.
     """
     return name if name.startswith("=") else title_of_problem(name).split(" (")[0]
 
 
 def noun_of(names: Iterable[str], number: int = 2) -> str:
-    """Return what some problems are: landscapes, networks, or problems of both kinds."""
+    """Return what some problems are: landscapes (of none too), networks, or problems of both kinds.
+
+    Args:
+        names: The problems' names.
+        number: How many the word is for: 1 for the singular.
+    """
     kinds = {is_network(name) for name in names}
     word = "problem" if len(kinds) > 1 else "network" if True in kinds else "landscape"
     return word if number == 1 else word + "s"
@@ -203,7 +223,8 @@ def draw_starts(problem: Problem, starts: Starts, seed: int) -> NDArray[np.float
     """Return the starts of one seed, ``(starts.count, 2)``; the same for every rule.
 
     A grid goes along y within x: start ``i * number + j`` is column ``i``, row ``j``. Of a network
-    they are NaN: it starts at weights that its seed draws.
+    they are NaN: it starts at weights that its seed draws. Problem and starts are those of a spec,
+    the seed is at least 0. Random starts may lie anywhere: there the function need not be defined.
     """
     if problem.start is None:
         return np.full((starts.count, 2), np.nan)

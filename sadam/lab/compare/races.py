@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from sadam.lab.codec import SpecError, from_plain, show, texts
 from sadam.lab.compare.grids import changed
 from sadam.lab.compare.networks import is_network, network_of
 from sadam.lab.compare.results import Results
@@ -15,6 +16,7 @@ from sadam.lab.compare.tables import axes_of
 from sadam.lab.experiment import Experiment
 from sadam.lab.matched import matched_control
 from sadam.lab.rulebook import MAX_RULES, LabelledRules
+from sadam.lab.spec import whole
 from sadam.lab.training.spec import Training
 
 
@@ -34,10 +36,19 @@ def race_behind(
         results: Of which the problem is complete.
         landscape: The problem.
         schedule: The schedule.
-        labels: Which rules; all of them by default, as far as a race has room.
+        labels: Which rules, at least one; all of them by default, as far as a race has room.
         run: Number of the run: seed number times starts of a seed, plus start number.
+
+    Raises:
+        SpecError: If there is no such run, or it starts farther out than a race may.
+        ValueError: If the problem is not complete, or there is no such rule.
     """
-    labels = results.labels if labels is None else labels
+    labels = results.labels if labels is None else texts(labels, "labels")
+    landscape = from_plain(str, landscape, "landscape")
+    schedule = from_plain(str, schedule, "schedule")
+    whole("run", run, 0, results.spec.runs - 1)
+    if not labels:
+        raise SpecError("labels must name at least one rule")
     rules = []
     for label in labels[:MAX_RULES]:
         rate = results.tuned(landscape, schedule, label).rate
@@ -78,7 +89,10 @@ def _training(
 
 
 def typical_run(results: Results, landscape: str, schedule: str, label: str) -> int:
-    """Return the number of the run in the middle by final gap, at the rule's own best lr."""
+    """Return the number of the run in the middle by final gap, at the rule's own best lr.
+
+    Of equal ones, infinite ones too, the first. A ``ValueError`` where the problem is not complete.
+    """
     return _middle(results.tuned(landscape, schedule, label).gaps)
 
 
@@ -100,8 +114,13 @@ def race_of_cell(
         schedule: The schedule.
         x: ``"lr"`` or the name of an axis.
         y: The same.
-        at: Their values.
+        at: Their values, which the cell has.
+
+    Raises:
+        ValueError: If there is no such cell.
     """
+    if {x, y} - {"lr", *axes_of(results, label)}:
+        raise ValueError(f"no heatmap of {label} over {show(x)} and {show(y)}")
     frame = results.frame
     rows = frame[
         (frame["landscape"] == landscape)
@@ -110,6 +129,8 @@ def race_of_cell(
         & (frame[x] == at[0])
         & (frame[y] == at[1])
     ]
+    if rows.empty:
+        raise ValueError(f"no cell of {show(label)} on {show(landscape)} at {show(tuple(at))}")
     names = ["lr", *axes_of(results, label)]
     cells = rows.groupby(names, observed=True)["final_gap"]
     chosen = cells.agg(lambda gaps: float(medians(gaps.to_numpy()))).idxmin()

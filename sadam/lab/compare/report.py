@@ -1,10 +1,15 @@
-"""A comparison in words and numbers, for people and for programs."""
+"""A comparison in words and numbers, for people and for programs.
+
+Of whatever is complete: while nothing is, the headline says so. Gaps that are infinite because runs
+diverged count as equal to each other, which a remark says.
+"""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from sadam.lab.compare import tables
@@ -24,7 +29,7 @@ MIN_RATES = 2  # fewer learning rates are no tuning
 
 
 def suite_of(spec: Compare) -> Suite | None:
-    """Return the suite whose spec this is, if there is one."""
+    """Return the suite whose spec this is; None if it is none's."""
     for suite in SUITES.values():
         if suite.spec() == spec:
             return suite
@@ -48,9 +53,10 @@ def compare_report(results: Results) -> Report:
 
 def title_of(spec: Compare) -> str:
     """Return a heading."""
+    rules = f"{len(spec.rules)} rule{'s' * (len(spec.rules) > 1)}"
     if len(spec.problems) == 1:
-        return f"{len(spec.rules)} rules on {title_of_problem(spec.problems[0].landscape)}"
-    return f"{len(spec.rules)} rules on {len(spec.problems)} {spec.nouns}"
+        return f"{rules} on {title_of_problem(spec.problems[0].landscape)}"
+    return f"{rules} on {len(spec.problems)} {spec.nouns}"
 
 
 def about(results: Results) -> str:
@@ -73,7 +79,7 @@ def about(results: Results) -> str:
         )
     if one == "network":
         gap = "median of the recorded training losses"
-    budget = f"{spec.steps} steps"
+    budget = f"{spec.steps} step{'s' * (spec.steps > 1)}"
     if spec.cost == "evaluations":
         budget = f"{2 * spec.steps} function evaluations (a gradient counts 2, a probe 1)"
     rates = f"{len(spec.lrs)} learning rates from {spec.lrs[0]:g} to {spec.lrs[-1]:g}"
@@ -83,7 +89,8 @@ def about(results: Results) -> str:
     if len(results.problems) < len(spec.problems):
         done = f" So far {len(results.problems)} of {len(spec.problems)} {spec.nouns} are complete."
     return (
-        f"{spec.runs} runs of each rule and learning rate on each {one}, {start}, "
+        f"{spec.runs} run{'s' * (spec.runs > 1)} of each rule and learning rate on each {one}, "
+        f"{start}, "
         f"{spec.seeds} seed{'s' * (spec.seeds > 1)} from {spec.seed} on; {budget}; {rates}; "
         "each rule is taken at its own best, the one of least median final gap "
         f"({gap} over the last 10 % of steps).{nets}{done}"
@@ -119,10 +126,7 @@ def answer(results: Results) -> tuple[str, list[str], list[str]]:
     name = results.style(spec.baseline).title
     others = [label for label, _ in spec.rules if label != spec.baseline]
     if not others:
-        gap = results.tuned(results.problems[0], base.schedule, spec.baseline).gap
-        ends = "at a training loss of " if is_network(results.problems[0]) else ""
-        of = "" if ends else " above f*"
-        return f"{where}, {name} at its own best learning rate ends {ends}{gap:.3g}{of}.", [], []
+        return f"{where}, {name} at its own best learning rate {_ends(results)}.", [], []
 
     def say(label: str, other: str, title: str) -> str:
         return told(results, Side(label, base.schedule), Side(other, base.schedule), title)
@@ -134,6 +138,17 @@ def answer(results: Results) -> tuple[str, list[str], list[str]]:
     )
 
 
+def _ends(results: Results) -> str:
+    """Where the only rule ends, from the nearest problem to the farthest."""
+    spec, nets = results.spec, [is_network(name) for name in results.problems]
+    gaps = [results.tuned(n, spec.schedules[0], spec.baseline).gap for n in results.problems]
+    what, of = ("at a training loss of ", "") if all(nets) else ("", " above f*")
+    if any(nets) and not all(nets):
+        what, of = "at a gap or training loss of ", ""
+    near, far = f"{min(gaps):.3g}", f"{max(gaps):.3g}"
+    return f"ends {what}{near if near == far else f'{near} to {far}'}{of}"
+
+
 def against_controls(results: Results) -> str:
     """What stands before the verdicts on matched controls."""
     text = "Against AdamW with its own mean step (matched control)"
@@ -143,8 +158,13 @@ def against_controls(results: Results) -> str:
 
 
 def short_answer(results: Results) -> str:
-    """The verdicts of every rule against the baseline, in one short sentence with the budget."""
+    """The verdicts of every rule against the baseline, in one short sentence with the budget.
+
+    Of a single rule, or of nothing complete, it is the headline.
+    """
     spec = results.spec
+    if not results.problems or len(spec.rules) == 1:
+        return headline(results)
     base = Side(spec.baseline, spec.schedules[0])
     said = [
         f"{results.style(label).title} {short(results, Side(label, base.schedule), base)}"
@@ -176,6 +196,14 @@ def remarks(results: Results) -> list[str]:
             + ", ".join(
                 f"{rule} on {len(rows)}" for rule, rows in edges.groupby("rule", sort=False)
             )
+            + "."
+        )
+    lost = best[~np.isfinite(best["final_gap"])]
+    if len(lost):
+        said.append(
+            f"{len(lost)} of {len(best)} final gaps are infinite, as half of the runs or more "
+            "diverge even at the best learning rate, and two such gaps count as equal: "
+            + ", ".join(f"{rule} on {len(rows)}" for rule, rows in lost.groupby("rule", sort=False))
             + "."
         )
     decaying = [n for n, rule in spec.rules if getattr(rule, "weight_decay", 0.0)]

@@ -1,4 +1,9 @@
-"""Results: the rows of a comparison by rule, and each rule at its own best learning rate."""
+"""Results: the rows of a comparison by rule, and each rule at its own best learning rate.
+
+A problem is named as in the spec, a schedule by its key, a rule by its label, a matched control by
+``matched-`` and that of its S-Adam. What is asked of a problem that is not complete, or of a name
+that is none of the comparison's, is a ``ValueError`` of one sentence.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +18,7 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from sadam.lab.codec import show
 from sadam.lab.compare.rundir import joined
 from sadam.lab.compare.spec import Compare
 from sadam.lab.compare.statistics import RESAMPLES, medians, resamples
@@ -33,12 +39,19 @@ T = TypeVar("T")
 def remembered(
     make: Callable[Concatenate[Results, P], T],
 ) -> Callable[Concatenate[Results, P], T]:
-    """Keep with the results what a function makes of them; arguments must be hashable."""
+    """Keep with the results what a function makes of them; arguments must be hashable.
+
+    The function is one of results and of names; a ``ValueError`` refuses what is no name.
+    """
 
     @wraps(make)
     def wrapper(results: Results, *args: P.args, **kwargs: P.kwargs) -> T:
         key = (make.__qualname__, args, *sorted(kwargs.items()))
-        if key not in results._memory:
+        try:
+            known = key in results._memory
+        except TypeError:
+            raise ValueError(f"results are asked for by names, not by {show(args)}") from None
+        if not known:
             results._memory[key] = make(results, *args, **kwargs)
         return results._memory[key]
 
@@ -79,7 +92,7 @@ class Results:
 
     @classmethod
     def of(cls, spec: Compare, tables: Sequence[pa.Table], notes: Iterable[str] = ()) -> Results:
-        """Return the results that some tables hold, given in the order of the plan."""
+        """Return the results that some tables hold, in the order of the plan; of none, too."""
         frame = joined(tables).to_pandas() if tables else pd.DataFrame()
         return cls(spec, frame, tuple(notes))
 
@@ -103,7 +116,7 @@ class Results:
         return tuple(found)
 
     def rule(self, label: str) -> MomentRule:
-        """The rule of a label; of a control, the kind of rule that it is."""
+        """The rule of a label; of a control, and of a label that is none, ``AdamW()``."""
         rules = dict(self.spec.rules)
         return rules[label] if label in rules else AdamW()
 
@@ -156,8 +169,17 @@ class Results:
         )  # fmt: skip
 
     def column(self, landscape: str, schedule: str, label: str, name: str) -> NDArray:
-        """A column of a rule as it is in the spec, ``(learning rates, runs)``."""
-        rows = self._places[landscape, schedule, label]
+        """A column of a rule as it is in the spec, ``(learning rates, runs)``.
+
+        Raises:
+            ValueError: If there is no such rule under that schedule, or it is not complete there.
+        """
+        key = (landscape, schedule, label)
+        if not all(isinstance(name, str) for name in key) or key not in self._places:
+            raise ValueError(
+                f"nothing is complete of {show(label)} on {show(landscape)} under {show(schedule)}"
+            )
+        rows = self._places[key]
         return self._array(name)[rows].reshape(len(self.spec.lrs), self.spec.runs)
 
     @remembered
@@ -178,8 +200,9 @@ class Results:
     def tuned(self, landscape: str, schedule: str, label: str) -> Tuned:
         """Return a rule at its own best learning rate: the one of least median final gap.
 
-        Of equal ones the smallest. A matched control has the learning rates of its S-Adam, and is
-        taken where that one is best.
+        Of equal ones the smallest, also where all are infinite because half of the runs or more
+        diverge. A matched control has the learning rates of its S-Adam, and is taken where that
+        one is best.
         """
         key = (landscape, schedule, label)
         gaps = self.column(*key, "final_gap")

@@ -58,13 +58,14 @@ def iter_compare(
         spec: What to compare.
         directory: Where to keep results; what is there already is not computed again. Without it
             they are kept in memory.
-        workers: Processes of this machine to use; 1: this one.
+        workers: Processes of this machine to use, 1 to 256; 1: this one.
         scheduler: Address of a Dask cluster's scheduler, to use its workers instead.
 
     Yields:
         Progress: Before the first block, after each, and last of all with everything.
 
     Raises:
+        SpecError: If the number of workers is out of its range.
         ExportError: If the directory cannot be written to or belongs to another spec.
         WorkError: If the workers or the scheduler fail.
     """
@@ -79,7 +80,10 @@ def iter_compare(
 
 
 def run_compare(spec: Compare, directory: str | os.PathLike[str] | None = None, **how) -> Results:
-    """Run a comparison to its end; arguments as :func:`iter_compare`."""
+    """Run a comparison to its end; arguments and errors as :func:`iter_compare`.
+
+    Runs that diverge are rows like others: their gaps are infinite.
+    """
     last = None
     for last in iter_compare(spec, directory, **how):  # noqa: B007
         pass
@@ -88,7 +92,9 @@ def run_compare(spec: Compare, directory: str | os.PathLike[str] | None = None, 
 
 
 def load_results(directory: str | os.PathLike[str]) -> Results:
-    """Return what a run directory holds by now.
+    """Return what a run directory holds by now, of no block as well.
+
+    Files that are damaged are left out and told in the results' notes.
 
     Raises:
         ExportError: If it is no run directory.

@@ -39,7 +39,8 @@ from sadam.lab.compare.sealed import (
     sum_line,
 )
 from sadam.lab.compare.spec import Compare
-from sadam.lab.export import ExportError, with_metadata
+from sadam.lab.directories import ExportError, directory_of
+from sadam.lab.export import with_metadata
 from sadam.sweep import BLOCK
 
 try:
@@ -64,19 +65,21 @@ class RunDirectory:
         blocks: Number of blocks of its plan.
 
     Raises:
-        ExportError: If it cannot be written to, belongs to another spec, or another process is
-            writing to it.
+        ExportError: If it is empty or no path, cannot be written to, belongs to another spec, or
+            another process is writing to it.
     """
 
     def __init__(self, path: str | os.PathLike[str], spec: Compare, blocks: int) -> None:
-        self.path, self.spec, self.blocks = Path(path), spec, blocks
+        self.path, self.spec, self.blocks = directory_of(path), spec, blocks
         self.parts = self.path / "parts"
         self.runs = self.path / "runs.parquet"
         self.identity = identity_of(spec)
         self.notes: list[str] = []
         self._held: int | None = None
+        self._made = False
         with self._writing():
             self.path.mkdir(parents=True, exist_ok=True)
+            self._made = True
             if fcntl is not None:
                 self._held = os.open(self.path, os.O_RDONLY)
         try:
@@ -205,7 +208,11 @@ class RunDirectory:
                 self.parts.rmdir()
 
     def tables(self) -> Iterator[pa.Table]:
-        """Yield the rows that are there, in the order of the plan."""
+        """Yield the rows that are there, in the order of the plan; none if no block is done.
+
+        Raises:
+            ExportError: If a file was damaged or removed since it was looked at.
+        """
         paths = [self.runs] if self.complete else [self.found[i] for i in sorted(self.found)]
         for path in paths:
             with self._writing():
@@ -232,7 +239,7 @@ class RunDirectory:
             yield
         except OSError as error:
             reason = error.strerror or str(error).partition("\n")[0]
-            if isinstance(error, FileNotFoundError):
+            if isinstance(error, FileNotFoundError) and self._made:
                 raise ExportError(
                     f"{self.path} was removed, or a part of it, while results were written to it: "
                     "run the same command again, which computes what is missing"
@@ -282,7 +289,7 @@ def _grouped(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
 
 
 def joined(tables: Collection[pa.Table]) -> pa.Table:
-    """Join tables of blocks, whose dictionaries differ."""
+    """Join tables of blocks, at least one, whose dictionaries differ."""
     return pa.concat_tables(tables).unify_dictionaries().combine_chunks()
 
 
@@ -296,9 +303,9 @@ def read_spec_of(directory: str | os.PathLike[str]) -> Compare:
     """Return the spec of a run directory.
 
     Raises:
-        ExportError: If it holds none.
+        ExportError: If it is not there, or holds none that can be read.
     """
-    path = Path(directory) / "spec.json"
+    path = directory_of(directory) / "spec.json"
     try:
         return Compare.from_json(path.read_bytes())
     except OSError as error:

@@ -1,7 +1,8 @@
 """Who computes the blocks: this process, processes of its own, or the workers of a Dask cluster.
 
 Every way takes the numbers of blocks and yields ``(number, table)`` as they come, in any order; the
-tables are the same to the last bit. Closing the generator ends the work.
+tables are the same to the last bit. Closing the generator ends the work. Numbers are places in the
+spec's plan; of none nothing is computed.
 """
 
 from __future__ import annotations

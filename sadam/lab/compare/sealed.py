@@ -1,7 +1,8 @@
 """Parquet files that show when a bit of them has changed since they were written.
 
 The checksum of a part stands in its name, so that both appear in one rename; that of a file whose
-name is fixed stands beside it, as ``sha256sum -c`` reads it, and is there before the file is.
+name is fixed stands beside it, as ``sha256sum -c`` reads it, and is there before the file is. A
+directory that is read or written here is there; what fails is an ``OSError``, unless it is said.
 """
 
 from __future__ import annotations

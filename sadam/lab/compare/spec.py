@@ -58,19 +58,19 @@ class Compare(Spec):
     Attributes:
         problems: Landscapes with their starts, and networks, each once.
         rules: ``(label, rule)`` pairs; their ``lr`` does not matter and is set to the grid's first.
-        lrs: Learning rates, the same for all rules, increasing.
+        lrs: Learning rates, the same for all rules, positive and increasing, 1 to 64.
         schedules: Keys of learning-rate schedules.
         axes: Further hyperparameters to vary, for heatmaps; what tables and verdicts compare is
             configuration 0 of each rule, so that nobody is tuned more than the others.
         starts: Which starts.
-        seeds: Number of seeds.
+        seeds: Number of seeds, 1 to 1024.
         seed: The first of them; the others follow it.
-        steps: Number of steps.
+        steps: Number of steps, 1 to 20 000.
         cost: What is the same for all rules: ``"steps"``, or ``"evaluations"``: then a rule that
             probes takes as many steps as ``steps`` of a rule that does not would pay for.
         targets: Gaps whose first step is recorded, as shares of the gap at the problem's start (of
-            a network: of the training loss at each run's own start), decreasing; the last is what
-            "reaches the minimum" means.
+            a network: of the training loss at each run's own start), positive and decreasing, 1 to
+            8; the last is what "reaches the minimum" means.
         controls: Whether to run AdamW at ``lr * mean(brake)`` of each S-Adam run beside it; of
             equal evaluations it has as many as every rule, and so more steps than its S-Adam.
         baseline: Label of the rule that ratios are taken to.
@@ -150,7 +150,7 @@ class Compare(Spec):
         return found
 
     def steps_of(self, rule: MomentRule) -> int:
-        """Steps that a rule takes."""
+        """Steps that a rule takes, at least 1."""
         if self.cost == "steps":
             return self.steps
         return max(1, self.steps * 2 // cost_of(rule))

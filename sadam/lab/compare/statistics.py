@@ -3,6 +3,9 @@
 Arrays of gaps have the runs (start and seed) as their last axis; run ``i`` is the same start with
 the same seed for every rule and learning rate. A bootstrap resamples the runs, the same ones for
 both sides of a comparison (paired). Infinite gaps, of runs that diverged, are numbers like others.
+
+Gaps and costs are at least 0 and never NaN; there is at least one run, rule and problem, unless it
+is said. Seeds are whole numbers of at least 0.
 """
 
 from __future__ import annotations
@@ -83,7 +86,10 @@ def medians(values: Array, counts: Array | None = None) -> Array:
 
 
 def log_ratio(a: Array, b: Array) -> Array:
-    """``log(a / b)`` of gaps; 0 where both are below :data:`FLOOR`, or both infinite."""
+    """``log(a / b)`` of gaps; 0 where both are below :data:`FLOOR`, or both infinite.
+
+    Infinite where one of them is.
+    """
     with np.errstate(invalid="ignore"):
         difference = np.log(np.maximum(a, FLOOR)) - np.log(np.maximum(b, FLOOR))
     return np.where(np.isnan(difference), 0.0, difference)
@@ -100,10 +106,20 @@ def interval(value: float, samples: Array) -> Estimate:
 
 
 def ratio(a: float, b: float, logs: Array) -> Estimate:
-    """Ratio of two gaps with its interval, from its bootstrap's logarithms ``(B,)``."""
-    value = math.exp(float(log_ratio(np.asarray(a), np.asarray(b))))
+    """Ratio of two gaps with its interval, from its bootstrap's logarithms ``(B,)``.
+
+    1 where both are infinite, and infinite beyond float64.
+    """
+    value = _exp(float(log_ratio(np.asarray(a), np.asarray(b))))
     with np.errstate(over="ignore"):
         return interval(value, np.exp(logs))
+
+
+def _exp(log: float) -> float:
+    try:
+        return math.exp(log)
+    except OverflowError:
+        return math.inf
 
 
 @dataclass(frozen=True)
@@ -120,15 +136,15 @@ class MeanRatio:
 
 
 def geometric_mean(logs: Array, samples: Array, seed: Sequence[int] = (0,)) -> MeanRatio:
-    """Geometric mean of ratios over problems.
+    """Geometric mean of ratios over problems; one won and one lost without end cancel out.
 
     Args:
-        logs: Logarithm of each problem's ratio, ``(P,)``.
+        logs: Logarithm of each problem's ratio, ``(P,)``, P at least 1.
         samples: Their bootstrap values, ``(P, B)``.
         seed: Seeds the draw of problems.
     """
     problems, number = samples.shape
-    value = math.exp(_mean(logs))
+    value = _exp(_mean(logs))
     picks = np.random.default_rng(seed).integers(0, problems, (number, problems))
     again = samples[picks, np.arange(number)[:, None]]
     with np.errstate(over="ignore"):
@@ -178,7 +194,8 @@ def performance_profile(costs: Array) -> tuple[Array, Array]:
     Returns:
         Factors ``tau >= 1`` at which a share changes, ``(m,)``, increasing from 1; and for each
         rule the share of problems that it solved at no more than ``tau`` times the cost of
-        whichever was cheapest there, ``(R, m)``. A problem that no rule solved counts for none.
+        whichever was cheapest there, ``(R, m)``. A problem that no rule solved counts for none;
+        of no problem at all every share is 0.
     """
     best = costs.min(0)
     with np.errstate(invalid="ignore"):
@@ -194,7 +211,8 @@ def data_profile(costs: Array) -> tuple[Array, Array]:
 
     Returns:
         Budgets at which a share changes, ``(m,)``, increasing from 0; and the share of problems
-        that each rule solved within it, ``(R, m)``. Theirs are in units of D + 1 evaluations.
+        that each rule solved within it, ``(R, m)``, 0 of no problem. Theirs are in units of D + 1
+        evaluations.
     """
     return _shares(costs, 0.0)
 
@@ -203,7 +221,7 @@ def _shares(costs: Array, first: float) -> tuple[Array, Array]:
     steps = np.unique(np.append(costs[np.isfinite(costs)], first))
     ordered = np.sort(costs, axis=1)
     counted = [np.searchsorted(row, steps, side="right") for row in ordered]
-    return steps, np.array(counted) / costs.shape[1]
+    return steps, np.array(counted) / max(costs.shape[1], 1)
 
 
 @dataclass(frozen=True)
@@ -216,7 +234,7 @@ class Ranks:
         statistic: Friedman's chi-squared; NaN for fewer than three rules or two problems.
         p_value: Probability of one as large if all rules were alike.
         critical_difference: Mean ranks that differ by less are not told apart at the 5 % level
-            (Nemenyi's test).
+            (Nemenyi's test); NaN for a single rule.
     """
 
     mean: Array
@@ -247,7 +265,7 @@ def ranks(gaps: Array) -> Ranks:
 
 
 def nemenyi(rules: int, problems: int, alpha: float = 0.05) -> float:
-    """Critical difference of mean ranks, ``q sqrt(R (R + 1) / (6 N))``.
+    """Critical difference of mean ranks, ``q sqrt(R (R + 1) / (6 N))``, for N of at least 1.
 
     ``q`` is the upper quantile of the studentized range of R means with infinitely many degrees of
     freedom, over sqrt(2): Demsar 2006, table 5. NaN for a single rule.

@@ -1,17 +1,23 @@
 """Tables of a comparison: sensitivity, best, ratios, verdicts, profiles, ranks, heatmaps, basins.
 
 Every function takes :class:`sadam.lab.compare.results.Results`, of all blocks or of those that are
-done, and speaks of the problems that are complete.
+done, and speaks of the problems that are complete. While none is, a table has its columns and no
+rows, and arrays are empty or 0; what is asked of one problem, schedule or rule is a ``ValueError``
+where it is not complete or there is none. Runs that diverged have infinite gaps, and where half of
+them or more did, so are medians.
 """
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sadam.lab.codec import from_plain, show
+from sadam.lab.compare.basins import Basin as Basin
+from sadam.lab.compare.basins import basin as basin
 from sadam.lab.compare.blocks import TARGET_MET
 from sadam.lab.compare.results import Results, remembered
 from sadam.lab.compare.statistics import (
@@ -27,6 +33,7 @@ from sadam.lab.compare.statistics import (
     ranks,
     ratio,
 )
+from sadam.lab.spec import whole
 
 Array = NDArray[Any]
 
@@ -72,7 +79,17 @@ def best(results: Results) -> pd.DataFrame:
     for landscape in results.problems:
         for schedule in results.spec.schedules:
             rows += [_best_row(results, landscape, schedule, label) for label in results.labels]
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=_BEST)
+
+
+_BEST = [
+    "landscape", "schedule", "rule", "lr", "edge", "final_gap", "low", "high", "best_gap", "steps",
+    "evaluations", "reached", "near", "trapped", "diverged", "elsewhere", "mean_brake", "runs",
+]  # fmt: skip
+_RATIOS = [
+    "rule", "schedule", "against", "landscape", "ratio", "low", "high", "verdict", "low_problems",
+    "high_problems",
+]  # fmt: skip
 
 
 def _best_row(results: Results, landscape: str, schedule: str, label: str) -> dict[str, Any]:
@@ -106,8 +123,20 @@ def _best_row(results: Results, landscape: str, schedule: str, label: str) -> di
 def hits(
     results: Results, landscape: str, schedule: str, label: str, target: int = -1
 ) -> NDArray[np.float64]:
-    """Steps to a target at the rule's own best learning rate, ``(runs,)``; infinite if not met."""
-    number = target % len(results.spec.targets)
+    """Steps to a target at the rule's own best learning rate, ``(runs,)``; infinite if not met.
+
+    Args:
+        results: What was found.
+        landscape: The problem.
+        schedule: The schedule.
+        label: The rule.
+        target: Number of one of the spec's; a negative one counts from the last.
+
+    Raises:
+        SpecError: If there is no such target.
+    """
+    targets = len(results.spec.targets)
+    number = whole("number of the target", target, -targets, targets - 1) % targets
     rate = results.tuned(landscape, schedule, label).rate
     steps = results.column(landscape, schedule, label, f"steps_to_{number}")[rate]
     return np.where(steps < 0, np.inf, steps.astype(float))
@@ -183,7 +212,7 @@ def ratios(results: Results) -> pd.DataFrame:
                         | {"landscape": "all", **_numbers(mean.over_runs)}
                         | {"low_problems": over.low, "high_problems": over.high}
                     )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=_RATIOS)
 
 
 def _numbers(estimate: Estimate) -> dict[str, Any]:
@@ -236,25 +265,31 @@ def costs_to_target(
     """Cost to a target, ``(rules, problems x runs)``; infinite where it was not met.
 
     The gradient at the point that meets it is counted, too.
+
+    Args:
+        results: What was found.
+        schedule: The schedule.
+        target: Number of the target, as for :func:`hits`.
+        count: ``"evaluations"`` or ``"steps"``.
+
+    Raises:
+        ValueError: If ``count`` is neither.
     """
+    if count not in get_args(Count):
+        raise ValueError(f"costs are counted in evaluations or steps, not in {show(count)}")
     each = {n: results.cost(n) if count == "evaluations" else 1 for n in results.labels}
-    return np.array(
-        [
-            np.concatenate(
-                [
-                    (1 + hits(results, name, schedule, label, target)) * each[label]
-                    for name in results.problems
-                ]
-            )
-            for label in results.labels
-        ]
-    )
+    found = [
+        [(1 + hits(results, name, schedule, label, target)) * each[label]
+         for name in results.problems]
+        for label in results.labels
+    ]  # fmt: skip
+    return np.array([np.concatenate([np.empty(0), *costs]) for costs in found])
 
 
 def profiles(
     results: Results, schedule: str, target: int = -1, count: Count = "evaluations"
 ) -> dict[str, tuple[Array, Array]]:
-    """Performance and data profiles over all runs of all problems, by what is counted."""
+    """Performance and data profiles over all runs of all problems; see :func:`costs_to_target`."""
     costs = costs_to_target(results, schedule, target, count)
     return {"performance": performance_profile(costs), "data": data_profile(costs)}
 
@@ -272,20 +307,28 @@ def heatmap(
         label: A rule that has both.
         landscape: The problem.
         schedule: The schedule.
-        x: ``"lr"`` or the name of an axis.
-        y: The same.
+        x: ``"lr"`` or the name of an axis; :func:`heatmaps_of` says which there are.
+        y: Another.
 
     Returns:
-        Rows are values of ``y``, columns values of ``x``; NaN where nothing was run (yet).
+        Rows are values of ``y``, columns values of ``x``; NaN where nothing was run (yet), infinite
+        where half of the runs or more diverged.
+
+    Raises:
+        ValueError: If the rule has no such axis, or nothing of it was run on the problem.
     """
     frame = results.frame
+    known = ["lr", *axes_of(results, from_plain(str, label, "label"))]
+    if frame.empty or x not in known or y not in known or x == y:
+        raise ValueError(f"no heatmap of {show(label)} over {show(x)} and {show(y)}")
     rows = frame[
         (frame["landscape"] == landscape)
         & (frame["schedule"] == schedule)
         & (frame["rule"] == label)
     ]
-    names = ["lr", *axes_of(results, label)]
-    cells = rows.groupby(names, observed=True)["final_gap"].agg(
+    if rows.empty:
+        raise ValueError(f"nothing was run of {show(label)} on {show(landscape)}")
+    cells = rows.groupby(known, observed=True)["final_gap"].agg(
         lambda gaps: float(medians(gaps.to_numpy()))
     )
     return cells.groupby([y, x]).min().unstack(x)
@@ -307,45 +350,6 @@ def heatmaps_of(results: Results) -> list[tuple[str, str, str]]:
         names += axes_of(results, label)
         found += [(label, x, y) for i, x in enumerate(names) for y in names[i + 1 :]]
     return found
-
-
-# ---- basins
-
-
-class Basin(NamedTuple):
-    """Where the runs of one rule from a grid of starts end, at the rule's own best learning rate.
-
-    Attributes:
-        x: First coordinates of the starts, ``(n,)``.
-        y: Second ones, ``(n,)``.
-        outcome: Where each run ends, ``(n, n)`` by row y and column x.
-        steps: Steps to the last target; NaN where it was not met, ``(n, n)``.
-        lr: The learning rate.
-    """
-
-    x: Array
-    y: Array
-    outcome: Array
-    steps: Array
-    lr: float
-
-
-def basin(results: Results, landscape: str, schedule: str, label: str) -> Basin:
-    """Return the basin map of a rule, of the first seed; the spec's starts must be a grid."""
-    n, key = results.spec.starts.number, (landscape, schedule, label)
-    rate = results.tuned(*key).rate
-
-    def grid(name: str) -> Array:
-        return results.column(*key, name)[rate][: n * n].reshape(n, n).T
-
-    steps = hits(results, *key)[: n * n].reshape(n, n).T
-    return Basin(
-        x=grid("x0")[0],
-        y=grid("y0")[:, 0],
-        outcome=grid("outcome").astype(str),
-        steps=np.where(np.isfinite(steps), steps, np.nan),
-        lr=results.spec.lrs[rate],
-    )
 
 
 @remembered
@@ -371,4 +375,4 @@ def ends(results: Results) -> pd.DataFrame:
                     }
                     for name, count in zip(names, counts, strict=True)
                 ]
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=["landscape", "schedule", "rule", "outcome", "share"])

@@ -38,14 +38,15 @@ def train_lanes(
     Args:
         name: The network.
         rule: A hyperparameter is one number or a tensor ``(N,)``, one for each lane.
-        seeds: One for each lane.
-        steps: Number of steps.
+        seeds: One for each lane, at least one; each at least 0.
+        steps: Number of steps, at least 1.
         schedule: A key of :data:`sadam.schedules.SCHEDULES`.
         shares: Shares of a lane's loss at its start whose first recorded step counts as a hit.
 
     Returns:
         What came of the lanes, their ends NaN ``(N, 2)``, as parameters are no point of the plane;
-        and the losses at the start, ``(N,)``.
+        and the losses at the start, ``(N,)``. A lane that diverged, or whose last loss is not
+        finite, has an infinite final gap.
     """
     lanes = [(_rule_of(rule, i), int(seed)) for i, seed in enumerate(seeds)]
     seeds_of: dict[MomentRule, dict[int, None]] = {}

@@ -1,7 +1,8 @@
 """One way to say a ratio of final gaps, for sentences, tables, cells and charts.
 
 A ratio is said as a factor with a direction: a ratio of 0.37 is "2.7 times closer". Its bounds are
-factors in the same direction, so that one below 1 points the other way.
+factors in the same direction, so that one below 1 points the other way. Ratios are at least 0, and
+infinite where one side diverges; of two sides that both do the ratio is 1.
 """
 
 from __future__ import annotations
@@ -69,7 +70,10 @@ def _over(value: float) -> float:
 
 
 def number(value: float) -> str:
-    """Return a factor or a bound in two digits, or more near 1: only 1 itself reads 1."""
+    """Return a factor or a bound in two digits, or more near 1: only 1 itself reads 1.
+
+    ``"inf"`` for what is not finite.
+    """
     if not math.isfinite(value):
         return "inf"
     if value >= 1000:
@@ -142,7 +146,7 @@ def _hangs_on(results: Results, mean: MeanRatio, a: Side, b: Side) -> str:
 
 
 def short(results: Results, a: Side, b: Side) -> str:
-    """How one side ends against another, in a few words."""
+    """How one side ends against another, in a few words; a problem must be complete."""
     mean = tables.mean_ratio(results, a, b)
     assert mean is not None
     here = mean.over_runs.verdict != "tie" == mean.over_problems.verdict

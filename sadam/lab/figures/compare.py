@@ -1,7 +1,8 @@
 """Comparisons in pictures: who ends closer, how surely, at what cost, and who depends on luck.
 
 Every figure carries the words that belong under it in ``layout.meta["words"]``: what it shows, of
-how much, and what it does not show.
+how much, and what it does not show. It speaks of the problems that are complete; of none, or of a
+schedule that is none of its own, it is a ``ValueError``. Gaps are drawn from 1e-12 to 1e12.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from sadam.lab.codec import nearest, show
 from sadam.lab.compare import tables
 from sadam.lab.compare.budget import cost_words
 from sadam.lab.compare.networks import is_network
@@ -47,6 +49,18 @@ def start_gap(results: Results) -> str:
     return of.get(noun_of(results.problems, 1), " or ".join(of.values()))
 
 
+def check_complete(results: Results, schedule: str) -> None:
+    """Refuse to draw what nothing is known of.
+
+    Raises:
+        ValueError: If no problem is complete, or there is no such schedule.
+    """
+    if schedule not in (known := results.spec.schedules):
+        raise ValueError(f"no schedule {show(schedule)} here: {nearest(schedule, known)}")
+    if not results.problems:
+        raise ValueError("nothing is complete yet, so there is nothing to draw")
+
+
 def panel_title(name: str) -> str:
     """A problem's title in lines that fit a panel."""
     if is_network(name):
@@ -77,6 +91,7 @@ def _clipped(values: Any) -> Any:
 
 def ratio_forest(results: Results, schedule: str) -> go.Figure:
     """Each rule's ratio to the baseline: every landscape a dot, their geometric mean a diamond."""
+    check_complete(results, schedule)
     base = results.style(results.spec.baseline).title
     found = tables.ratios(results)
     found = found[(found["schedule"] == schedule) & (found["against"] == "same")]
@@ -161,6 +176,7 @@ def _told(row: Any) -> str:
 
 def lr_sensitivity(results: Results, schedule: str) -> go.Figure:
     """Median final gap in its interquartile band against the learning rate, a panel a landscape."""
+    check_complete(results, schedule)
     names = results.problems[:MAX_PANELS]
     columns = min(3, len(names))
     rows = math.ceil(len(names) / columns)
@@ -235,6 +251,7 @@ def lr_sensitivity(results: Results, schedule: str) -> go.Figure:
 
 def verdict_matrix(results: Results, schedule: str) -> go.Figure:
     """Wins, ties and losses of every rule (row) against every other (column)."""
+    check_complete(results, schedule)
     counts = tables.verdicts(results, schedule)
     titles = [results.style(label).title for label in results.labels]
     texts = [["/".join(map(str, cell)) for cell in row] for row in counts]
@@ -280,6 +297,7 @@ def data_profile(results: Results, schedule: str, count: tables.Count = "evaluat
 
 
 def _profile(results: Results, schedule: str, kind: str, count: tables.Count) -> go.Figure:
+    check_complete(results, schedule)
     at, shares = tables.profiles(results, schedule, count=count)[kind]
     target = results.spec.targets[-1]
     figure = go.Figure()
@@ -335,11 +353,16 @@ def _steps(x: Any, y: Any, most: int = 400) -> tuple[Any, Any]:
 
 
 def rank_diagram(results: Results, schedule: str) -> go.Figure:
-    """Mean ranks with the critical difference (Demsar 2006)."""
+    """Mean ranks with the critical difference (Demsar 2006); a single rule has none."""
+    check_complete(results, schedule)
     ranks = tables.rank_table(results, schedule)
     assert ranks is not None
     order = np.argsort(-ranks.mean, kind="stable")
-    half = ranks.critical_difference / 2
+    half = np.nan_to_num(ranks.critical_difference) / 2
+    bars = (
+        f"Bars are the critical difference {ranks.critical_difference:.3g} wide: two rules whose "
+        "bars do not overlap differ at the 5 % level (Nemenyi). "
+    ) * bool(half)
     figure = go.Figure()
     for at, i in enumerate(order):
         label = results.labels[i]
@@ -371,8 +394,6 @@ def rank_diagram(results: Results, schedule: str) -> go.Figure:
     return finish(
         figure,
         f"Mean rank by median final gap ({schedule})",
-        f"Bars are the critical difference {ranks.critical_difference:.3g} wide: two rules whose "
-        f"bars do not overlap differ at the 5 % level (Nemenyi). {friedman}{count_of(results)}. "
-        "Ranks do not show by how much one is closer.",
+        f"{bars}{friedman}{count_of(results)}. Ranks do not show by how much one is closer.",
         height=180 + 40 * len(order),
     )

@@ -1,4 +1,7 @@
-"""Where runs end: over two hyperparameters, over the starts (basins), and in all."""
+"""Where runs end: over two hyperparameters, over the starts (basins), and in all.
+
+As in :mod:`sadam.lab.figures.compare`, what nothing is complete of is a ``ValueError``.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from sadam.lab.compare import tables
 from sadam.lab.compare.problems import short_title
 from sadam.lab.compare.results import Results
 from sadam.lab.compare.statistics import FLOOR
-from sadam.lab.figures.compare import count_of, finish, start_gap
+from sadam.lab.figures.compare import check_complete, count_of, finish, start_gap
 from sadam.lab.figures.maker import as_text
 from sadam.lab.style import channels
 
@@ -39,7 +42,17 @@ ELSEWHERE, DIVERGED = "#E3E5E8", "#1F2933"
 def hyperparameter_map(
     results: Results, label: str, landscape: str, schedule: str, x: str, y: str
 ) -> go.Figure:
-    """Median final gap over two hyperparameters of a rule on one landscape."""
+    """Median final gap over two hyperparameters of a rule on one landscape.
+
+    Args:
+        results: Of a spec with axes.
+        label: A rule that has both.
+        landscape: The problem.
+        schedule: The schedule.
+        x: ``"lr"`` or the name of an axis; see :func:`sadam.lab.compare.tables.heatmaps_of`.
+        y: Another.
+    """
+    check_complete(results, schedule)
     table = tables.heatmap(results, label, landscape, schedule, x, y)
     style = results.style(label)
     gap = np.clip(table.to_numpy(dtype=float), FLOOR, 1e12)
@@ -97,7 +110,11 @@ def _lighter(color: str) -> str:
 
 
 def basin_map(results: Results, landscape: str, schedule: str) -> go.Figure:
-    """Where each rule's runs end, by where they start; a panel for each rule."""
+    """Where each rule's runs end, by where they start; a panel for each rule.
+
+    The spec's starts must be a grid, and the problem a landscape.
+    """
+    check_complete(results, schedule)
     labels = results.labels
     columns = min(3, len(labels))
     rows = math.ceil(len(labels) / columns)
@@ -209,6 +226,7 @@ def basin_map(results: Results, landscape: str, schedule: str) -> go.Figure:
 
 def run_ends(results: Results, schedule: str) -> go.Figure:
     """Where the runs end: at the minimum, in a trap, elsewhere, or nowhere."""
+    check_complete(results, schedule)
     best = tables.best(results)
     best = best[best["schedule"] == schedule]
     shares = best.groupby("rule", sort=False)[list(END_COLORS)].mean()
