@@ -6,6 +6,7 @@ import time
 import pytest
 
 from pages.shared import jobs, kept, patience, turns
+from sadam.lab.calibration import CalibrationProgress
 from sadam.pauses import breathe
 
 
@@ -91,23 +92,17 @@ def test_a_long_one_takes_turns_with_jobs_and_nobody_waits_for_its_page(slot, wo
             until = time.monotonic() + 0.05
             while time.monotonic() < until:
                 breathe()
-                yield jobs_step(0)
-            yield jobs_step(1)
+                yield CalibrationProgress(0, 1, lambda: 0)
+            yield CalibrationProgress(1, 1, lambda: 1)
         finally:
             ended.set()
 
     with turns.visitor():
         job = jobs.start(steps)
-        worked(2)
+        worked(0.4)
         assert ended.is_set()
     assert job.wait(10)
     assert job.state == "done"
-
-
-def jobs_step(step):
-    from sadam.lab.calibration import CalibrationProgress
-
-    return CalibrationProgress(step, 1, lambda: step)
 
 
 def test_only_so_many_pages_compute_for_long_and_the_next_know_their_place(
