@@ -7,6 +7,7 @@ import streamlit as st
 from pages.shared.browser import serve_assets
 from pages.shared.gallery import presenter, read_address
 from pages.shared.guard import settings_trouble
+from pages.shared.links import hold
 from pages.shared.turns import visitor
 from pages.shared.warm import WAIT, one_at_a_time, warm_up
 
@@ -42,14 +43,15 @@ st.html(  # the picture first: less room above it and beside it
     "border: 1px solid color-mix(in srgb, currentColor 30%, transparent); "
     "backdrop-filter: blur(24px); box-shadow: 0 4px 18px rgb(0 0 0 / 0.18); }"
     "@media (max-width: 640px) { :has(> .st-key-computing) { left: 8%; } }"
+    ".stApp[data-test-script-state=notRunning] .st-key-computing { display: none; }"  # stopped
     # White on the dark theme's light blue is 2.2 to 1: what was picked wears the text's colour.
     ".stMultiSelect [data-tag], .stMultiSelect [data-tag] * { color: inherit; }"
     ".stMultiSelect [data-tag] "
     "{ background-color: color-mix(in srgb, currentColor 14%, transparent); }</style>"
 )
-held = st.session_state.get("race_controls", ())  # older than the prefixes, and so are its links
-for name in list(st.session_state):  # Streamlit forgets what only another page's controls hold
-    if name in held or str(name).startswith(("lgi_", "net_", "cmp_", "les")):
+hold()
+for name in list(st.session_state):  # and what is in no address, such as which tab is open
+    if str(name).startswith(("lgi_", "net_", "cmp_", "les")):
         st.session_state[name] = st.session_state[name]
 read_address()
 page = st.navigation(

@@ -235,7 +235,7 @@ def clicked(x: float, y: float) -> None:
 
 def _raced(spec: Experiment) -> Race:
     """The race; where it takes long, a note over the picture says so."""
-    with patience(f"Racing: {spec.steps:,} steps"):
+    with patience(f"Racing: {spec.steps:,} steps", fragments=True):
         return race_of(controlled(spec) if st.session_state["matched"] else spec)
 
 

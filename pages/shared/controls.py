@@ -157,14 +157,9 @@ def chosen() -> Landscape:
 
 
 def keep() -> None:
-    """Give every control its value, and hold it while the visitor is on another page.
-
-    Streamlit forgets the values of widgets that the page on screen does not have, unless they are
-    written again: on other pages app.py does so.
-    """
+    """Give every control its value; :func:`pages.shared.links.hold` does while others are shown."""
     for name, value in DEFAULTS.items():
         st.session_state[name] = st.session_state.get(name, value)
-    st.session_state["race_controls"] = tuple(DEFAULTS)
 
 
 def experiment() -> Experiment:

@@ -22,6 +22,7 @@ from sadam.lab.codec import nearest
 
 VERSION = 1
 MAX_PACKED = 200_000  # characters of a text that a link brings compressed
+_HELD = "_held"  # what the controls of all pages said when their page was last drawn
 _SHOWN = "_link"  # the page and the query that the session's state agrees with
 _NOTES = "_link_notes"
 PRESENT = "present"  # the presenter mode, in the address of any page; app.py reads it
@@ -211,6 +212,7 @@ class Link:
         if query != current:
             st.query_params.from_dict(query)
         state[_SHOWN] = (self.page, query)
+        state[_HELD] = {**state.get(_HELD, {}), **{name: state[name] for name in self.defaults}}
 
     def _says(self, query: Mapping[str, str]) -> bool:
         """Whether an address, read from the defaults on, is the state as it is."""
@@ -242,6 +244,17 @@ class Link:
         """The whole address of what is on screen, every field written out."""
         base = (st.context.url or "").partition("?")[0]
         return f"{base}?{urlencode(self.written(), safe=',:')}"
+
+
+def hold() -> None:
+    """Keep what the controls of all pages say, whichever is on screen.
+
+    Streamlit forgets the values of widgets that the page on screen does not have, unless they are
+    written again; and of those of a page that is left after a fragment of it ran alone, all.
+    """
+    state = st.session_state
+    for name, value in state.get(_HELD, {}).items():
+        state[name] = state.get(name, value)
 
 
 def note(told: str) -> None:

@@ -15,6 +15,8 @@ from contextlib import ExitStack, contextmanager
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
+from streamlit.runtime.scriptrunner import RerunException, get_script_run_ctx
+from streamlit.runtime.scriptrunner_utils.script_requests import ScriptRequestType
 
 from pages.shared.turns import Busy, Line, Place, aside
 from pages.shared.words import sentence
@@ -31,6 +33,7 @@ class _Here(threading.local):
 
     slot: DeltaGenerator | None = None
     told = ""
+    fragments = False  # whether a change in one of them ends a computation
     busy = False  # within a computation
     spoken = False  # one has said how it stands
 
@@ -39,24 +42,25 @@ _here = _Here()
 
 
 @contextmanager
-def patience(told: str, key: str = "computing") -> Iterator[None]:
+def patience(told: str, *, fragments: bool = False) -> Iterator[None]:
     """Make what is :func:`computing` within say how it stands, over the page.
 
     Args:
         told: What is computed, in a few words.
-        key: Of the place on the page for it; one for each that a page has.
+        fragments: Whether a change in a fragment of the page ends it too: only where nothing but
+            fragments stands behind it on the page.
     """
-    with st.container(key=key):
+    with st.container(key="computing"):
         slot = st.empty()
-    before = _here.slot, _here.told
-    _here.slot, _here.told = slot, told
+    before = _here.slot, _here.told, _here.fragments
+    _here.slot, _here.told, _here.fragments = slot, told, fragments
     try:
         yield
     except Busy as error:
         st.error(sentence(error))
         st.stop()
     finally:
-        _here.slot, _here.told = before
+        _here.slot, _here.told, _here.fragments = before
 
 
 @contextmanager
@@ -100,6 +104,23 @@ def alone(lock: threading.Lock) -> None:
                 waiting.tell("another visitor has asked for the same, and it is being computed")
 
 
+def _let_fragments_in() -> None:
+    """End the script where one of its fragments is to run, for the sake of a visitor's change.
+
+    Streamlit ends a script for a run of the whole page only, as what stands behind the computation
+    would not be drawn. Its requests are not part of its interface: without them nothing ends.
+    """
+    requests = getattr(get_script_run_ctx(suppress_warning=True), "script_requests", None)
+    wanted = getattr(requests, "_rerun_data", None)
+    if (
+        requests is not None
+        and getattr(requests, "_state", None) is ScriptRequestType.RERUN
+        and getattr(wanted, "is_auto_rerun", None) is False
+        and (data := requests.on_scriptrunner_ready().rerun_data) is not None
+    ):
+        raise RerunException(data)
+
+
 class _Computation:
     def __init__(self, slot: DeltaGenerator, told: str) -> None:
         self.slot, self.told = slot, told
@@ -125,6 +146,8 @@ class _Computation:
             f"{self.told} … {seconds:.0f} s{': ' + why if why else ''}  \n"
             ":small[Any change on the page stops it.]"
         )
+        if _here.fragments:
+            _let_fragments_in()
 
     def _sit_down(self) -> None:
         """Become a long computation: one that waits for its place and takes turns."""

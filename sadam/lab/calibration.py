@@ -318,12 +318,18 @@ class CalibrationProgress(NamedTuple):
     result: Callable[[], CalibrationReport]
 
 
-def iter_calibration(spec: CalibrationSpec) -> Iterator[CalibrationProgress]:
-    """Calibrate as :func:`run_calibration`, and say how far it is: at first, and after each."""
+def iter_calibration(
+    spec: CalibrationSpec, done: tuple[Calibration, ...] = ()
+) -> Iterator[CalibrationProgress]:
+    """Calibrate as :func:`run_calibration`, and say how far it is: at first, and after each.
+
+    Args:
+        spec: What to do.
+        done: The first calibrations of the same spec, where it was stopped before.
+    """
     todo = [(key, radius) for key in spec.landscapes for radius in spec.radii]
-    done: tuple[Calibration, ...] = ()
-    yield CalibrationProgress(0, len(todo), partial(CalibrationReport, spec, done))
-    for key, radius in todo:
+    yield CalibrationProgress(len(done), len(todo), partial(CalibrationReport, spec, done))
+    for key, radius in todo[len(done) :]:
         done += (calibrate(key, radius, spec.grid, spec.num_probes, spec.seed),)
         yield CalibrationProgress(len(done), len(todo), partial(CalibrationReport, spec, done))
 

@@ -104,3 +104,32 @@ def test_a_function_is_typed_corrected_and_drawn(look_at, app_url, wait_idle):
     expect(page.get_by_role("heading", name="Your own function (b = 1)")).to_be_visible()
     expect(page.locator(".st-key-own_value_b")).to_be_visible()
     expect(page.get_by_text("Until then the last one is shown")).to_have_count(0)
+
+
+def test_a_page_that_is_left_while_a_fragment_of_it_ran_last_keeps_its_controls(
+    look_at, app_url, wait_idle
+):
+    """Streamlit forgets them all then: a training that runs redraws its curves alone."""
+    page = look_at(app_url + "/networks?v=1&net_hidden=12,7&net_steps=3000")
+    links = page.get_by_test_id("stSidebarNavItems")
+    page.get_by_role("button", name="Start", exact=True).click()
+    page.get_by_text(re.compile("Step [1-9][0-9]* of 3000")).wait_for()
+    links.get_by_role("link", name="Lessons").click()
+    page.wait_for_selector("[class*=st-key-les]")
+    links.get_by_role("link", name="Networks").click()
+    page.wait_for_function("decodeURIComponent(location.search).includes('net_hidden=12,7&')")
+    expect(page.get_by_role("textbox", name="Hidden layers")).to_have_value("12,7")
+    expect(page.get_by_text("The controls say something else")).to_have_count(0)
+
+    links.get_by_role("link", name="Race").click()
+    page.wait_for_selector(READY)
+    wait_idle(page)
+    press(page, "ArrowLeft", None)
+    wait_idle(page)
+    said = lr(page)
+    links.get_by_role("link", name="Lessons").click()
+    page.wait_for_selector("[class*=st-key-les]")
+    links.get_by_role("link", name="Race").click()
+    page.wait_for_selector(READY)
+    expect(page.locator(".st-key-lr input[type=range]")).to_have_attribute("aria-valuetext", said)
+    page.close()

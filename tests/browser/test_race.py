@@ -1,6 +1,7 @@
 """The Race page as a visitor meets it."""
 
 import io
+import re
 import time
 import zipfile
 from urllib.parse import urlencode
@@ -201,6 +202,13 @@ def test_a_long_race_says_so_and_ends_when_something_else_is_wanted(look_at, app
     note = page.get_by_text("Racing: 20,000 steps")
     note.wait_for()
     page.get_by_text("Any change on the page stops it.").wait_for()
+    page.get_by_text("Racing: 20,000 steps … 3 s").wait_for()
+    start = page.get_by_role(
+        "spinbutton", name="Start x"
+    )  # in a fragment of its own: Streamlit would let it wait
+    start.fill("0.5")
+    start.press("Enter")
+    page.get_by_text(re.compile("Racing: 20,000 steps … [012] s")).wait_for(timeout=15_000)
     box = page.locator(".st-key-steps input")
     box.click()
     page.keyboard.type("101")
@@ -210,4 +218,5 @@ def test_a_long_race_says_so_and_ends_when_something_else_is_wanted(look_at, app
     page.wait_for_selector(READY)
     page.locator(".sadam-stage").get_by_text("/ 101").wait_for()
     assert time.monotonic() - began < 20
+    assert start.input_value() == "0.5"
     note.wait_for(state="detached")

@@ -243,9 +243,12 @@ def test_the_whole_catalogue_is_a_job_that_can_be_stopped_and_is_kept(app, monke
     monkeypatch.setattr(calibration, "CATALOGUE_SPEC", spec)
     step = threading.Event()
 
-    def steps(spec):
-        for at, now in enumerate(iter_calibration(spec)):
-            if at == 2:
+    begun = []
+
+    def steps(spec, done):
+        begun.append(len(done))
+        for now in iter_calibration(spec, done):
+            if now.step == 2:
                 step.wait(60)
             yield now
 
@@ -268,6 +271,7 @@ def test_the_whole_catalogue_is_a_job_that_can_be_stopped_and_is_kept(app, monke
     rerun(app)
     assert app.session_state["_cal_job"].wait(60)
     rerun(app)
+    assert begun == [0, 1]  # what was done is not done again
     assert any("Over 1 landscape with" in m.value for m in app.markdown)
     assert not any(b.key == "calibrate_all" for b in app.button)
     assert calibration.desk.known(spec).calibrations[0].landscape.name == "l1"

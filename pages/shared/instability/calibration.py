@@ -234,11 +234,13 @@ def _offer(spec: CalibrationSpec, found: CalibrationReport | None) -> None:
         st.caption(
             f"Stopped: {len(found.calibrations)} of {_total(spec)} calibrations are done and kept."
         )
-    st.button("Calibrate on every landscape", key="calibrate_all", on_click=_start)
+    done = () if found is None else found.calibrations
+    name = "Calibrate on the other landscapes" if done else "Calibrate on every landscape"
+    st.button(name, key="calibrate_all", on_click=_start, args=(done,))
 
 
-def _start() -> None:
-    desk.start(CATALOGUE_SPEC, lambda: iter_calibration(CATALOGUE_SPEC))
+def _start(done: tuple[Calibration, ...]) -> None:
+    desk.start(CATALOGUE_SPEC, lambda: iter_calibration(CATALOGUE_SPEC, done))
 
 
 def _progress() -> None:

@@ -60,9 +60,10 @@ def ground(landscape: Landscape, window: Window, n: int = GRID) -> Ground:
     finite = values[np.isfinite(values)]
     lowest = float(finite.min()) if finite.size else 0.0
     reference = lowest if landscape.minimum is None else min(landscape.minimum, lowest)
-    typical = float(np.median(finite - reference)) if finite.size else 0.0
+    with np.errstate(over="ignore"):
+        typical = float(np.median(finite - reference)) if finite.size else 0.0
     offset = typical / 100 if typical > 0 else 1.0
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         level = np.log10(np.maximum(values - reference, 0.0) + offset)
     level[~np.isfinite(level)] = math.nan
     return Ground(

@@ -207,6 +207,9 @@ def _controls(result: TrainingResult) -> list[str]:
         )
         if result.spec.seeds > 1 and _tied(found):
             text += ", so braking by LGI cannot be told from a smaller step here"
+        elif result.spec.seeds > 1:
+            ahead = (found.value > 0) == (result.metric == "accuracy")
+            text += f", so {'braking by LGI' if ahead else 'the smaller step'} does better here"
         said.append(f"{text}.")
     return said
 
