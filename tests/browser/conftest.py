@@ -103,21 +103,21 @@ def app_url(serve) -> str:
 
 
 @pytest.fixture(scope="session")
-def browser():
+def browser(request):
     """A Chromium that is installed: BROWSER_PATH or the PATH. Missing: a skip, in CI a failure."""
     missing = pytest.fail if os.environ.get("CI") else pytest.skip
     try:
-        from playwright.sync_api import expect, sync_playwright
+        from playwright.sync_api import expect
     except ImportError:
         missing("playwright is not installed")
     found = os.environ.get("BROWSER_PATH") or next(filter(None, map(shutil.which, NAMES)), None)
     if not found:
         missing("no Chromium found; set BROWSER_PATH")
     expect.set_options(timeout=60_000)  # a busy machine is slow, not wrong
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=found, args=FLAGS)
-        yield chromium
-        chromium.close()
+    playwright = request.getfixturevalue("driver")
+    chromium = playwright.chromium.launch(executable_path=found, args=FLAGS)
+    yield chromium
+    chromium.close()
 
 
 class Trouble(list):

@@ -73,9 +73,9 @@ def test_through_the_lessons_by_keys(look_at, app_url, wait_idle):
     expect(page.get_by_role("heading", name="What a kink does to a gradient")).to_be_visible()
     wait_idle(page)
     page.get_by_role("link", name="Race down a kinked valley").click()
+    page.wait_for_url("**/race?*")
     page.wait_for_selector(READY)
     wait_idle(page)
-    assert "/race?" in page.url
     expect(page.get_by_role("heading", name="Weighted 1-norm")).to_be_visible()
 
 

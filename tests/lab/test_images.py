@@ -27,32 +27,30 @@ def need_browser():
 
 
 @pytest.fixture
-def open_file():
+def open_file(request):
     """Open a file in a browser: what it asks for and what goes wrong are kept."""
     need_browser()
-    from playwright.sync_api import sync_playwright
+    playwright = request.getfixturevalue("driver")
+    browser = playwright.chromium.launch(
+        executable_path=images.find_browser(), args=["--no-sandbox"]
+    )
+    page = browser.new_page()
+    page.asked, page.wrong = [], []
+    page.on("request", lambda request: page.asked.append(request.url))
+    page.on("pageerror", lambda error: page.wrong.append(str(error)))
+    page.on("console", lambda line: page.wrong.append(line.text) if line.type == "error" else 0)
 
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=images.find_browser(), args=["--no-sandbox"]
+    def open_it(path, figures):
+        page.goto(path.as_uri())
+        page.wait_for_function(
+            "n => document.querySelectorAll('.plot .main-svg').length >= n",
+            arg=figures,
+            timeout=60_000,
         )
-        page = browser.new_page()
-        page.asked, page.wrong = [], []
-        page.on("request", lambda request: page.asked.append(request.url))
-        page.on("pageerror", lambda error: page.wrong.append(str(error)))
-        page.on("console", lambda line: page.wrong.append(line.text) if line.type == "error" else 0)
+        return page
 
-        def open_it(path, figures):
-            page.goto(path.as_uri())
-            page.wait_for_function(
-                "n => document.querySelectorAll('.plot .main-svg').length >= n",
-                arg=figures,
-                timeout=60_000,
-            )
-            return page
-
-        yield open_it
-        browser.close()
+    yield open_it
+    browser.close()
     assert {url.partition(":")[0] for url in page.asked} <= {"file", "data", "blob"}
 
 
