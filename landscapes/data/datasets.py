@@ -9,6 +9,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from landscapes.checks import shown
 from landscapes.data.made_data import SOURCES
 
 SplitName = Literal["train", "validation", "test"]
@@ -121,13 +122,13 @@ class DataSpec:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or self.name not in NAMES:
             raise DataError(
-                f"there is no data set {_short(self.name)}: it must be one of {', '.join(NAMES)}"
+                f"there is no data set {shown(self.name)}: it must be one of {', '.join(NAMES)}"
             )
         for name, kind, what in _KINDS:
             value = getattr(self, name)
             optional = value is None and name in ("n", "noise", "path", "target")
             if not optional and (not isinstance(value, kind) or isinstance(value, bool)):
-                raise DataError(f"Invalid {name}: {_short(value)}, must be {what}")
+                raise DataError(f"Invalid {name}: {shown(value)}, must be {what}")
         if self.seed < 0:
             raise DataError(f"Invalid seed: {self.seed}, must be at least 0")
         for name in ("validation", "test"):
@@ -155,11 +156,6 @@ _KINDS: tuple[tuple[str, type, str], ...] = (
     ("path", str, "a text"),
     ("target", str, "a text"),
 )
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def split_up(

@@ -18,6 +18,7 @@ from sadam.lab import export
 from sadam.lab.archive import zipped
 from sadam.lab.cli import main as command
 from sadam.lab.compare import files, races, report, tables
+from sadam.lab.compare.basins import basin
 from sadam.lab.compare.problems import Starts, problems_of
 from sadam.lab.compare.results import Results
 from sadam.lab.compare.run import run_compare
@@ -234,7 +235,7 @@ def test_ratios_beyond_float64_are_infinite():
         (lambda: view_of(trained("all diverge"), 99), "there is no model at place 99"),
         (lambda: units_of(trained("all diverge"), 0, seed=-1), "there is no seed at place -1"),
         (lambda: decision_map(trained("all diverge"), "adam", at="worst"), "at cannot be 'worst'"),
-        (lambda: tables.basin(compared("one rule"), "l1", "constant", "adam"), "a grid of starts"),
+        (lambda: basin(compared("one rule"), "l1", "constant", "adam"), "a grid of starts"),
     ],
 )
 def test_what_there_is_not_is_one_clear_sentence(call, words):

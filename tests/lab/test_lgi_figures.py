@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from landscapes import CATALOGUE
-from sadam.lab.bias import bias_table
+from sadam.lab import lgi_report
+from sadam.lab.bias import Check, bias_table
 from sadam.lab.calibration import CalibrationSpec, calibrate, run_calibration
 from sadam.lab.experiment import Experiment
 from sadam.lab.figures import calibration as calibration_figures
@@ -279,3 +280,12 @@ def test_a_whole_catalogue_has_no_figure_of_each_landscape(monkeypatch):
     }  # fmt: skip
     everything = replace(report, spec=CalibrationSpec())
     assert set(calibration_figures.figures_of(everything)) == {"catalogue", "bias"}
+
+
+@pytest.mark.parametrize(("mean", "words"), [(0.99, "0.0050, within"), (0.9, "0.0050, NOT within")])
+def test_a_report_says_what_the_trial_of_the_theorem_measured(monkeypatch, mean, words):
+    report = run_calibration(CalibrationSpec(landscape="l1", radii=(0.3,), grid=11, num_probes=2))
+    check = Check(num_probes=2, dim=2, repetitions=100, mean=mean, error=0.005)
+    monkeypatch.setattr(lgi_report, "check_theorem", lambda **_: check)
+    said = lgi_report.calibration_report(report).said
+    assert f"mean {mean:.4f} with a standard error of {words} four of them of 1." in said

@@ -12,7 +12,7 @@ from pages.shared.compare.controls import DEFAULTS, landscape_names
 from pages.shared.compare.matrix import ratio_cells, verdict_cells
 from pages.shared.links import pack
 from pages.shared.networks.values import MAX_RECORDS
-from sadam.lab.compare import tables
+from sadam.lab.compare.basins import basin
 from sadam.lab.compare.races import race_behind, race_of_cell, typical_run
 from sadam.lab.compare.report import answer
 from sadam.lab.compare.run import run_compare
@@ -280,8 +280,8 @@ def test_a_cell_opens_the_run_in_the_middle(compared, monkeypatch):
 def test_a_basin_opens_the_race_from_its_start(compared, monkeypatch):
     click = {"index": [2, 1]}
     spec = opened_race(compared, monkeypatch, lambda: races.open_basin(click, "wolfe", "constant"))
-    basin = tables.basin(compared, "wolfe", "constant", "adam")
-    assert spec.starts == ((basin.x[1], basin.y[2]),)
+    found = basin(compared, "wolfe", "constant", "adam")
+    assert spec.starts == ((found.x[1], found.y[2]),)
     assert [label for label, _ in spec.rules] == list(compared.labels)
     for index in ([9, 0], [0], "x", None):
         assert not opened_race(

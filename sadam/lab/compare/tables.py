@@ -16,8 +16,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sadam.lab.codec import from_plain, show
-from sadam.lab.compare.basins import Basin as Basin
-from sadam.lab.compare.basins import basin as basin
 from sadam.lab.compare.blocks import TARGET_MET
 from sadam.lab.compare.results import Results, remembered
 from sadam.lab.compare.statistics import (

@@ -13,6 +13,7 @@ from plotly.subplots import make_subplots
 
 import landscapes
 from sadam.lab.compare import tables
+from sadam.lab.compare.basins import basin
 from sadam.lab.compare.problems import short_title
 from sadam.lab.compare.results import Results
 from sadam.lab.compare.statistics import FLOOR
@@ -118,10 +119,10 @@ def basin_map(results: Results, landscape: str, schedule: str) -> go.Figure:
     labels = results.labels
     columns = min(3, len(labels))
     rows = math.ceil(len(labels) / columns)
-    basins = {label: tables.basin(results, landscape, schedule, label) for label in labels}
+    basins = {label: basin(results, landscape, schedule, label) for label in labels}
     f = landscapes.get(landscape)
     (x0, x1), (y0, y1) = f.window
-    seen = sorted({str(name) for basin in basins.values() for name in np.unique(basin.outcome)})
+    seen = sorted({str(name) for one in basins.values() for name in np.unique(one.outcome)})
     minima = [name for name in seen if name.startswith(("minimum", "near"))]
     traps = [name for name in seen if name.startswith("trap")]
     places = [f"minimum ({a:.4g}, {b:.4g})" for a, b in f.minimisers]
@@ -153,20 +154,20 @@ def basin_map(results: Results, landscape: str, schedule: str) -> go.Figure:
         for stop in ([steps[k], colors[name]], [steps[k + 1], colors[name]])
     ]
     for panel, label in enumerate(labels):
-        basin = basins[label]
+        here = basins[label]
         place = {"row": panel // columns + 1, "col": panel % columns + 1}
-        code = np.select([basin.outcome == name for name in names], list(range(len(names))))
-        taken = np.where(np.isnan(basin.steps), "target not met", basin.steps.astype(str))
+        code = np.select([here.outcome == name for name in names], list(range(len(names))))
+        taken = np.where(np.isnan(here.steps), "target not met", here.steps.astype(str))
         figure.add_trace(
             go.Heatmap(
-                x=basin.x,
-                y=basin.y,
+                x=here.x,
+                y=here.y,
                 z=code,
                 zmin=-0.5,
                 zmax=len(names) - 0.5,
                 colorscale=scale,
                 showscale=False,
-                customdata=np.stack([basin.outcome, taken], axis=-1),
+                customdata=np.stack([here.outcome, taken], axis=-1),
                 hovertemplate="from (%{x:.3g}, %{y:.3g}): %{customdata[0]}, steps to the target: "
                 "%{customdata[1]}<extra>" + results.style(label).title + "</extra>",
                 meta={"role": "basin", "rule": label},

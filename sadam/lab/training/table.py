@@ -205,11 +205,8 @@ def _controls(result: TrainingResult) -> list[str]:
             f"{title} at {float(rule.lr):g} against AdamW at its mean step of {lr:.3g} "  # type: ignore[attr-defined]
             f"(matched control): {_difference_text(found, result.metric)}"
         )
-        if result.spec.seeds > 1 and _tied(found):
-            text += ", so braking by LGI cannot be told from a smaller step here"
-        elif result.spec.seeds > 1:
-            ahead = (found.value > 0) == (result.metric == "accuracy")
-            text += f", so {'braking by LGI' if ahead else 'the smaller step'} does better here"
+        if result.spec.seeds > 1:
+            text += f", so {_verdict(found, result.metric)} here"
         said.append(f"{text}.")
     return said
 
@@ -228,6 +225,14 @@ def _lost(result: TrainingResult) -> str:
 
 def _extreme(metric: str) -> str:
     return "the highest" if metric == "accuracy" else "the lowest"
+
+
+def _verdict(found: Estimate, metric: str) -> str:
+    """What a rule with a brake less its matched control tells, in words."""
+    if _tied(found):
+        return "braking by LGI cannot be told from a smaller step"
+    ahead = (found.value > 0) == (metric == "accuracy")
+    return f"{'braking by LGI' if ahead else 'the smaller step'} does better"
 
 
 def _tied(found: Estimate) -> bool:

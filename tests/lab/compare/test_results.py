@@ -11,6 +11,7 @@ import pytest
 
 from sadam import metrics
 from sadam.lab.compare import tables
+from sadam.lab.compare.basins import basin
 from sadam.lab.compare.files import compare_figures, report_page, runs_file
 from sadam.lab.compare.problems import Starts, problems_of
 from sadam.lab.compare.races import race_behind
@@ -159,7 +160,7 @@ def test_a_basin_map_has_the_starts_where_they_are():
         seeds=1,
         steps=300,
     )
-    found = tables.basin(run_compare(spec), "himmelblau", "constant", "adam")
+    found = basin(run_compare(spec), "himmelblau", "constant", "adam")
     assert (found.x[0], found.x[-1], found.y[0], found.y[-1]) == (-5.0, 5.0, -5.0, 5.0)
     assert "(3, 2)" in found.outcome[-2, -2]  # upper right
     assert "(-2.805, 3.131)" in found.outcome[-2, 1]  # upper left

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from sadam.lab.codec import SpecError
-from sadam.lab.compare.statistics import medians
+from sadam.lab.compare.statistics import Estimate, medians
 from sadam.lab.export import export_bundle
 from sadam.lab.rulebook import make_rules
 from sadam.lab.training import (
@@ -22,6 +22,7 @@ from sadam.lab.training import (
     iter_training,
     load_data,
     run_training,
+    table,
 )
 from sadam.lab.training.report import training_arrays, training_bundle, training_tables
 from sadam.lab.training.table import difference, results_table, sentence
@@ -154,6 +155,24 @@ def test_the_sentence_says_the_numbers(result):
     assert "**" not in text
     alone = run_training(replace(SPEC, seeds=1, lr_grid=(), steps=5, matched_controls=False))
     assert "one seed tells nothing of chance" in sentence(alone)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "metric", "said"),
+    [
+        ((-0.02, -0.01), "accuracy", "the smaller step does better here"),
+        ((0.01, 0.02), "accuracy", "braking by LGI does better here"),
+        ((0.01, 0.02), "loss", "the smaller step does better here"),
+        ((-0.02, -0.01), "loss", "braking by LGI does better here"),
+        ((-0.01, 0.02), "accuracy", "braking by LGI cannot be told from a smaller step here"),
+        ((-0.01, 0.0), "loss", "braking by LGI cannot be told from a smaller step here"),
+    ],
+)
+def test_who_is_ahead_of_the_matched_control_is_said(result, monkeypatch, bounds, metric, said):
+    found = Estimate(sum(bounds) / 2, *bounds)
+    monkeypatch.setattr(table, "difference", lambda *_: found)
+    monkeypatch.setattr(type(result), "metric", metric)
+    assert sentence(result).count(f", so {said}.") == 2
 
 
 def test_what_is_under_way_is_a_part_of_the_whole(result):
