@@ -54,6 +54,7 @@ for name in list(st.session_state):  # and what is in no address, such as which 
     if str(name).startswith(("lgi_", "net_", "cmp_", "les")):
         st.session_state[name] = st.session_state[name]
 read_address()
+st.set_option("client.showSidebarNavigation", True)  # hidden until here: .streamlit/config.toml
 page = st.navigation(
     [
         st.Page(

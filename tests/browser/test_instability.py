@@ -19,6 +19,18 @@ TOP = "e => e.scrollIntoView({ block: 'center' })"
 RANGES = """() => [...document.querySelectorAll('.sadam-maps .plot')]
   .map(p => [...p._fullLayout.xaxis.range, ...p._fullLayout.yaxis.range])"""
 
+SIDEBARS = """
+  window.sidebarWidths = new Set(), window.sidebarLinks = new Set();
+  new MutationObserver(() => {
+    const sidebar = document.querySelector('[data-testid=stSidebar]');
+    if (sidebar?.getBoundingClientRect().width) {
+      sidebarWidths.add(Math.round(sidebar.getBoundingClientRect().width));
+      sidebar.querySelectorAll('nav a, [data-testid=stSidebarNav] a')
+        .forEach(a => sidebarLinks.add(a.innerText.trim()));
+    }
+  }).observe(document, { subtree: true, childList: true, attributes: true });
+"""  # all that the sidebar ever was
+
 
 @pytest.fixture
 def visit(look_at, app_url, wait_idle):
@@ -77,9 +89,15 @@ def test_a_deep_link_opens_the_page_on_a_fresh_server(serve, look_at, tmp_path):
     again = tmp_path / "app.py"  # another path: a server that nobody has visited
     again.symlink_to(ROOT / "app.py")
     (tmp_path / "pages").symlink_to(ROOT / "pages")
-    page = look_at(serve(again) + "/instability")
+    page = look_at("about:blank")
+    page.add_init_script(SIDEBARS)
+    page.goto(serve(again) + "/instability")
     page.wait_for_selector(READY)
     page.get_by_role("link", name="Race").wait_for()
+    widths, links = page.evaluate("[[...sidebarWidths], [...sidebarLinks]]")
+    assert widths == [320]
+    assert {"app", "instability"}.isdisjoint(links)  # files, not pages
+    assert any("Instability" in link for link in links)
 
 
 @pytest.mark.parametrize("look", ["light", "dark", "phone"])

@@ -16,6 +16,14 @@ PLACE = """([x, y]) => {
   return [r.left + r.width * (x - a) / (b - a), r.top + r.height * (d - y) / (d - c)];
 }"""
 
+STILL = """() => {
+  const r = document.querySelector('.sadam-stage .nsewdrag')?.getBoundingClientRect();
+  const place = JSON.stringify(r);
+  window.stillFor = r && place === window.stillAt ? (window.stillFor ?? 0) + 1 : 0;
+  window.stillAt = place;
+  return window.stillFor >= 20;
+}"""  # for twenty frames nothing has moved the map: what is clicked on is still there
+
 
 @pytest.fixture
 def race(look_at, app_url, wait_idle):
@@ -44,6 +52,7 @@ def shared(opened, wait_idle):
         whole.click()
         whole.wait_for(state="hidden")
     opened.locator(".sadam-stage .map").evaluate("e => e.scrollIntoView({ block: 'center' })")
+    opened.wait_for_function(STILL)
     return opened
 
 
