@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from sadam.batch import LIMIT, Batch
-from sadam.checks import check_fits, check_whole
+from sadam.checks import check_fits, check_whole, shown
 from sadam.objectives import Function, value_and_grad_of
 from sadam.probes import Probing
 from sadam.rules import UpdateRule
@@ -60,14 +60,21 @@ def run(
     Raises:
         ValueError: If there is no rule, no start or no step, the schedule is not known, the seed is
             below 0, or a hyperparameter does not fit the starts.
+        TypeError: If the rules are not rules by name, or the starts are no tensor.
     """
+    if not isinstance(rules, Mapping):
+        raise TypeError(f"Invalid rules: {shown(rules)}, must be a mapping of names to rules")
     if not rules:
         raise ValueError("no rules: give at least one")
     check_whole("steps", steps, least=1)
     check_whole("seed", seed)
+    if not isinstance(starts, Tensor):
+        raise TypeError(f"Invalid starts: {shown(starts)}, must be a tensor (..., D)")
     if starts.ndim < 1 or starts.numel() == 0 or starts.is_complex():
         raise ValueError(f"Invalid starts: shape {tuple(starts.shape)}, must be (..., D) and real")
     for key, rule in rules.items():
+        if isinstance(rule, type) or not callable(getattr(rule, "update", None)):
+            raise TypeError(f"Invalid rule {key}: {shown(rule)}, must be one, such as Adam(lr=0.1)")
         for name, value in getattr(rule, "__dict__", {}).items():
             for part in value if isinstance(value, tuple) else (value,):
                 check_fits(f"{name} of {key}", part, starts.shape[:-1])

@@ -212,13 +212,14 @@ class SAdam(RuleOptimizer):
             replay = Replay({p.device for p in parameters}, parameters, self._model)
         with replay.first() if replay else nullcontext(), torch.enable_grad():
             loss = gradient()
+        first = checked_loss(loss)
         active = [self.active(group) for group in self.param_groups]
         points = [as_real(p) for params in active for p in params]
         if not points:
             return loss
         if replay:
             probing: Probing = prepared[0].probing  # type: ignore[assignment]
-            lgi = self._measure(points, loss, probe, replay, probing, t)
+            lgi = self._measure(points, first, probe, replay, probing, t)
         else:
             lgi = self.last_lgi
         brakes = [_brake(lgi, row) for row, _ in prepared]
@@ -237,7 +238,7 @@ class SAdam(RuleOptimizer):
     def _measure(
         self,
         points: list[Tensor],
-        loss: Any,
+        first: Tensor | float,
         probe: Closure,
         replay: Replay,
         probing: Probing,
@@ -246,7 +247,7 @@ class SAdam(RuleOptimizer):
         """Return the LGI at the parameters, which are left as they are."""
         saved = [x.clone() for x in points]
         drawn = self._generator.get_state()
-        values, backward = [checked_loss(loss)], []
+        values, backward = [first], []
         try:
             with replay.repeats() as rewind:
 

@@ -367,3 +367,18 @@ def test_gradients_where_f_is_a_constant_or_not_finite():
     value, grad = value_and_grad_of(inside)(torch.stack([X[0], at(2, 1)]))
     assert value.isnan().tolist() == [False, True]
     assert torch.equal(grad[0], at(1, 1))
+
+
+@pytest.mark.parametrize(
+    ("rules", "starts", "named"),
+    [
+        (["adam"], X, "rules"),
+        ({"it": "adam"}, X, "rule it"),
+        ({"it": Adam}, X, "rule it"),
+        ({"it": Adam(0.1)}, [[1.0, 1.0]], "starts"),
+        ({"it": Adam(0.1)}, (1.0, 1.0), "starts"),
+    ],
+)
+def test_what_is_no_rule_and_no_tensor_of_starts_is_named(rules, starts, named):
+    with pytest.raises(TypeError, match=f"^Invalid {named}: .* must be "):
+        run(l1, rules, starts, steps=2)

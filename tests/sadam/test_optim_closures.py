@@ -73,6 +73,20 @@ def test_a_loss_that_is_no_number_is_refused(bad):
     assert torch.equal(x.detach(), torch.ones(2))
 
 
+@pytest.mark.parametrize("bad", [None, torch.ones(2)])
+def test_that_loss_is_refused_also_where_nothing_is_probed(bad):
+    x = nn.Parameter(torch.ones(2))
+    with pytest.raises(TypeError, match="must return the loss: one real number"):
+        SAdam([x]).step(lambda backward: bad)  # no gradient
+    optimizer = SAdam([x], probe_every=2)
+    x.grad = torch.ones(2)
+    optimizer.step(lambda backward: 1.0)
+    before = x.detach().clone()
+    with pytest.raises(TypeError, match="must return the loss: one real number"):
+        optimizer.step(lambda backward: bad)  # a step that keeps the LGI
+    assert torch.equal(x.detach(), before)
+
+
 def test_a_loss_written_to_the_same_memory_each_time_is_read_each_time():
     def run(wrap):
         net = small_net()
