@@ -168,6 +168,7 @@ def write_bundle(
     *,
     look: webpage.Look | None = None,
     only: Collection[str] = (),
+    progress: Callable[[int, int], object] | None = None,
 ) -> list[str]:
     """Write all files of a result into a directory that is there; return notes on what is missing.
 
@@ -177,6 +178,7 @@ def write_bundle(
         formats: What to write besides ``spec.json`` and ``results.json``.
         look: How PNG, SVG and PDF are made, if not as usual.
         only: The figures to write, by name; all if empty.
+        progress: Told how many PNG, SVG and PDF are drawn, of how many.
 
     Returns:
         A sentence for each: first what is left out, and why (:func:`left_out_of`), where figures
@@ -246,7 +248,7 @@ def write_bundle(
         return told
     look = look or webpage.Look()
     ready = {name: look.apply(figure) for name, figure in dress(caption=look.caption).items()}
-    pictures, notes = images.draw(ready, drawn, scale=look.scale)
+    pictures, notes = images.draw(ready, drawn, scale=look.scale, progress=progress)
     for (name, form), data in pictures.items():
         (directory / f"{name}.{form}").write_bytes(with_spec(data, form, text))
     return told + notes

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -64,6 +64,7 @@ def draw(
     *,
     scale: float = SCALE,
     timeout: float = TIMEOUT,
+    progress: Callable[[int, int], object] | None = None,
 ) -> tuple[dict[tuple[str, str], bytes], list[str]]:
     """Draw every figure in every format.
 
@@ -73,6 +74,7 @@ def draw(
         formats: Any of ``"png"``, ``"svg"``, ``"pdf"``.
         scale: Pixels of a PNG for each pixel of the layout, above 0.
         timeout: Seconds to wait for one image, above 0.
+        progress: Told how many images are there, of how many, after each and at first.
 
     Returns:
         The bytes of each image by ``(name, format)``; and a sentence for each thing that went
@@ -87,6 +89,9 @@ def draw(
         size = (int(figure.layout.width or 1000), int(figure.layout.height or 600))
         text = figure.to_json()
         left += [Job(name, text, form, *size, scale) for form in formats]
+    total = len(left)
+    tell = progress or (lambda *_: None)
+    tell(0, total)
     done: dict[tuple[str, str], bytes] = {}
     undrawn: dict[str, list[str]] = {}
     problems: list[str] = []
@@ -98,6 +103,7 @@ def draw(
                     done[job.name, job.format] = base64.b64decode(answer["image"])
                 else:
                     undrawn.setdefault(answer["error"], []).append(f"{job.name}.{job.format}")
+                tell(total - len(left), total)
         except ImageError as error:
             if last_try:
                 problems.append(f"{error}, so {len(left)} images are missing")

@@ -38,6 +38,36 @@ def test_an_interrupted_race_leaves_nothing(tmp_path, blow, code):
     assert list(tmp_path.iterdir()) == []
 
 
+LOST = """
+import os, signal, sys, time
+import sadam.lab.cli, sadam.lab.cli.command as command
+
+class Thing:
+    def __del__(self):
+        os.kill(os.getpid(), blow)
+        for _ in range(1000):  # the interruption is raised here, where it can only be ignored
+            pass
+
+def work(arguments):
+    Thing()
+    print("went on", flush=True)
+    time.sleep(60)
+    print("as if nothing had been")
+
+command._list = work
+blow, sys.argv = getattr(signal, sys.argv[1]), ["sadam", "list"]
+raise SystemExit(command.main())
+"""
+
+
+@pytest.mark.parametrize(("blow", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
+def test_an_interruption_that_python_ignores_is_not_lost(blow, code):
+    ended = subprocess.run(
+        [sys.executable, "-c", LOST, blow], cwd=ROOT, capture_output=True, text=True, timeout=50
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (code, "went on\n", "")
+
+
 def test_a_reader_who_leaves_is_no_error():
     with spawn("list") as process:
         process.stdout.close()

@@ -16,6 +16,7 @@ import json
 import re
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -193,6 +194,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if argv is None:  # the process is ours
         argv = sys.argv[1:]
         signal.signal(signal.SIGTERM, _terminate)
+        sys.unraisablehook = _again
         for stream in (sys.stdout, sys.stderr):
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     code = _guarded(argv)
@@ -238,6 +240,16 @@ def _check_names(words: Sequence[str]) -> None:
 
 def _terminate(*_: Any) -> NoReturn:
     raise SystemExit(143)
+
+
+def _again(lost: sys.UnraisableHookArgs) -> None:
+    """Send a Ctrl-C or SIGTERM once more that came where Python only prints and forgets it."""
+    if not issubclass(lost.exc_type, KeyboardInterrupt | SystemExit):
+        return sys.__unraisablehook__(lost)
+    number = signal.SIGINT if lost.exc_type is KeyboardInterrupt else signal.SIGTERM
+    main = threading.main_thread().ident
+    # In a moment: this hook, too, runs where nothing can be raised.
+    return threading.Timer(0.05, signal.pthread_kill, (main, number)).start()
 
 
 def _joined(words: Sequence[str]) -> list[str]:

@@ -7,9 +7,17 @@ import os
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sadam.lab.cli.terminal import PROGRAM, name_of, names_in, read_spec, say
+from sadam.lab.cli.terminal import (
+    PROGRAM,
+    name_of,
+    names_in,
+    read_spec,
+    say,
+    show_line,
+    show_pictures,
+)
 
 if TYPE_CHECKING:
     from sadam.lab.export import Bundle
@@ -123,17 +131,21 @@ def _export(arguments: argparse.Namespace) -> int:
         raise ValueError(f"{name_of(arguments.spec)}: {error}") from None
     only = () if arguments.figures is None else names_in(arguments.figures)
     target = Path(arguments.out)
+    options: dict[str, Any] = {"look": look, "only": only, "progress": show_pictures}
+    show_line("computing ...")
     if target.suffix != ".zip":
         with staged(target) as stage:
-            notes = write_bundle(bundle_of(spec), stage, formats, look=look, only=only)
+            notes = write_bundle(bundle_of(spec), stage, formats, **options)
             count = len(os.listdir(stage))
+        show_line()
         say(f"{count} files are in {target}")
     else:
         with staged(target.parent) as stage, tempfile.TemporaryDirectory() as folder:
             bundle = bundle_of(spec)
-            notes = write_bundle(bundle, Path(folder), formats, look=look, only=only)
+            notes = write_bundle(bundle, Path(folder), formats, **options)
             files = {path.name: path.read_bytes() for path in sorted(Path(folder).iterdir())}
             (stage / target.name).write_bytes(zipped(bundle, files))
+        show_line()
         say(f"{len(files) + 2} files are in {target}")
     for note in notes:
         print(f"{PROGRAM}: {note}", file=sys.stderr)

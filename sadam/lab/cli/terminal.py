@@ -30,6 +30,11 @@ def show_line(text: str = "") -> None:
         print(f"\r{text:60s}", end="\r", file=sys.stderr, flush=True)
 
 
+def show_pictures(done: int, total: int) -> None:
+    """Say on the line of progress how many pictures are drawn."""
+    show_line(f"{done} of {total} pictures are drawn")
+
+
 def names_in(text: str) -> tuple[str, ...]:
     """Return the names of a list with commas."""
     return tuple(name.strip() for name in text.split(","))
@@ -104,7 +109,8 @@ def _output(
     with staged(arguments.out) as stage:
 
         def write(bundle: Bundle) -> tuple[list[str], list[str]]:
-            notes = write_bundle(bundle, stage, formats)
+            notes = write_bundle(bundle, stage, formats, progress=show_pictures)
+            show_line()
             return sorted(os.listdir(stage)), notes
 
         yield write
