@@ -6,7 +6,7 @@ import streamlit as st
 
 from pages.shared.browser import serve_assets
 from pages.shared.gallery import presenter, read_address
-from pages.shared.guard import settings_trouble
+from pages.shared.guard import routed, settings_trouble
 from pages.shared.links import hold
 from pages.shared.turns import visitor
 from pages.shared.warm import WAIT, one_at_a_time, warm_up
@@ -98,7 +98,7 @@ page = st.navigation(
 gallery = not page.url_path
 serve_assets(wait=WAIT if gallery else 0)  # the gallery draws without plotly.js
 presenter(f"pages/{page.url_path}.py")
-with visitor(), one_at_a_time(page.url_path):
+with routed(), visitor(), one_at_a_time(page.url_path):
     page.run()
 if gallery:  # the other pages have imported what they need
     warm_up()

@@ -5,7 +5,10 @@ own listing of the ``pages`` folder, without running app.py, until some session 
 ``st.navigation``. The page would then show without theme, navigation and shared controls.
 """
 
+import threading
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -16,14 +19,35 @@ import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
 
+_run = threading.local()
+_ASTRAY = "_astray"  # in a session's state: it came to a page without app.py
+
+
+@contextmanager
+def routed() -> Iterator[None]:
+    """While app.py runs a page."""
+    _run.routed = True
+    try:
+        yield
+    finally:
+        _run.routed = False
+
+
 def ensure_router() -> None:
     """Rerun through app.py when Streamlit came here by its own listing of ``pages``.
 
-    Does nothing on every run but the very first of a server process.
+    That happens to all who come to a fresh server at once, also where one of them has been sent to
+    app.py in the meantime: what counts is how this very run came here.
     """
-    if PagesManager.uses_pages_directory:
-        PagesManager.uses_pages_directory = False
-        st.rerun()
+    if getattr(_run, "routed", False):
+        st.session_state.pop(_ASTRAY, None)
+        return
+    if _ASTRAY in st.session_state:
+        st.error("A page is not run by itself: start the app with `streamlit run app.py`.")
+        st.stop()
+    st.session_state[_ASTRAY] = True
+    PagesManager.uses_pages_directory = False
+    st.rerun()
 
 
 @cache
