@@ -101,7 +101,7 @@ def watch() -> None:
 def answer(seen: Shown[Results]) -> None:
     """The sentence, the table of ratios, and their means in a picture."""
     results, schedule = seen.result, schedule_of(seen)
-    st.markdown(seen.once("headline", lambda: headline_lines(results)))
+    st.markdown(seen.once("headline", lambda: report.headline_lines(results)))
     if seen.final:
         other_budget_line(results)
     if len(results.spec.lrs) < 2 or results.spec.runs < 2:
@@ -133,17 +133,6 @@ def answer(seen: Shown[Results]) -> None:
         with picture:
             figure = seen.once(("forest", schedule), lambda: ratio_forest(results, schedule))
             tabs.picture(figure, "compare_forest")
-
-
-def headline_lines(results: Results) -> str:
-    """The headline as a list, a rule in each line."""
-    first, said, controls = report.answer(results)
-    told = "\n".join([first, "", *(f"- {text}" for text in said)])
-    if not controls:
-        return told
-    return "\n".join(
-        [told, f"- {report.against_controls(results)}:", *(f"    - {text}" for text in controls)]
-    )
 
 
 def other_budget_line(results: Results) -> None:

@@ -29,7 +29,8 @@ class Report:
         title: Heading.
         formula: Below it; may be empty.
         about: How it was computed, in a sentence.
-        said: What came of it; ``**`` around a phrase makes it bold.
+        said: What came of it, a paragraph in each line; ``**`` around a phrase makes it bold, and
+            lines that begin with ``- `` are a list.
         header: Names of the table's columns.
         rows: Cells of its rows.
         document: The same and more as plain data for JSON.
@@ -172,7 +173,12 @@ def terminal_text(report: Report, width: int = 80) -> str:
         if text
     ]
     said = [
-        textwrap.fill(text.replace("**", ""), width, break_on_hyphens=False)
+        textwrap.fill(
+            text.replace("**", ""),
+            width,
+            break_on_hyphens=False,
+            subsequent_indent="  " if text.startswith("- ") else "",
+        )
         for text in report.said.split("\n")
     ]
     return "\n".join([*about, "", *lines, "", *said])

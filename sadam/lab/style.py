@@ -112,6 +112,15 @@ def listed(names: Iterable[str]) -> str:
     return f"{', '.join(most)} and {last}" if most else last
 
 
+def duration(seconds: float) -> str:
+    """A time in words, such as ``"4.2 s"``, ``"35 min"`` or ``"2.5 h"``."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
 def titles_of(keys: Iterable[str]) -> str:
     """The titles of rules in a sentence, by their keys in :data:`STYLES`, at least one."""
     return listed(STYLES[key].title for key in keys)

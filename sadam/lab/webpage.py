@@ -12,6 +12,7 @@ import re
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import plotly.graph_objects as go
@@ -44,12 +45,20 @@ h1 { font-size: 1.6rem; margin: 0 0 .25rem; }
 .formula, pre { font: 13px/1.5 ui-monospace, monospace; color: #40474f; }
 pre { background: #f5f6f7; padding: .75rem 1rem; border-radius: 6px; white-space: pre-wrap;
   overflow-wrap: anywhere; }
-.wide { overflow-x: auto; }
+.wide { overflow-x: auto; width: max-content; min-width: 100%; max-width: calc(100vw - 4rem);
+  position: relative; left: 50%; transform: translateX(-50%); }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: 1.25rem 0; }
 th, td { padding: .3rem .8rem; text-align: right; border-bottom: 1px solid #e3e7ea;
   white-space: nowrap; }
-th { font-weight: 600; color: #5b6570; }
+th { font-weight: 600; color: #5b6570; white-space: normal; vertical-align: bottom; }
 th:first-child, td:first-child { text-align: left; padding-left: 0; }
+.wide table { font-size: 14px; }
+.wide th, .wide td { padding: .3rem .6rem; }
+@media print {
+  .wide { position: static; width: auto; max-width: none; transform: none; overflow: visible; }
+  .wide table { font-size: 9px; }
+  .wide th, .wide td { padding: .15rem .3rem; }
+}
 figure { margin: 2rem 0; break-inside: avoid; }
 figcaption { font-size: 14px; color: #40474f; max-width: 75ch; margin: .25rem 1rem; }
 summary { cursor: pointer; }
@@ -213,7 +222,7 @@ def page(
         title: Heading.
         formula: Below it.
         about: How it was run.
-        said: What happened, in words; ``**`` around a phrase makes it bold.
+        said: What happened, in words; lines as in :class:`sadam.lab.report.Report`.
         header: Names of the table's columns.
         rows: Cells of its rows.
         notes: Sentences below the figures, such as on one that is left out.
@@ -230,7 +239,6 @@ def page(
     plots = "\n".join(_plot(name, figure) for name, figure in figures.items())
     for note in notes:
         plots += f"\n<p>{html.escape(note[:1].upper() + note[1:])}.</p>"
-    bold = re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", html.escape(said))
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -245,7 +253,7 @@ def page(
 <h1>{html.escape(title)}</h1>
 <p class="formula">{html.escape(formula)}</p>
 <p>{html.escape(about)}</p>
-<p>{bold}</p>
+{_paragraphs(said)}
 <div class="wide"><table>
 <thead><tr>{head}</tr></thead>
 <tbody>
@@ -261,6 +269,18 @@ def page(
 </body>
 </html>
 """
+
+
+def _paragraphs(said: str) -> str:
+    bold = re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", html.escape(said))
+    parts: list[str] = []
+    for item, lines in groupby(filter(None, bold.split("\n")), lambda t: t.startswith("- ")):
+        if item:
+            points = "\n".join(f"<li>{line[2:]}</li>" for line in lines)
+            parts.append(f"<ul>\n{points}\n</ul>")
+        else:
+            parts += [f"<p>{line}</p>" for line in lines]
+    return "\n".join(parts)
 
 
 def _plot(name: str, figure: go.Figure) -> str:

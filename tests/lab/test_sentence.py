@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 import landscapes
 from sadam.lab.experiment import Experiment, make_rules
 from sadam.lab.race import CONVERGED, results, run_race, sentence
+from sadam.lab.style import duration
 
 KEYS = ("adam", "adamw", "prox-sgd", "s-adam", "s-adam-two-sided")
 QUANTIZED = "(round(a*x)/a)**2 + (round(a*y)/a)**2 + 0.1*(x**2 + y**2)"
@@ -145,3 +146,18 @@ def test_no_formula_makes_it_say_what_the_table_does_not(pieces, sign, start, st
         swings = [row["tail_amplitude"] for row in standing]
         assert min(swings) < max(swings)
         assert f"{max(swings):.3g} under" in said
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0, "0.0 s"),
+        (4.24, "4.2 s"),
+        (119, "119 s"),
+        (2100, "35 min"),
+        (5917, "99 min"),
+        (9e3, "2.5 h"),
+    ],
+)
+def test_a_time_in_words(seconds, said):
+    assert duration(seconds) == said

@@ -14,6 +14,7 @@ from sadam.lab.compare.blocks import plan
 from sadam.lab.compare.results import Results
 from sadam.lab.compare.run import iter_compare, weight
 from sadam.lab.compare.spec import Compare, Cost, estimate
+from sadam.lab.style import duration
 
 SMALL = 60_000_000  # evaluations of a comparison that starts by itself, and is kept for others
 SMALL_WORK = 2e9  # multiplications of its networks: two or three seconds
@@ -113,13 +114,6 @@ def _size(cost: Cost) -> str:
     million = cost.evaluations >= 1e6
     count = f"{cost.evaluations / 1e6:,.1f} million" if million else f"{cost.evaluations:,}"
     return f"{cost.lanes:,} runs, {count} function evaluations"
-
-
-def duration(seconds: float) -> str:
-    """A time in words."""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
 def cost_of(spec: Compare) -> str:

@@ -31,6 +31,7 @@ from sadam.lab.calibration import (
     iter_calibration,
 )
 from sadam.lab.figures import calibration as figures
+from sadam.lab.style import duration
 
 CATALOGUE_SPEC = CalibrationSpec(grid=101)
 REFRESH = 0.5  # seconds between two looks at its progress
@@ -251,7 +252,7 @@ def _progress() -> None:
         return
     told = f"Calibrating: {job.step} of {job.steps}" if job.steps else desk.waiting
     if (left := job.seconds_left) is not None:
-        told += f", about {left:.0f} s left"
+        told += f", about {duration(left)} left"
     st.progress(job.step / (job.steps or 1), told)
     st.button("Stop", key="stop_calibrating", icon=":material/stop:", on_click=desk.stop)
 

@@ -7,6 +7,7 @@ from pages.shared.desk import Desk
 from pages.shared.jobs import Job
 from pages.shared.networks.pictures import Shown
 from pages.shared.networks.values import OWN
+from sadam.lab.style import duration
 from sadam.lab.training import Training, TrainingResult, iter_training
 
 _SMALL = 20_000  # models of all seeds x steps
@@ -39,7 +40,7 @@ def progress() -> tuple[float, str]:
     if not current.steps:
         return 0.0, desk.waiting
     left = current.seconds_left
-    time_left = "" if left is None else f", about {left:.0f} s left"
+    time_left = "" if left is None else f", about {duration(left)} left"
     if current.step > spec.steps:
         text = f"Matched controls: step {current.step - spec.steps} of {spec.steps}{time_left}"
     else:
@@ -53,4 +54,4 @@ def _done(seen: Shown, current: Job[TrainingResult] | None = None) -> str:
     text = f"{models} networks trained for {run.steps} steps"
     if current is not None and current.state == "stopped":
         return f"Stopped: {text} of {spec.steps}; what was computed is kept"
-    return text if current is None else f"{text} in {current.computing:.1f} s"
+    return text if current is None else f"{text} in {duration(current.computing)}"

@@ -258,6 +258,7 @@ def _compare(arguments: argparse.Namespace) -> int:
     if arguments.estimate:
         return _estimate(spec, arguments.json)
     from sadam.lab.compare.run import iter_compare
+    from sadam.lab.style import duration
 
     workers = 1 if arguments.workers is None else from_text(int, arguments.workers, "workers")
     last: Progress | None = None
@@ -269,7 +270,7 @@ def _compare(arguments: argparse.Namespace) -> int:
                 for note in progress.notes if last is None else ():
                     print(f"{PROGRAM}: {note}", file=sys.stderr)
                 last = progress
-                left = "" if last.left is None else f", about {last.left:.0f} s left"
+                left = "" if last.left is None else f", about {duration(last.left)} left"
                 show_line(f"{last.done} of {last.total} blocks{left} ...")
         except KeyboardInterrupt:
             stopped = True

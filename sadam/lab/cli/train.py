@@ -252,6 +252,8 @@ class _ProgressLine:
         now = time.monotonic()
         if now - self.shown < 0.2:
             return
+        from sadam.lab.style import duration
+
         self.shown = now
         left = (now - self.began) / max(step, 1) * (steps - step)
-        show_line(f"step {step} of {steps}, {left:.0f} s left")
+        show_line(f"step {step} of {steps}, about {duration(left)} left")

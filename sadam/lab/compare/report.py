@@ -44,7 +44,7 @@ def compare_report(results: Results) -> Report:
         title=title_of(results.spec),
         formula="",
         about=about(results),
-        said="\n".join([headline(results), *remarks(results)]),
+        said="\n".join([headline_lines(results), "", *remarks(results)]),
         header=header,
         rows=rows,
         document=document(results),
@@ -62,10 +62,11 @@ def title_of(spec: Compare) -> str:
 def about(results: Results) -> str:
     """Return how it was run, in a sentence or two."""
     spec, one = results.spec, noun_of((p.landscape for p in results.spec.problems), 1)
+    number = spec.starts.number
     kinds = {
         "own": "from the landscape's start",
-        "grid": f"from a grid of {spec.starts.number} x {spec.starts.number} starts",
-        "random": f"from {spec.starts.number} start(s) of each seed, normal around the "
+        "grid": f"from a grid of {number} x {number} starts",
+        "random": f"from {number} start{'s' * (number > 1)} of each seed, normal around the "
         f"landscape's with deviation {spec.starts.scale:g}",
     }
     start, gap, nets = kinds[spec.starts.kind], "median of f - f*", ""
@@ -104,6 +105,15 @@ def headline(results: Results) -> str:
     if controls:
         text += f" {against_controls(results)}: {'; '.join(controls)}."
     return text
+
+
+def headline_lines(results: Results) -> str:
+    """Return the headline as lists, in Markdown: each rule, and each matched control, in a line."""
+    first, said, controls = answer(results)
+    lines = [first, "", *(f"- {text}" for text in said)]
+    if controls:
+        lines += ["", f"{against_controls(results)}:", "", *(f"- {text}" for text in controls)]
+    return "\n".join(lines).rstrip()
 
 
 def answer(results: Results) -> tuple[str, list[str], list[str]]:
@@ -194,7 +204,8 @@ def remarks(results: Results) -> list[str]:
             f"{len(edges)} of {len(best)} best learning rates lie at an end of the grid, where a "
             "wider one might find better: "
             + ", ".join(
-                f"{rule} on {len(rows)}" for rule, rows in edges.groupby("rule", sort=False)
+                f"{results.style(str(rule)).title} on {len(rows)}"
+                for rule, rows in edges.groupby("rule", sort=False)
             )
             + "."
         )
@@ -203,7 +214,10 @@ def remarks(results: Results) -> list[str]:
         said.append(
             f"{len(lost)} of {len(best)} final gaps are infinite, as half of the runs or more "
             "diverge even at the best learning rate, and two such gaps count as equal: "
-            + ", ".join(f"{rule} on {len(rows)}" for rule, rows in lost.groupby("rule", sort=False))
+            + ", ".join(
+                f"{results.style(str(rule)).title} on {len(rows)}"
+                for rule, rows in lost.groupby("rule", sort=False)
+            )
             + "."
         )
     decaying = [n for n, rule in spec.rules if getattr(rule, "weight_decay", 0.0)]
@@ -236,7 +250,26 @@ def remarks(results: Results) -> list[str]:
             f"in each, for these {spec.nouns}. "
             f"The second interval resamples the {spec.nouns}, too: it is for others of their kind."
         )
-    return said
+    return said + _earlier(results)
+
+
+def _earlier(results: Results) -> list[str]:
+    """Say what the column of earlier figures is, and how many of them today's intervals hold."""
+    expected = getattr(suite_of(results.spec), "expected", ())
+    if not expected:
+        return []
+    base = Side(results.spec.baseline, results.spec.schedules[0])
+    held, beyond = 0, 0
+    for one in expected:
+        mean = tables.mean_ratio(results, Side(one.label, one.schedule), base)
+        assert mean is not None
+        held += mean.over_runs.low <= one.ratio <= mean.over_runs.high
+        beyond += mean.over_problems.low <= one.ratio <= mean.over_problems.high
+    return [
+        "Earlier: what another program found in the same comparison with other random starts and "
+        f"directions, without intervals; of its {len(expected)} factors today's intervals over "
+        f"runs hold {held}, those over {results.spec.nouns} too {beyond}."
+    ]
 
 
 # ---- the table

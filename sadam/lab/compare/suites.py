@@ -53,9 +53,9 @@ def _reference() -> Compare:
         rules=(
             ("adam", RULES["adam"]()),
             ("s-adam", s_adam("s-adam", 2)),
-            ("s-adam (k 8)", s_adam("s-adam", 8)),
+            ("S-Adam published (k 8)", s_adam("s-adam", 8)),
             ("s-adam-two-sided", s_adam("s-adam-two-sided", 2)),
-            ("s-adam-two-sided (k 4)", s_adam("s-adam-two-sided", 4)),
+            ("S-Adam two-sided (k 4)", s_adam("s-adam-two-sided", 4)),
         ),
         lrs=log_grid(1e-3, 1.0, 16),
         schedules=("constant", "inverse-sqrt", "cosine"),
@@ -86,9 +86,9 @@ SUITES: Mapping[str, Suite] = MappingProxyType(
                 Expected("adam", "inverse-sqrt", 0.58),
                 Expected("adam", "cosine", 0.019),
                 Expected("s-adam", "constant", 3.4),
-                Expected("s-adam (k 8)", "constant", 4.0),
+                Expected("S-Adam published (k 8)", "constant", 4.0),
                 Expected("s-adam-two-sided", "constant", 0.15),
-                Expected("s-adam-two-sided (k 4)", "cosine", 0.006),
+                Expected("S-Adam two-sided (k 4)", "cosine", 0.006),
             ),
         ),
         "catalogue": Suite(

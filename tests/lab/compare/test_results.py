@@ -238,8 +238,11 @@ def test_a_rule_that_diverges_has_no_finite_factor(small):
 def test_the_reference_suite_stands_beside_its_earlier_figures(small_results):
     spec = SUITES["reference"].spec()
     frame = run_compare(replace(spec, steps=1)).frame  # its shape, at a hundredth of the cost
-    header, rows = readable_table(Results(spec, frame))
+    results = Results(spec, frame)
+    header, rows = readable_table(results)
     assert header[-1] == "earlier"
+    # After one step every rule is where it began: today's interval holds none of the factors.
+    assert remarks(results)[-1].startswith("Earlier: what another program found")
     earlier = {(row[0], row[1]): row[-1] for row in rows if row[-1]}
     assert earlier["Adam", "cosine"] == "53 times closer"  # 1 / 0.019
     assert earlier["S-Adam (published)", "constant"] == "3.4 times farther"
