@@ -18,7 +18,6 @@ import streamlit as st
 # deep link on a fresh server, so an upgrade that renames it is noticed at once.
 from streamlit.runtime.pages_manager import PagesManager
 
-
 _run = threading.local()
 _ASTRAY = "_astray"  # in a session's state: it came to a page without app.py
 

@@ -39,9 +39,11 @@ def test_all_who_come_to_a_fresh_server_at_once_get_the_pages_of_the_app():
                     pages = [p.page_name for p in message.navigation.app_pages]
                 elif message.delta.new_element.HasField("exception"):
                     errors.append(message.delta.new_element.exception.message)
-                elif message.HasField("script_finished"):
-                    if message.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN:
-                        return pages, errors
+                elif (
+                    message.HasField("script_finished")
+                    and message.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN
+                ):
+                    return pages, errors
             return None
 
     async def visit_all(url):
