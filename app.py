@@ -8,6 +8,7 @@ from pages.shared.browser import serve_assets
 from pages.shared.gallery import presenter, read_address
 from pages.shared.guard import routed, settings_trouble
 from pages.shared.links import hold
+from pages.shared.memory import give_back
 from pages.shared.turns import visitor
 from pages.shared.warm import WAIT, one_at_a_time, warm_up
 
@@ -49,6 +50,7 @@ st.html(  # the picture first: less room above it and beside it
     ".stMultiSelect [data-tag] "
     "{ background-color: color-mix(in srgb, currentColor 14%, transparent); }</style>"
 )
+give_back()
 hold()
 for name in list(st.session_state):  # and what is in no address, such as which tab is open
     if str(name).startswith(("lgi_", "net_", "cmp_", "les")):
