@@ -36,7 +36,7 @@ def header(spec: Compare | None) -> None:
     """Title and buttons."""
     words, buttons = st.columns([4, 5], vertical_alignment="bottom", gap="small")
     done, running = session.desk.spec, session.desk.running
-    words.markdown(f"## {title_of(done) if done else 'Compare'}")
+    words.markdown(f"# {title_of(done) if done else 'Compare'}")
     with buttons.container(horizontal=True, horizontal_alignment="right", gap="small"):
         if done is not None and len(done.schedules) > 1:
             _schedule_control(done)

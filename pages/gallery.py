@@ -13,7 +13,7 @@ from pages.shared.links import Link  # noqa: E402
 
 LINK = Link("gallery", {}, {})
 LINK.take()
-st.markdown("## What do optimizers do at a kink?")
+st.markdown("# What do optimizers do at a kink?")
 st.markdown(
     "Each picture is a race: the same start, the same function, one colour and marker for each "
     "optimizer. Thin lines are kinks, where the gradient jumps. Click one to open it and change "

@@ -13,6 +13,7 @@ ensure_router()
 
 from pages.shared import controls as race_controls  # noqa: E402
 from pages.shared import links  # noqa: E402
+from pages.shared.heading import heading  # noqa: E402
 from pages.shared.instability import (  # noqa: E402
     calibration,
     controls,
@@ -34,8 +35,7 @@ from sadam.lab.lgi_map import LgiMap  # noqa: E402
 def header() -> None:
     """Title, formula and what takes the page elsewhere."""
     title, tools = st.columns([4, 1], vertical_alignment="bottom")
-    title.markdown(f"## {landscape.title}")
-    title.markdown(f"$f(x,y) = {landscape.latex}$")
+    heading(title, landscape)
     with tools.container(horizontal=True, horizontal_alignment="right"), suppress(SpecError):
         spec, _ = controls.spec_of_maps(landscape.name)
         share(controls.link(), spec, data.script(spec), controls.open_spec)

@@ -31,7 +31,7 @@ def go(step: int) -> None:
 def reading(lesson: Lesson, number: int) -> None:
     """The words, the question, the way on."""
     st.caption(f"Lesson {number} of {len(LESSONS)}")
-    st.markdown(f"## {lesson.title}")
+    st.markdown(f"# {lesson.title}")
     st.markdown(lesson.text)
     asked = st.expander(f"**{lesson.question}**", key=f"answer_{lesson.key}", on_change="rerun")
     if asked.open:

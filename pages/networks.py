@@ -67,7 +67,7 @@ def header(spec: Training | None, data: Dataset | None) -> None:
         told = title_of(trained, data)
     elif seen is not None:
         told = title_of(seen.result.spec, seen.result.data)
-    words.markdown(f"## {literal(told)}")
+    words.markdown(f"# {literal(told)}")
     with buttons.container(horizontal=True, horizontal_alignment="right", gap="small"):
         tabs.curve_controls()
         if running:

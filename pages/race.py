@@ -24,6 +24,7 @@ from pages.shared.controls import (  # noqa: E402
     open_spec,
     set_start,
 )
+from pages.shared.heading import heading  # noqa: E402
 from pages.shared.kept import kept  # noqa: E402
 from pages.shared.patience import patience  # noqa: E402
 from pages.shared.redraw import PICTURE, START, let_it_be_sent, redraw  # noqa: E402
@@ -123,8 +124,7 @@ def header(race: Race) -> None:
     """Title, formula and the switches of the view."""
     landscape = race.landscape
     title, views = st.columns([2, 3], vertical_alignment="bottom", gap="small")
-    title.markdown(f"## {landscape.title}")
-    title.markdown(f"$f(x,y) = {landscape.latex}$")
+    heading(title, landscape)
     quiet: dict[str, Any] = {"label_visibility": "collapsed", "required": True}
     with views.container(horizontal=True, horizontal_alignment="right", gap="small"):
         st.segmented_control("View", VIEWS, key="view", **quiet)

@@ -121,7 +121,7 @@ def _here(landscape: str) -> None:
     found = calibration_of(
         landscape, value("radius"), min(value("grid"), 201), value("num_probes"), value("seed")
     )
-    st.markdown("### Does a larger LGI mean a kink here?")
+    st.markdown("## Does a larger LGI mean a kink here?")
     if math.isnan(found.roc["two-sided"]):
         st.markdown(
             "No point of this window has a kink within the radius, so there is nothing to find: "
@@ -161,7 +161,7 @@ def _here(landscape: str) -> None:
 
 
 def _theorem() -> None:
-    st.markdown("### Why the one-sided LGI is 1 on smooth slopes")
+    st.markdown("## Why the one-sided LGI is 1 on smooth slopes")
     statement, trial = st.columns([3, 2], gap="large")
     with statement:
         st.markdown(f"**Theorem.** {THEOREM}")
@@ -189,7 +189,7 @@ def _theorem() -> None:
 
 
 def _known_places() -> None:
-    st.markdown("### Bias and spread at places whose answer is known")
+    st.markdown("## Bias and spread at places whose answer is known")
     name = st.segmented_control(
         "Against", list(BIAS), default=next(iter(BIAS)), key="bias_axis", required=True
     )
@@ -202,7 +202,7 @@ def _known_places() -> None:
 
 
 def _catalogue() -> None:
-    st.markdown("### The whole catalogue")
+    st.markdown("## The whole catalogue")
     spec = CATALOGUE_SPEC
     seen, running = desk.shown(), desk.running
     found = desk.known(spec) if seen is None else seen.result

@@ -34,13 +34,13 @@ def script(spec: LgiMap) -> str:
 
 def show(spec: LgiMap) -> None:
     """Draw the tab."""
-    st.markdown("### Files of the maps")
+    st.markdown("## Files of the maps")
     st.caption(
         "PNG and SVG of the maps on screen: the arrow below them. Every file carries the spec that "
         "made it. Files are built when you click."
     )
     buttons(FILES, f"lgi-{get(spec.landscape).stem}", lambda: map_bundle(pictures.map_of(spec)))
-    st.markdown("### The same numbers without the browser")
+    st.markdown("## The same numbers without the browser")
     st.caption("The maps:")
     st.code(spec.to_command(), language="bash", wrap_lines=True)
     st.code(script(spec), language="python", wrap_lines=True)

@@ -72,7 +72,7 @@ def show(landscape: str) -> None:
 
 def _point_controls() -> None:
     title, x, y, _ = st.columns([5, 2, 2, 3], vertical_alignment="bottom", gap="small")
-    title.markdown("### What the optimizer meets here")
+    title.markdown("## What the optimizer meets here")
     for column, axis in ((x, "x"), (y, "y")):
         column.number_input(
             f"Point {axis}",
