@@ -12,7 +12,7 @@ import platform
 from functools import cache
 
 ARENAS = 2  # heaps that all threads share
-LARGE = 1 << 20  # bytes from which on a block is the system's, and goes back to it when it is freed
+LARGE = 8 << 20  # bytes from which on a block is the system's, and goes back to it when it is freed
 
 _M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8  # malloc.h
 

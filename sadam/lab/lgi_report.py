@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -33,10 +34,13 @@ from sadam.lab.lgi_map import QUANTITIES, MapResult
 from sadam.lab.radius import grid_of
 from sadam.lab.report import Report, frame_of, plain, versions
 from sadam.lab.roc import roc_area
+from sadam.lab.style import listed
 from sadam.lab.truth import near_kink
 
 MAP_FORMATS = ("npz",)
 """What a map can be written as besides what every result can."""
+
+NAMED = 6  # landscapes that a sentence names; of more it says how many
 
 
 def summary(result: MapResult) -> list[dict[str, Any]]:
@@ -172,7 +176,7 @@ def calibration_report(report: CalibrationReport) -> Report:
     check = check_theorem(seed=spec.seed)
     agrees = "within" if check.holds else "NOT within"
     warnings = list(dict.fromkeys(w for found in report.calibrations for w in found.warnings))
-    said = [_said_of_areas(records)]
+    said = [_said_of_areas(records), *_said_of_ranks(records)]
     said += [f"{record['why']}" for record in records if record["why"]]
     said.append(
         f"Theorem: {THEOREM} Tried with k = {check.num_probes} in dimension {check.dim}: mean "
@@ -244,6 +248,24 @@ def _said_of_areas(records: list[dict[Any, Any]]) -> str:
                     f"**{min(one):.3f} to {max(one):.3f}**"
                 )
     return f"ROC areas on landscapes with kinks in sight: {'; '.join(said)}."
+
+
+def _said_of_ranks(records: list[dict[Any, Any]]) -> list[str]:
+    """Say how the LGIs order points as the Goldstein diameter does, and where the other way."""
+    said = []
+    for kind in ("two-sided", "one-sided"):
+        name = f"rank_{kind.replace('-', '_')}"
+        ranked = [r for r in records if not math.isnan(r[name])]
+        if not ranked:
+            continue
+        values = [r[name] for r in ranked]
+        against = dict.fromkeys(r["landscape"] for r in ranked if r[name] < 0)
+        where = f"below 0 on {len(against)} of {len({r['landscape'] for r in ranked})} landscapes"
+        if 0 < len(against) <= NAMED:
+            where += f" ({listed(against)})"
+        spread = f"**{min(values):.2f} to {max(values):.2f}**, median {median(values):.2f}"
+        said.append(f"{kind} {spread}, {where}")
+    return [f"Rank correlation with the diameter: {'; '.join(said)}."] if said else []
 
 
 def calibration_bundle(report: CalibrationReport) -> Bundle:
