@@ -5,6 +5,7 @@ const WHOLE = "M4 4h6v2H6v4H4zM14 4h6v6h-2V6h-4zM4 14h2v4h4v2H4zM18 14h2v6h-6v-2
 const HOLE = "#9A9AA6"; // where a map knows nothing: grey, which is in no scale
 const PLUS = "M11 5h2v6h6v2h-6v6h-2v-6H5v-2h6z";
 const MINUS = "M5 11h14v2H5z";
+const AXIS = { showgrid: false, exponentformat: "power" };
 
 /** Where a cell's middle lies, given the outer ends of all. */
 const middle = ([from, to], i, n) => from + ((i + 0.5) * (to - from)) / n;
@@ -86,7 +87,7 @@ class MapPane {
     }
     const zoomed = this.maps.zoomed;
     const layout = dressLayout(
-      { xaxis: { range: ranges[0], title: "x", showgrid: false }, yaxis: { range: ranges[1], title: "y", showgrid: false } },
+      { xaxis: { range: ranges[0], title: "x", ...AXIS }, yaxis: { range: ranges[1], title: "y", ...AXIS } },
       theme, {
         width, height, margin: { l: 46, r: 6, t: 6, b: 38 }, showlegend: false, hovermode: false,
         dragmode: FINGERS.matches ? (zoomed ? "pan" : false) : "zoom",

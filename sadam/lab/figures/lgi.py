@@ -327,7 +327,7 @@ def _add_paths(figure: go.Figure, race: Race, at: dict[str, int], panel: int) ->
 def _framed(figure: go.Figure, result: MapResult, title: str, names: list[str]) -> go.Figure:
     assert result.spec.window is not None
     (x0, x1), (y0, y1) = result.spec.window
-    axes = {"zeroline": False, "showgrid": False, "constrain": "domain"}
+    axes = {"zeroline": False, "showgrid": False, "exponentformat": "power", "constrain": "domain"}
     figure.update_xaxes(range=[x0, x1], title="x", **axes)
     figure.update_yaxes(range=[y0, y1], title="y", **axes)
     figure.update_layout(

@@ -176,7 +176,7 @@ def trajectory_map(race: Race, frame: Frame = "window", crossings: bool = False)
         )
     if crossings:
         traces += _crossings(race)
-    axes = {"zeroline": False, "showgrid": False}
+    axes = {"zeroline": False, "showgrid": False, "exponentformat": "power"}
     layout = {
         "meta": {"ground_colorscales": COLORSCALES, "summary": summary(race)},
         "xaxis": {"range": list(window[0]), "title": {"text": "x"}, **axes},
