@@ -241,14 +241,14 @@ def test_the_whole_catalogue_is_a_job_that_can_be_stopped_and_is_kept(app, monke
     """Of one landscape here; stopped before its end, what was computed stays."""
     spec = CalibrationSpec(landscape="l1", radii=(0.01, 0.05), grid=11, num_probes=4)
     monkeypatch.setattr(calibration, "CATALOGUE_SPEC", spec)
-    step = threading.Event()
-
+    reached, step = threading.Event(), threading.Event()
     begun = []
 
     def steps(spec, done):
         begun.append(len(done))
         for now in iter_calibration(spec, done):
-            if now.step == 2:
+            if now.step == 1:  # computed, and not yet there
+                reached.set()
                 step.wait(60)
             yield now
 
@@ -256,11 +256,11 @@ def test_the_whole_catalogue_is_a_job_that_can_be_stopped_and_is_kept(app, monke
     open_tab(app, "Calibration")
     app.button(key="calibrate_all").click()
     rerun(app)
-    assert app.button(key="stop_calibrating")
+    assert reached.wait(60)
     app.button(key="stop_calibrating").click()
-    step.set()
-    job = app.session_state["_cal_job"]
     rerun(app)
+    job = app.session_state["_cal_job"]
+    step.set()
     assert job.wait(60)
     assert job.state == "stopped"
     rerun(app)
