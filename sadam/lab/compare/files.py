@@ -63,6 +63,18 @@ def _figures(results: Results) -> Iterator[tuple[str, go.Figure]]:
                 )
 
 
+def _left_out(results: Results) -> list[str]:
+    """Say which maps :func:`compare_figures` leaves out."""
+    spec, more = results.spec, len(results.problems) - MAX_MAPS
+    maps = len(tables.heatmaps_of(results)) if results.problems else 0
+    said = []
+    if more > 0 and (maps or (spec.starts.kind == "grid" and spec.starts.number > 1)):
+        said.append(f"left out: the maps of {more} of {len(results.problems)} {spec.nouns}")
+    if maps > MAX_MAPS:
+        said.append(f"left out: {maps - MAX_MAPS} of {maps} heatmaps of each")
+    return said
+
+
 def write_tables(results: Results, directory: str | os.PathLike[str]) -> None:
     """Write ``results.json``, ``best.csv`` and ``ratios.csv`` into a directory.
 
@@ -102,6 +114,7 @@ def report_page(results: Results) -> str:
         said=report.said,
         header=report.header,
         rows=report.rows,
+        notes=_left_out(results),
     )
 
 

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from sadam import metrics
-from sadam.lab.compare import tables
+from sadam.lab.compare import files, tables
 from sadam.lab.compare.basins import basin
 from sadam.lab.compare.files import compare_figures, report_page, runs_file
 from sadam.lab.compare.problems import Starts, problems_of
@@ -282,6 +282,17 @@ def test_every_figure_draws_and_says_what_it_shows_and_what_not(small_results):
     page = report_page(small_results)
     assert page.count("<figcaption>") == len(figures)
     assert small_results.spec.to_command().split()[3] in page
+
+    assert "eft out" not in page
+
+
+def test_a_page_says_which_maps_it_leaves_out(small_results, monkeypatch):
+    monkeypatch.setattr(files, "MAX_MAPS", 1)
+    maps = [name for name in compare_figures(small_results) if name.startswith("map-")]
+    assert len(maps) == 2  # one heatmap of one landscape, under both schedules
+    page = report_page(small_results)
+    assert "<p>Left out: the maps of 1 of 2 landscapes.</p>" in page
+    assert "<p>Left out: 2 of 3 heatmaps of each.</p>" in page
 
 
 def test_figures_show_the_numbers_of_the_tables(small_results):
