@@ -21,6 +21,7 @@ from pages.shared import kept
 from pages.shared.instability import pictures
 from pages.shared.instability.calibration import calibration_of
 from pages.shared.instability.inspector import inspection_of
+from pages.shared.memory import give_back
 from sadam.lab.experiment import Experiment
 from sadam.lab.figures import gap_by_step, lgi_curves, trajectory_map
 from sadam.lab.lgi_map import LgiMap
@@ -87,6 +88,7 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--budget", type=float, default=BUDGET)
     args = parser.parse_args()
+    give_back()  # as app.py does
     grow(2, (51,), 1000, lambda done: None)  # what is imported and made at first use
     start, began = megabytes(), time.perf_counter()
     print(f"start: {start:.0f} MB", flush=True)
