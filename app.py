@@ -45,7 +45,7 @@ st.html(  # the picture first: less room above it and beside it
     "backdrop-filter: blur(24px); box-shadow: 0 4px 18px rgb(0 0 0 / 0.18); }"
     "@media (max-width: 640px) { :has(> .st-key-computing) { left: 8%; } }"
     ".stApp[data-test-script-state=notRunning] .st-key-computing { display: none; }"  # stopped
-    # Starts have many digits, and little room beside each other.
+    # A start has up to ten characters, and little room beside the other.
     ":is(.st-key-start_x, .st-key-start_y, .st-key-lgi_x, .st-key-lgi_y) "
     "[data-testid^=stNumberInputStep] { display: none; }"
     # White on the dark theme's light blue is 2.2 to 1: what was picked wears the text's colour.

@@ -23,7 +23,8 @@ from sadam.lab.compare import report  # noqa: E402
 from sadam.lab.compare.budget import cost_words, other_budget  # noqa: E402
 from sadam.lab.compare.networks import is_network  # noqa: E402
 from sadam.lab.compare.problems import noun_of  # noqa: E402
-from sadam.lab.compare.report import about, remarks, title_of  # noqa: E402
+from sadam.lab.compare.remarks import remarks  # noqa: E402
+from sadam.lab.compare.report import about, title_of  # noqa: E402
 from sadam.lab.compare.results import Results  # noqa: E402
 from sadam.lab.compare.spec import Compare  # noqa: E402
 from sadam.lab.figures.compare import ratio_forest  # noqa: E402

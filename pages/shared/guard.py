@@ -14,7 +14,7 @@ from pathlib import Path
 
 import streamlit as st
 
-# Private, and read only here. requirements.txt pins Streamlit's version; a browser test opens a
+# Private, and used only here. requirements.txt pins Streamlit's version; a browser test opens a
 # deep link on a fresh server, so an upgrade that renames it is noticed at once.
 from streamlit.runtime.pages_manager import PagesManager
 

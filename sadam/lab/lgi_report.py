@@ -260,7 +260,8 @@ def _said_of_ranks(records: list[dict[Any, Any]]) -> list[str]:
             continue
         values = [r[name] for r in ranked]
         against = dict.fromkeys(r["landscape"] for r in ranked if r[name] < 0)
-        where = f"below 0 on {len(against)} of {len({r['landscape'] for r in ranked})} landscapes"
+        all_of = len({r["landscape"] for r in ranked})
+        where = f"below 0 on {len(against)} of {all_of} landscape{'s' * (all_of > 1)}"
         if 0 < len(against) <= NAMED:
             where += f" ({listed(against)})"
         spread = f"**{min(values):.2f} to {max(values):.2f}**, median {median(values):.2f}"

@@ -187,7 +187,7 @@ def test_whatever_is_put_into_the_page_is_escaped(race):
         title=evil,
         formula=evil,
         about=evil,
-        said=f"**{evil}**",
+        said=f"**{evil}**\n\n- **first**\n- {evil}\n\nlast",
         header=[evil],
         rows=[[evil]],
     )
@@ -195,7 +195,10 @@ def test_whatever_is_put_into_the_page_is_escaped(race):
     page = _Page(text)
     assert page.count["script"] == len(RACE_FIGURES) + 3
     assert json.loads(page.scripts["spec"])["evil"] == evil
-    assert "".join(page.text).count(evil) >= 5
+    assert "".join(page.text).count(evil) >= 6
+    assert page.count["li"] == 2
+    assert "<ul>\n<li><strong>first</strong></li>" in text
+    assert "</ul>\n<p>last</p>" in text
 
 
 @pytest.mark.slow

@@ -103,7 +103,9 @@ def test_the_view_can_follow_the_paths(race):
         x, y = track.points.reshape(-1, 2).numpy().T
         assert x0 <= x.min() <= x.max() <= x1
         assert y0 <= y.min() <= y.max() <= y1
-    assert trajectory_map(race, "paths").layout.xaxis.range == (x0, x1)
+    axis = trajectory_map(race, "paths").layout.xaxis
+    assert axis.range == (x0, x1)
+    assert axis.exponentformat == "power"  # a window of 1e-9 is not marked "0.5n"
 
 
 def test_following_survives_a_race_that_leaves_the_earth():

@@ -153,7 +153,7 @@ def _check_pictures(race, directory, name):
 def test_a_browser_that_dies_or_hangs_is_replaced(blow):
     need_browser()
     figures = {f"f{i}": go.Figure(go.Scatter(y=[1, 3, 2])) for i in range(4)}
-    struck = []
+    struck, told = [], []
 
     def strike():  # as soon as the browser is there
         while not struck:
@@ -162,7 +162,13 @@ def test_a_browser_that_dies_or_hangs_is_replaced(blow):
 
     striker = threading.Thread(target=strike, daemon=True)
     striker.start()
-    done, problems = images.draw(figures, ("svg",), timeout=25)  # a busy machine starts one slowly
+    done, problems = images.draw(
+        figures,
+        ("svg",),
+        timeout=25,  # a busy machine starts one slowly
+        progress=lambda *now: told.append(now),
+    )
+    assert told == [(i, 4) for i in range(5)]
     assert struck
     assert problems == []
     assert set(done) == {(name, "svg") for name in figures}

@@ -289,3 +289,29 @@ def test_a_report_says_what_the_trial_of_the_theorem_measured(monkeypatch, mean,
     monkeypatch.setattr(lgi_report, "check_theorem", lambda **_: check)
     said = lgi_report.calibration_report(report).said
     assert f"mean {mean:.4f} with a standard error of {words} four of them of 1." in said
+
+
+def test_a_report_says_where_the_lgis_order_points_the_other_way():
+    spec = CalibrationSpec(landscape="relu-fit", radii=(0.05,), grid=21, num_probes=4)
+    report = run_calibration(spec)
+    (found,) = report.calibrations
+    two, one = found.rank["two-sided"], found.rank["one-sided"]
+    assert two < 0
+    below = "below 0 on 1 of 1 landscape (relu-fit)" if one < 0 else "below 0 on 0 of 1 landscape"
+    assert lgi_report.calibration_report(report).said.split("\n")[1] == (
+        f"Rank correlation with the diameter: two-sided **{two:.2f} to {two:.2f}**, median "
+        f"{two:.2f}, below 0 on 1 of 1 landscape (relu-fit); one-sided **{one:.2f} to {one:.2f}**, "
+        f"median {one:.2f}, {below}."
+    )
+
+
+def test_ranks_of_many_landscapes_are_counted_and_what_is_unknown_is_left_out():
+    def record(name, two, one):
+        return {"landscape": name, "rank_two_sided": two, "rank_one_sided": one}
+
+    records = [record(f"f{i}", -0.1 * i, math.nan) for i in range(8)]
+    assert lgi_report._said_of_ranks(records) == [
+        "Rank correlation with the diameter: two-sided **-0.70 to -0.00**, median -0.35, "
+        "below 0 on 7 of 8 landscapes."
+    ]
+    assert lgi_report._said_of_ranks([record("f", math.nan, math.nan)]) == []

@@ -2,6 +2,7 @@
 
 import math
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 import landscapes
 from sadam.lab.experiment import Experiment, make_rules
 from sadam.lab.race import CONVERGED, results, run_race, sentence
+from sadam.lab.report import race_report, terminal_text
 from sadam.lab.style import duration
 
 KEYS = ("adam", "adamw", "prox-sgd", "s-adam", "s-adam-two-sided")
@@ -161,3 +163,14 @@ def test_no_formula_makes_it_say_what_the_table_does_not(pieces, sign, start, st
 )
 def test_a_time_in_words(seconds, said):
     assert duration(seconds) == said
+
+
+def test_a_list_in_a_terminal_hangs_from_its_dashes():
+    report = race_report(run_race(Experiment(steps=5)))
+    said = terminal_text(replace(report, said=f"one\n\n- **two** {'and ' * 60}\n- three"))
+    lines = said[said.index("\none\n") + 1 :].split("\n")
+    assert lines[:2] == ["one", ""]
+    assert lines[2].startswith("- two and")
+    assert len(lines) > 4
+    assert all(line.startswith("  and") for line in lines[3:-1])
+    assert lines[-1] == "- three"

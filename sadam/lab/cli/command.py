@@ -27,7 +27,7 @@ from sadam.lab.cli.gallery import add_gallery
 from sadam.lab.cli.landscape import add_landscape_options, landscape_from
 from sadam.lab.cli.lgi import add_commands
 from sadam.lab.cli.rules import add_rule_options, rules_from
-from sadam.lab.cli.terminal import PROGRAM, deliver, name_of, read_spec, say, silence
+from sadam.lab.cli.terminal import PROGRAM, deliver, name_of, read_spec, say, show_line, silence
 from sadam.lab.cli.train import add_train
 
 if TYPE_CHECKING:
@@ -225,6 +225,7 @@ def _guarded(argv: Sequence[str]) -> int:
         return 0
     except (ValueError, OSError, MemoryError) as error:
         message = " ".join(str(error).split()) or "out of memory"
+        show_line()  # of what it was at
         print(f"{PROGRAM}: {message}", file=sys.stderr)
         return 2
 

@@ -137,16 +137,15 @@ def _export(arguments: argparse.Namespace) -> int:
         with staged(target) as stage:
             notes = write_bundle(bundle_of(spec), stage, formats, **options)
             count = len(os.listdir(stage))
-        show_line()
-        say(f"{count} files are in {target}")
     else:
         with staged(target.parent) as stage, tempfile.TemporaryDirectory() as folder:
             bundle = bundle_of(spec)
             notes = write_bundle(bundle, Path(folder), formats, **options)
             files = {path.name: path.read_bytes() for path in sorted(Path(folder).iterdir())}
             (stage / target.name).write_bytes(zipped(bundle, files))
-        show_line()
-        say(f"{len(files) + 2} files are in {target}")
+            count = len(files) + 2
+    show_line()
+    say(f"{count} files are in {target}")
     for note in notes:
         print(f"{PROGRAM}: {note}", file=sys.stderr)
     return 1 if failures(notes) and arguments.formats else 0

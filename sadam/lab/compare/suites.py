@@ -97,3 +97,11 @@ SUITES: Mapping[str, Suite] = MappingProxyType(
     }
 )
 """Every suite by its name on the command line."""
+
+
+def suite_of(spec: Compare) -> Suite | None:
+    """Return the suite whose spec this is; None if it is none's."""
+    for suite in SUITES.values():
+        if suite.spec() == spec:
+            return suite
+    return None

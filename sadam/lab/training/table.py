@@ -244,10 +244,8 @@ def _shown(value: float, metric: str) -> str:
 
 
 def _difference_text(found: Estimate, metric: str) -> str:
-    if found.value == found.low == found.high == 0:
-        return "no difference in any seed"
     scale, unit = (100, " points") if metric == "accuracy" else (1, "")
-    numbers = [f"{scale * v:+.2g}" for v in (found.value, found.low, found.high)]
+    numbers = [f"{scale * v:+.2g}" if v else "0" for v in (found.value, found.low, found.high)]
     return f"a difference of {numbers[0]}{unit} [{numbers[1]}, {numbers[2]}]"
 
 

@@ -9,20 +9,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sadam.lab.compare import tables
+from sadam.lab.compare import suites, tables
 from sadam.lab.compare.budget import budget, cost_words, other_budget
 from sadam.lab.compare.problems import Starts, problems_of, short_title
+from sadam.lab.compare.remarks import remarks
 from sadam.lab.compare.report import (
     compare_report,
     headline,
     readable_table,
-    remarks,
     short_answer,
 )
 from sadam.lab.compare.results import Results
 from sadam.lab.compare.run import run_compare
 from sadam.lab.compare.spec import Compare
 from sadam.lab.compare.statistics import Estimate, half_by, most_decisive
+from sadam.lab.compare.suites import Expected, Suite
 from sadam.lab.compare.tables import Side
 from sadam.lab.compare.wording import brief, factor_of, number
 from sadam.lab.figures import compare
@@ -300,3 +301,21 @@ def test_ticks_are_factors_either_way(low, high, texts):
     values = np.array(ticks["tickvals"])
     assert sorted(values) == pytest.approx(sorted(1 / values))
     assert ticks["ticktext"][list(values).index(1)] == "1"
+
+
+def test_how_many_of_the_earlier_figures_todays_intervals_hold_is_counted(monkeypatch):
+    results = of_ratios(0.25, 0.25, 0.2, noise=0.05)
+    a, b = Side("s-adam-two-sided", "constant"), Side("adam", "constant")
+    mean = tables.mean_ratio(results, a, b)
+    runs, others = mean.over_runs, mean.over_problems
+    assert others.low < runs.low < runs.high < others.high
+    between = (others.low * runs.low) ** 0.5
+    ratios = (runs.value, between, 0.9 * others.low, 1.1 * others.high)
+    expected = tuple(Expected(a.label, a.schedule, ratio) for ratio in ratios)
+    suite = Suite("of a test", lambda: results.spec, expected)
+    monkeypatch.setattr(suites, "SUITES", {"of a test": suite})
+    (said,) = (r for r in remarks(results) if r.startswith("Earlier: "))
+    counts = "of its 4 factors today's intervals over runs hold 1, those over landscapes too 2."
+    assert said.endswith(counts)
+    monkeypatch.setattr(suites, "SUITES", {})
+    assert not any(r.startswith("Earlier: ") for r in remarks(results))

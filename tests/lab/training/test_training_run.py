@@ -175,6 +175,11 @@ def test_who_is_ahead_of_the_matched_control_is_said(result, monkeypatch, bounds
     assert sentence(result).count(f", so {said}.") == 2
 
 
+def test_a_difference_of_nothing_has_no_sign(result, monkeypatch):
+    monkeypatch.setattr(table, "difference", lambda *_: Estimate(0.0, 0.0, 0.01))
+    assert "a difference of 0 points [0, +1], so braking by LGI cannot be told" in sentence(result)
+
+
 def test_what_is_under_way_is_a_part_of_the_whole(result):
     seen, curves = [], []
     for progress in iter_training(SPEC):
