@@ -47,17 +47,16 @@ pre { background: #f5f6f7; padding: .75rem 1rem; border-radius: 6px; white-space
   overflow-wrap: anywhere; }
 .wide { overflow-x: auto; width: max-content; min-width: 100%; max-width: calc(100vw - 4rem);
   position: relative; left: 50%; transform: translateX(-50%); }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: 1.25rem 0; }
-th, td { padding: .3rem .8rem; text-align: right; border-bottom: 1px solid #e3e7ea;
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: 1.25rem 0;
+  font-size: 14px; }
+th, td { padding: .3rem .6rem; text-align: right; border-bottom: 1px solid #e3e7ea;
   white-space: nowrap; }
 th { font-weight: 600; color: #5b6570; white-space: normal; vertical-align: bottom; }
 th:first-child, td:first-child { text-align: left; padding-left: 0; }
-.wide table { font-size: 14px; }
-.wide th, .wide td { padding: .3rem .6rem; }
 @media print {
   .wide { position: static; width: auto; max-width: none; transform: none; overflow: visible; }
-  .wide table { font-size: 9px; }
-  .wide th, .wide td { padding: .15rem .3rem; }
+  table { font-size: 9px; }
+  th, td { padding: .15rem .3rem; }
 }
 figure { margin: 2rem 0; break-inside: avoid; }
 figcaption { font-size: 14px; color: #40474f; max-width: 75ch; margin: .25rem 1rem; }
