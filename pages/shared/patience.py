@@ -57,6 +57,7 @@ def patience(told: str, *, fragments: bool = False) -> Iterator[None]:
     try:
         yield
     except Busy as error:
+        slot.empty()
         st.error(sentence(error))
         st.stop()
     finally:

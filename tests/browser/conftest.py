@@ -44,6 +44,25 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.timeout(300))
 
 
+_open: list = []  # pages of the tests that run
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Where a test fails, what its pages show stands beside the reason."""
+    report = yield
+    if report.failed and call.when == "call":
+        for page in _open:
+            if page.is_closed():
+                continue
+            try:
+                seen = page.locator("body").aria_snapshot(timeout=5000)
+            except Exception as error:  # the reason it failed matters more
+                seen = repr(error)
+            report.sections.append((f"what {page.url} shows", seen))
+    return report
+
+
 @pytest.fixture(scope="session")
 def serve(tmp_path_factory) -> Iterator[Callable[[Path], str]]:
     """Start an app once per session and give its address."""
@@ -113,7 +132,7 @@ def browser(request):
     found = os.environ.get("BROWSER_PATH") or next(filter(None, map(shutil.which, NAMES)), None)
     if not found:
         missing("no Chromium found; set BROWSER_PATH")
-    expect.set_options(timeout=60_000)  # a busy machine is slow, not wrong
+    expect.set_options(timeout=120_000)  # a busy machine is slow, not wrong
     playwright = request.getfixturevalue("driver")
     chromium = playwright.chromium.launch(executable_path=found, args=FLAGS)
     yield chromium
@@ -153,9 +172,10 @@ def visits(browser) -> Iterator[Callable]:
     def visit(url: str, look: str = "light", *, reduced: bool = True):
         motion = "reduce" if reduced else "no-preference"
         context = browser.new_context(**LOOKS[look], reduced_motion=motion, accept_downloads=True)
-        context.set_default_timeout(60_000)
+        context.set_default_timeout(120_000)
         contexts.append(context)
         page = context.new_page()
+        _open.append(page)
         page.trouble = Trouble()
         page.trouble.watch(page)
         troubles.append(page.trouble)
@@ -165,6 +185,7 @@ def visits(browser) -> Iterator[Callable]:
     yield visit
     for context in contexts:
         context.close()
+    _open[:] = [page for page in _open if not page.is_closed()]
     assert [t for trouble in troubles for t in trouble] == []
 
 

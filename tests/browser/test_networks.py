@@ -21,6 +21,8 @@ def networks(look_at, app_url):
 
 
 def done(page, text="networks trained"):
+    # What was trained before stands there, with its tabs, until the script has run to its end.
+    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
     page.locator(PROGRESS).filter(has_text=text).wait_for()
     page.get_by_role("tab", name="Results").wait_for()
 

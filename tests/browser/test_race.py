@@ -45,6 +45,7 @@ def opened(open_once, app_url):
 def shared(opened, wait_idle):
     """That page on its first tab, with the whole window on its map."""
     opened.get_by_role("tab").first.click()
+    opened.locator(".sadam-chart").first.wait_for(state="detached")  # those of another tab
     opened.wait_for_selector(READY)
     wait_idle(opened)
     whole = opened.get_by_role("button", name="Show the whole window")
@@ -188,6 +189,7 @@ def test_the_page_can_be_driven_from_the_keyboard(shared):
 
 def test_a_long_race_says_over_the_old_picture_that_it_is_under_way(race):
     steps, page = "19,997", race("light", "/race?v=1&landscape=spiral&steps=100")
+    page.wait_for_function(STILL)  # a formula may come late
     top = page.locator(".sadam-stage").bounding_box()["y"]
     box = page.locator(".st-key-steps input")
     box.click()
@@ -197,28 +199,32 @@ def test_a_long_race_says_over_the_old_picture_that_it_is_under_way(race):
     note = page.get_by_text(f"Racing: {steps} steps")
     note.wait_for()
     assert page.locator(".sadam-stage").bounding_box()["y"] == top
-    note.wait_for(state="detached")
+    note.wait_for(state="detached", timeout=180_000)
     shown = page.locator(".sadam-stage").get_by_text(f"/ {steps.replace(',', '')}")
     shown.wait_for()
 
 
-def test_a_long_race_says_so_and_ends_when_something_else_is_wanted(look_at, app_url):
-    """It would take half a minute and more; its controls are there before its picture."""
+@pytest.fixture
+def long_race(look_at, app_url):
+    """A page whose first race would take half a minute and more."""
     text = " + ".join(f"abs(sin({i}*x)+cos({i}*y))" for i in range(1, 38))
     rules = "adam,adamw,amsgrad,prox-sgd,s-adam,s-adam-two-sided"
     wanted = {"landscape": "own", "own_text": text, "steps": 20000, "rules": rules, "matched": 1}
     page = look_at(f"{app_url}/race?v=1&{urlencode(wanted)}")
-    note = page.get_by_text("Racing: 20,000 steps")
-    note.wait_for()
     page.get_by_text("Any change on the page stops it.").wait_for()
-    for_long = re.compile(r"Racing: 20,000 steps … ([3-9]|\d\d+) s")  # a busy page skips some
-    page.get_by_text(for_long).wait_for()
-    start = page.get_by_role(
-        "spinbutton", name="Start x"
-    )  # in a fragment of its own: Streamlit would let it wait
-    start.fill("0.5")
+    page.get_by_role("spinbutton", name="Start x").wait_for()
+    return page
+
+
+def test_a_long_race_says_so_and_ends_when_something_else_is_wanted(long_race):
+    """Its controls are there before its picture."""
+    page = long_race
+    # A busy page skips some seconds, and a new race is some old when it is first heard of.
+    page.get_by_text(re.compile(r"Racing: 20,000 steps … (1[2-9]|[2-9]\d) s")).wait_for()
+    start = page.get_by_role("spinbutton", name="Start x")
+    start.fill("0.5")  # in a fragment of its own: Streamlit would let it wait
     start.press("Enter")
-    page.get_by_text(re.compile("Racing: 20,000 steps … [012] s")).wait_for()
+    page.get_by_text(re.compile(r"Racing: 20,000 steps … (\d|1[01]) s")).wait_for()
     box = page.locator(".st-key-steps input")
     box.click()
     page.keyboard.type("101")
@@ -229,4 +235,22 @@ def test_a_long_race_says_so_and_ends_when_something_else_is_wanted(look_at, app
     page.locator(".sadam-stage").get_by_text("/ 101").wait_for()
     assert time.monotonic() - began < 20
     assert start.input_value() == "0.5"
+    page.get_by_text("Racing: 20,000 steps").wait_for(state="detached")
+
+
+def test_streamlits_own_stop_leaves_a_word_and_the_controls(long_race, wait_idle):
+    page = long_race
+    page.get_by_role("button", name="Stop").click()
+    wait_idle(page)
+    note = page.locator(".st-key-computing .stMarkdown")
+    said = note.evaluate("e => getComputedStyle(e, '::after').content")
+    assert said == '"Stopped. Any change on the page computes it."'
+    assert note.get_by_text("Racing").is_hidden()
+    box = page.locator(".st-key-steps input")
+    box.click()
+    page.keyboard.type("101")
+    page.get_by_role("option", name="101").wait_for()
+    page.keyboard.press("Enter")
+    page.wait_for_selector(READY)
+    page.locator(".sadam-stage").get_by_text("/ 101").wait_for()
     note.wait_for(state="detached")

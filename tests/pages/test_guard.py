@@ -1,6 +1,7 @@
 """However a visitor comes to a page: it goes through app.py."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -52,7 +53,8 @@ def test_all_who_come_to_a_fresh_server_at_once_get_the_pages_of_the_app():
 
     process, url = serve()
     try:
-        found = asyncio.run(visit_all(url))
+        with ThreadPoolExecutor() as thread:  # this one may hold Playwright's loop
+            found = thread.submit(lambda: asyncio.run(visit_all(url))).result()
     finally:
         process.terminate()
         process.wait()
