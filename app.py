@@ -43,12 +43,12 @@ st.html(  # the picture first: less room above it and beside it
     ".st-key-computing .stMarkdown { padding: 12px 20px; border-radius: 8px; "
     "border: 1px solid color-mix(in srgb, currentColor 30%, transparent); "
     "backdrop-filter: blur(24px); box-shadow: 0 4px 18px rgb(0 0 0 / 0.18); }"
-    "@media (max-width: 640px) { :has(> .st-key-computing) { left: 8%; } }"
+    "@media (max-width: 640px) { :has(> .st-key-computing) { left: 8%; right: 8%; } }"
     # Streamlit's own Stop ends the script where it stands: it can say nothing more itself.
     ".stApp[data-test-script-state=notRunning] .st-key-computing .stMarkdown > * "
     "{ display: none; }"
     ".stApp[data-test-script-state=notRunning] .st-key-computing .stMarkdown::after "
-    "{ content: 'Stopped. Any change on the page computes it.'; }"
+    "{ content: 'Stopped. Any change on the page starts it again.'; }"
     # A start has up to ten characters, and little room beside the other.
     ":is(.st-key-start_x, .st-key-start_y, .st-key-lgi_x, .st-key-lgi_y) "
     "[data-testid^=stNumberInputStep] { display: none; }"

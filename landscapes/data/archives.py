@@ -178,7 +178,7 @@ def _cifar100(files: _Files, spec: DataSpec) -> Parts:
     for name, n in (("train.bin", spec.n), ("test.bin", spec.n and max(1, spec.n // 4))):
         content = files.read(name, MAX_FILE)
         if content is None:
-            pickled = files.read("train", MAX_FILE) is not None
+            pickled = "train" in files.names()
             told = "the Python version is a pickle, which is not read" if pickled else "not found"
             raise DataError(f"{name}: {told}: cifar100 needs {_WANTED['cifar100']}")
         if not content or len(content) % CIFAR_RECORD:

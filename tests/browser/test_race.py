@@ -244,7 +244,7 @@ def test_streamlits_own_stop_leaves_a_word_and_the_controls(long_race, wait_idle
     wait_idle(page)
     note = page.locator(".st-key-computing .stMarkdown")
     said = note.evaluate("e => getComputedStyle(e, '::after').content")
-    assert said == '"Stopped. Any change on the page computes it."'
+    assert said == '"Stopped. Any change on the page starts it again."'
     assert note.get_by_text("Racing").is_hidden()
     box = page.locator(".st-key-steps input")
     box.click()
