@@ -41,7 +41,8 @@ from pages.shared.networks import controls as networks
 from pages.shared.networks import values as network_values
 from sadam.lab.cli import main as command
 from sadam.lab.codec import SpecError
-from sadam.lab.experiment import Experiment, load
+from sadam.lab.experiment import Experiment
+from sadam.lab.kinds import load
 from sadam.lab.race import run_race
 from sadam.lab.spec import Spec
 

@@ -10,6 +10,7 @@ from typing import Any
 LONGEST = 60  # characters of a value that a sentence repeats
 
 
+# As sadam.text has it, which nothing here may import.
 def shown(value: Any) -> str:
     """Return a value as one line of at most 60 characters."""
     try:

@@ -13,19 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-LONGEST = 60  # characters of a value that a sentence repeats
+from sadam.text import shown
+
 # Numbers between these become neither 0 nor infinite in a dtype.
 WITHIN = {torch.float64: (0.0, math.inf), torch.float32: (2.0**-150, (2 - 2.0**-24) * 2.0**127)}
-
-
-def shown(value: Any) -> str:
-    """Return a value as one line of at most 60 characters."""
-    try:
-        text = repr(value) if isinstance(value, str | bytes) else str(value)
-    except ValueError:  # Python writes no number of more than 4300 digits
-        return "a number beyond all bounds"
-    text = " ".join(text.split())
-    return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
 
 
 def check_whole(name: str, value: Any, least: int = 0) -> None:

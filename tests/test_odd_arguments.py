@@ -23,7 +23,7 @@ from sadam.lab.compare.races import race_behind
 from sadam.lab.compare.run import run_compare
 from sadam.lab.compare.spec import Compare
 from sadam.lab.directories import directory_of
-from sadam.lab.experiment import Experiment, load
+from sadam.lab.experiment import Experiment
 from sadam.lab.export import check_formats
 from sadam.lab.figures import lgi_curves, turn_rates, turning_angles, window_of
 from sadam.lab.figures.compare import ratio_forest
@@ -31,6 +31,7 @@ from sadam.lab.figures.inspector import slice_figure
 from sadam.lab.figures.lgi import map_difference, single_map
 from sadam.lab.figures.training_maps import decision_map
 from sadam.lab.inspector import inspect
+from sadam.lab.kinds import load
 from sadam.lab.lessons import gradients_near, kink_slopes, running_means, steepest_descent
 from sadam.lab.lgi_map import LgiMap, run_map
 from sadam.lab.online import Online

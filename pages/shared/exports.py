@@ -82,7 +82,7 @@ def downloads(race: Race) -> None:
 def script(race: Race) -> str:
     """The Python that computes the same race and draws the same map."""
     return (
-        "from sadam.lab.experiment import load\n"
+        "from sadam.lab.kinds import load\n"
         "from sadam.lab.figures import trajectory_map\n"
         "from sadam.lab.race import results_table, run_race, sentence\n\n"
         f"race = run_race(load('''{race.experiment.to_json()}'''))\n"

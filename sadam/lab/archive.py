@@ -14,8 +14,7 @@ AGAIN = """\
 # or from a checkout of it (PYTHONPATH=CHECKOUT python again.py).
 from pathlib import Path
 
-from sadam.lab.cli.export import bundle_of
-from sadam.lab.experiment import load
+from sadam.lab.kinds import bundle_of, load
 from sadam.lab.report import terminal_text
 
 spec = load((Path(__file__).parent / "spec.json").read_bytes())

@@ -28,7 +28,6 @@ from numpy.typing import NDArray
 from landscapes import CATALOGUE, Landscape
 from sadam.engine import value_and_grad_of
 from sadam.lab.codec import SpecError, from_plain
-from sadam.lab.experiment import KINDS
 from sadam.lab.lgi_map import (
     ESTIMATORS,
     MAX_GRID,
@@ -291,9 +290,6 @@ class CalibrationSpec(Spec):
         words += ["--radius", number_text(self.radii), "--grid", str(self.grid)]
         words += ["--num-probes", str(self.num_probes), "--seed", str(self.seed)]
         return shlex.join(words)
-
-
-KINDS[CalibrationSpec.kind] = CalibrationSpec
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,8 @@ from dataclasses import fields, is_dataclass
 from numbers import Integral, Real
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from sadam.text import shown as show
+
 MAX_BYTES, MAX_ITEMS = 1_000_000, 10_000
 
 
@@ -24,16 +26,10 @@ class SpecError(ValueError):
     """A spec, or a setting on the command line, that cannot be; the message is one sentence."""
 
 
-def show(value: object, limit: int = 60) -> str:
-    """Return a value as one short line for a message."""
-    text = repr(value)
-    return text if len(text) <= limit else text[: limit - 3] + "..."
-
-
 def nearest(name: object, options: Iterable[str]) -> str:
     """Return ``"did you mean 'adam'?"`` where an option is close, else the list of options."""
-    names = list(options)
-    close = difflib.get_close_matches(str(name).lower(), names, n=1, cutoff=0.5)
+    names, text = list(options), name if isinstance(name, str) else show(name)
+    close = difflib.get_close_matches(text[:100].lower(), names, n=1, cutoff=0.5)
     if close:
         return f"did you mean {close[0]!r}?"
     return f"it must be one of {', '.join(names)}"
@@ -85,7 +81,13 @@ def from_plain(annotation: Any, value: Any, where: str) -> Any:
     if origin is tuple:
         return _tuple(members, value, where)
     if is_dataclass(annotation):
-        return annotation(**fields_from(schema(annotation), value, where))  # type: ignore[operator]
+        values = fields_from(schema(annotation), value, where)
+        try:
+            return annotation(**values)  # type: ignore[operator]
+        except SpecError:
+            raise
+        except ValueError as error:  # what the dataclass itself refuses
+            raise SpecError(str(error)) from None
     raise TypeError(f"no JSON form for {annotation!r}")
 
 

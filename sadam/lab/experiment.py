@@ -8,7 +8,7 @@ hyperparameter, so that it means the same after a default has changed::
      "steps": 500, "seed": 0, "schedule": "constant"}
 
 Other kinds of experiment are further frozen dataclasses with a ``kind`` and a ``version`` that read
-and write themselves through :mod:`sadam.lab.codec`; :func:`load` tells them apart.
+and write themselves through :mod:`sadam.lab.codec`; :func:`sadam.lab.kinds.load` tells them apart.
 """
 
 from __future__ import annotations
@@ -16,28 +16,22 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass, field
 from functools import partial
-from importlib import import_module
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 from sadam.lab.codec import (
     SpecError,
-    fields_from,
     from_plain,
     nearest,
-    parse_json,
-    schema,
     show,
-    to_plain,
 )
 from sadam.lab.rulebook import (
     LabelledRules,
+    RuledSpec,
     check_rules,
     make_rules,
     rule_words,
-    rules_from_plain,
-    rules_to_plain,
 )
-from sadam.lab.spec import MAX_SEED, Point, Spec, known_landscape, number_text, spec_body, whole
+from sadam.lab.spec import MAX_SEED, Point, known_landscape, number_text, whole
 from sadam.rules import cost_of
 from sadam.schedules import SCHEDULES
 
@@ -53,7 +47,7 @@ MAX_EVALUATIONS = 50_000_000  # of all rules, starts and steps, and to measure L
 
 
 @dataclass(frozen=True)
-class Experiment(Spec):
+class Experiment(RuledSpec):
     """A race: rules, from one or several starts, on one landscape.
 
     Attributes:
@@ -74,6 +68,7 @@ class Experiment(Spec):
 
     kind: ClassVar[str] = "race"
     version: ClassVar[int] = 1
+    filled: ClassVar[tuple[str, ...]] = ("starts",)
 
     landscape: str = DEFAULT_LANDSCAPE
     starts: tuple[Point, ...] = ()
@@ -96,27 +91,6 @@ class Experiment(Spec):
             raise SpecError(f"unknown schedule {show(self.schedule)}: {hint}")
         _check_size(self)
 
-    @classmethod
-    def from_dict(cls, data: Any) -> Self:
-        """Read what :meth:`to_dict` returned.
-
-        Raises:
-            SpecError: If it is anything else.
-        """
-        body = spec_body(data, cls)
-        types = {**schema(cls), "rules": tuple[Any, ...]}
-        values = fields_from(types, body, "the spec")
-        if not values["starts"]:
-            raise SpecError("starts must hold at least one point")
-        values["rules"] = rules_from_plain(values["rules"])
-        return cls(**values)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the spec as plain dicts, lists, texts and numbers."""
-        values = {name: to_plain(getattr(self, name)) for name in schema(type(self))}
-        values["rules"] = rules_to_plain(self.rules)
-        return {"kind": self.kind, "version": self.version, **values}
-
     def to_command(self, program: str = "python -m sadam") -> str:
         """Return the command line that runs this spec, quoted for a shell."""
         words = [*shlex.split(program), "race", "--landscape", self.landscape]
@@ -126,32 +100,6 @@ class Experiment(Spec):
         if self.schedule != "constant":
             words += ["--schedule", self.schedule]
         return shlex.join(words)
-
-
-KINDS: dict[str, type[Spec]] = {Experiment.kind: Experiment}
-"""Kinds of spec by the name in their ``"kind"`` field; other modules add theirs."""
-
-_MODULES_WITH_KINDS = (
-    "sadam.lab.lgi_map",
-    "sadam.lab.calibration",
-    "sadam.lab.compare.spec",
-    "sadam.lab.training.spec",
-)
-
-
-def load(text: str | bytes) -> Spec:
-    """Read the JSON of a spec of any kind, as text or UTF-8.
-
-    Raises:
-        SpecError: If it is none, or anything in it is out of its range.
-    """
-    data = parse_json(text)
-    for module in _MODULES_WITH_KINDS:
-        import_module(module)  # late: they need what is here
-    kind = data.get("kind", Experiment.kind) if isinstance(data, dict) else Experiment.kind
-    if not isinstance(kind, str) or kind not in KINDS:
-        raise SpecError(f"the spec has an unknown kind {show(kind)}: {nearest(kind, KINDS)}")
-    return KINDS[kind].from_dict(data)
 
 
 def _starts(starts: Any) -> tuple[Point, ...]:

@@ -30,7 +30,7 @@ from sadam.family import brake_of
 from sadam.goldstein import diameter, goldstein_gradients
 from sadam.hulls import planar_distance_to_hull
 from sadam.lab.codec import SpecError, from_plain
-from sadam.lab.experiment import DEFAULT_LANDSCAPE, KINDS
+from sadam.lab.experiment import DEFAULT_LANDSCAPE
 from sadam.lab.radius import grid_of, radius_warnings
 from sadam.lab.spec import MAX_SEED, Spec, Window, known_landscape, number_text, whole
 from sadam.pauses import breathe
@@ -190,8 +190,6 @@ ADVANCED = (
     "repetitions",
 )
 """Fields that the command line names only where they differ from their defaults."""
-
-KINDS[LgiMap.kind] = LgiMap
 
 
 @dataclass(frozen=True)

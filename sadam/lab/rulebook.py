@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, partial
-from typing import Any
+from typing import Any, ClassVar, Self
 
 from sadam.lab.codec import (
     SpecError,
@@ -22,7 +22,7 @@ from sadam.lab.codec import (
     texts,
     to_plain,
 )
-from sadam.lab.spec import number_text
+from sadam.lab.spec import Spec, number_text, spec_body
 from sadam.rules import RULES, MomentRule, key_of
 
 LabelledRules = tuple[tuple[str, MomentRule], ...]
@@ -273,3 +273,32 @@ def rule_words(rules: LabelledRules) -> list[str]:
             if value != getattr(default, name):
                 words.append(f"--set={label}.{name}={number_text(value)}")
     return words
+
+
+class RuledSpec(Spec):
+    """Base of the specs that have rules, as ``(label, rule)`` pairs.
+
+    Its JSON has every hyperparameter of each. ``filled`` names the lists that a file must fill,
+    though in Python leaving them out means the usual ones.
+    """
+
+    filled: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def from_dict(cls, data: Any) -> Self:
+        """Read what :meth:`to_dict` returned.
+
+        Raises:
+            SpecError: If it is anything else.
+        """
+        types = {**schema(cls), "rules": tuple[Any, ...]}
+        values = fields_from(types, spec_body(data, cls), "the spec")
+        for name in cls.filled:
+            if not values[name]:
+                raise SpecError(f"{name} must not be empty")
+        return cls(**{**values, "rules": rules_from_plain(values["rules"])})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the spec as plain dicts, lists, texts and numbers."""
+        rules: LabelledRules = self.rules  # type: ignore[missing-attribute]  # a subclass's field
+        return {**super().to_dict(), "rules": rules_to_plain(rules)}

@@ -81,11 +81,11 @@ def spec_body(data: Any, cls: type[Spec]) -> dict[str, Any]:
     version = from_plain(int, version, "version")
     if version > cls.version:
         raise SpecError(
-            f"the spec has version {version}, but this program reads versions up to {cls.version}: "
-            "a newer one wrote it"
+            f"the spec has version {show(version)}, but this program reads versions up to "
+            f"{cls.version}: a newer one wrote it"
         )
     if version < 1:
-        raise SpecError(f"the spec has version {version}, but versions begin at 1")
+        raise SpecError(f"the spec has version {show(version)}, but versions begin at 1")
     return body
 
 

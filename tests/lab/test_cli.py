@@ -15,10 +15,10 @@ from sadam.lab.experiment import (
     DEFAULT_LANDSCAPE,
     PAPER_RULES,
     Experiment,
-    load,
     make_rules,
 )
 from sadam.lab.export import FORMATS
+from sadam.lab.kinds import load
 from sadam.lab.race import results_table, run_race
 from sadam.lab.rulebook import DEFAULT_LR, SHORTCUTS
 from sadam.rules import RULES, SAdam

@@ -16,7 +16,8 @@ from PIL import Image
 
 from sadam.lab import animation, images
 from sadam.lab.cli import main
-from sadam.lab.experiment import Experiment, load
+from sadam.lab.experiment import Experiment
+from sadam.lab.kinds import load
 from sadam.lab.lgi_map import LgiMap
 from sadam.lab.race import run_race
 from sadam.lab.report import race_report, terminal_text

@@ -6,7 +6,8 @@ import pytest
 
 from landscapes.catalogue import _registered
 from sadam.lab.cli import main
-from sadam.lab.experiment import Experiment, load
+from sadam.lab.experiment import Experiment
+from sadam.lab.kinds import load
 from sadam.lab.race import run_race
 
 CONE = """

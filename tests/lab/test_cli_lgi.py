@@ -10,8 +10,9 @@ import pytest
 from sadam.lab.calibration import CalibrationSpec
 from sadam.lab.cli import command as cli
 from sadam.lab.cli import lgi as cli_lgi
-from sadam.lab.experiment import Experiment, load
+from sadam.lab.experiment import Experiment
 from sadam.lab.figures.lgi import MAP_FIGURES
+from sadam.lab.kinds import load
 from sadam.lab.lgi_map import LgiMap, run_map
 
 ALL = ("one-sided", "two-sided", "goldstein", "stationarity", "spread")

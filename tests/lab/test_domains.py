@@ -27,12 +27,13 @@ from sadam.lab.compare.grids import changed, linear_grid, log_grid, numbers_from
 from sadam.lab.compare.problems import problems_of
 from sadam.lab.compare.run import load_results, run_compare
 from sadam.lab.compare.spec import Compare
-from sadam.lab.experiment import Experiment, load
+from sadam.lab.experiment import Experiment
 from sadam.lab.figures import RACE_FIGURES, curves, paths, trajectory_map, turn_rates
 from sadam.lab.figures import calibration as calibration_figures
 from sadam.lab.figures import inspector as inspector_figures
 from sadam.lab.figures import lgi as map_figures
 from sadam.lab.inspector import inspect
+from sadam.lab.kinds import load
 from sadam.lab.lessons import gradients_near, kink_slopes, steepest_descent
 from sadam.lab.lgi_map import QUANTITIES, LgiMap, run_map
 from sadam.lab.lgi_report import calibration_report, map_report, map_table, summary

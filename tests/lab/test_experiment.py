@@ -21,9 +21,9 @@ from sadam.lab.experiment import (
     MAX_STEPS,
     PAPER_RULES,
     Experiment,
-    load,
     make_rules,
 )
+from sadam.lab.kinds import load
 from sadam.lab.rulebook import MAX_PROBES, MAX_RULES, PLAIN, hyperparameters, set_hyperparameter
 from sadam.rules import RULES, SGD, Adam, AdamW, MomentRule, SAdam, key_of
 from sadam.schedules import SCHEDULES
@@ -273,7 +273,7 @@ def _json(**changes):
         (_json(version=True), "version must be a whole number"),
         (_json(version="1"), "version must be a whole number, but is '1'"),
         (_json(stps=3), "unknown field 'stps': did you mean 'steps'"),
-        (_json(starts=[]), "at least one point"),
+        (_json(starts=[]), "starts must not be empty"),
         (_json(starts=[[0, 0]] * 10_001), "starts has 10001 values, but at most 10000 are read"),
         (_json(starts=[["1", 2]]), r"starts\[0\]\[0\] must be a number, but is '1'"),
         (_json(rules=[]), "at least one rule"),

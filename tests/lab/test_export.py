@@ -16,9 +16,10 @@ import pytest
 
 from sadam.lab import export as exporting
 from sadam.lab import report, webpage
-from sadam.lab.experiment import Experiment, load
+from sadam.lab.experiment import Experiment
 from sadam.lab.export import ExportError, export_race, trajectories_table
 from sadam.lab.figures import RACE_FIGURES
+from sadam.lab.kinds import load
 from sadam.lab.race import results, results_table, run_race
 
 COLUMNS = ["rule", "start", "step", "x", "y", "f", "gap", "grad_x", "grad_y"]

@@ -15,9 +15,9 @@ import plotly.graph_objects as go
 import pytest
 
 from sadam.lab import images, webpage
-from sadam.lab.experiment import load
 from sadam.lab.export import FORMATS, export_bundle, export_race, race_bundle
 from sadam.lab.figures import RACE_FIGURES
+from sadam.lab.kinds import load
 
 
 def need_browser():

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
 
-from sadam.lab.experiment import load
+from sadam.lab.kinds import load
 
 APP = str(Path(__file__).parents[2] / "app.py")
 SMALL = {

@@ -11,7 +11,7 @@ from landscapes import CATALOGUE
 from pages.shared.instability import calibration
 from pages.shared.instability.controls import TABS
 from sadam.lab.calibration import CalibrationSpec, iter_calibration
-from sadam.lab.experiment import load
+from sadam.lab.kinds import load
 
 pytestmark = pytest.mark.slow  # each opens the page, which computes maps
 

@@ -9,7 +9,8 @@ from streamlit.testing.v1 import AppTest
 
 from pages.shared import controls, links, words
 from pages.shared.instability import controls as maps
-from sadam.lab.experiment import Experiment, load
+from sadam.lab.experiment import Experiment
+from sadam.lab.kinds import load
 from sadam.rules import RULES, Adam, SAdam
 
 APP = str(Path(__file__).parents[2] / "app.py")

@@ -7,7 +7,7 @@ from streamlit.testing.v1 import AppTest
 from landscapes.data.datasets import DataSpec
 from pages.shared import kept
 from pages.shared.networks.pictures import Shown, tiles_of
-from sadam.lab.experiment import load
+from sadam.lab.kinds import load
 from sadam.lab.rulebook import make_rules
 from sadam.lab.training import Architecture, Training, run_training
 from tests.pages.networks_app import (

@@ -7,7 +7,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from landscapes import CATALOGUE
-from sadam.lab.experiment import PAPER_RULES, load
+from sadam.lab.experiment import PAPER_RULES
+from sadam.lab.kinds import load
 
 APP = str(Path(__file__).parents[2] / "app.py")
 

@@ -96,7 +96,7 @@ def script(spec: Compare) -> str:
     return (
         "from sadam.lab.compare.report import headline, readable_table\n"
         "from sadam.lab.compare.run import run_compare\n"
-        "from sadam.lab.experiment import load\n"
+        "from sadam.lab.kinds import load\n"
         "from sadam.lab.figures.compare import ratio_forest\n\n"
         f"results = run_compare(load('''{spec.to_json()}'''))\n"
         "print(headline(results))\n"

@@ -24,7 +24,7 @@ FILES = {
 def script(spec: LgiMap) -> str:
     """The Python that computes the same maps."""
     return (
-        "from sadam.lab.experiment import load\n"
+        "from sadam.lab.kinds import load\n"
         "from sadam.lab.lgi_map import run_map\n"
         "from sadam.lab.lgi_report import map_report\n\n"
         f"result = run_map(load('''{spec.to_json()}'''))\n"

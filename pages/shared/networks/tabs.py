@@ -297,7 +297,7 @@ def _code(seen: Shown) -> None:
 def script(spec: Training) -> str:
     """The Python that trains the same and prints the same numbers."""
     return (
-        "from sadam.lab.experiment import load\n"
+        "from sadam.lab.kinds import load\n"
         "from sadam.lab.training import run_training\n"
         "from sadam.lab.training.table import results_table, sentence\n\n"
         f"result = run_training(load('''{spec.to_json()}'''))\n"

@@ -20,8 +20,7 @@ from sadam.lab.cli.terminal import (
 )
 
 if TYPE_CHECKING:
-    from sadam.lab.export import Bundle
-    from sadam.lab.spec import Spec
+    pass
 
 ABOUT = """\
 Compute a spec and write its figures and numbers: pictures for print at any size, interactive pages,
@@ -67,42 +66,9 @@ def add_export(commands: argparse._SubParsersAction) -> None:
     add.set_defaults(run=_export)
 
 
-def bundle_of(spec: Spec) -> Bundle:
-    """Compute a spec of any kind and return what can be written about it.
-
-    Raises:
-        ValueError: If there is no export of its kind.
-    """
-    if spec.kind == "race":
-        from sadam.lab.export import race_bundle
-        from sadam.lab.race import run_race
-
-        return race_bundle(run_race(spec))  # type: ignore[arg-type]
-    if spec.kind == "lgi-map":
-        from sadam.lab.lgi_map import run_map
-        from sadam.lab.lgi_report import map_bundle
-
-        return map_bundle(run_map(spec))  # type: ignore[arg-type]
-    if spec.kind == "calibration":
-        from sadam.lab.calibration import run_calibration
-        from sadam.lab.lgi_report import calibration_bundle
-
-        return calibration_bundle(run_calibration(spec))  # type: ignore[arg-type]
-    if spec.kind == "training":
-        from sadam.lab.training import run_training
-        from sadam.lab.training.report import training_bundle
-
-        return training_bundle(run_training(spec))  # type: ignore[arg-type]
-    raise ValueError(
-        f"a spec of kind {spec.kind!r} has a command of its own: {PROGRAM} {spec.kind} --spec FILE "
-        f"--out DIR, then {PROGRAM} report DIR"
-    )
-
-
 def _export(arguments: argparse.Namespace) -> int:
     from sadam.lab.archive import zipped
     from sadam.lab.codec import from_text
-    from sadam.lab.experiment import load
     from sadam.lab.export import (
         ALL_FORMATS,
         SMALL,
@@ -111,6 +77,7 @@ def _export(arguments: argparse.Namespace) -> int:
         staged,
         write_bundle,
     )
+    from sadam.lab.kinds import bundle_of, load
     from sadam.lab.webpage import Look
 
     if arguments.out is None:

@@ -16,9 +16,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from itertools import product
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal
 
-from sadam.lab.codec import SpecError, fields_from, from_plain, nearest, schema, show, to_plain
+from sadam.lab.codec import SpecError, from_plain, nearest, schema, show, to_plain
 from sadam.lab.compare import networks
 from sadam.lab.compare.grids import Axis, changed, check_axes, increasing, log_grid
 from sadam.lab.compare.problems import (
@@ -29,17 +29,17 @@ from sadam.lab.compare.problems import (
     noun_of,
     problems_of,
 )
-from sadam.lab.experiment import KINDS, MAX_STEPS, PAPER_RULES
+from sadam.lab.experiment import MAX_STEPS, PAPER_RULES
 from sadam.lab.matched import CONTROL
 from sadam.lab.rulebook import (
     LabelledRules,
+    RuledSpec,
     check_rules,
     make_rules,
-    read_rule,
     types_of,
     values_of,
 )
-from sadam.lab.spec import MAX_SEED, Spec, known_landscape, number_text, spec_body, whole
+from sadam.lab.spec import MAX_SEED, known_landscape, number_text, whole
 from sadam.lab.training.spec import MAX_WORK
 from sadam.rules import AdamW, MomentRule, SAdam, cost_of, key_of
 from sadam.schedules import SCHEDULES
@@ -52,7 +52,7 @@ DEFAULT_TARGETS = (1e-1, 1e-2, 1e-3)
 
 
 @dataclass(frozen=True)
-class Compare(Spec):
+class Compare(RuledSpec):
     """Rules compared on problems, each at every learning rate of one grid.
 
     Attributes:
@@ -81,6 +81,7 @@ class Compare(Spec):
 
     kind: ClassVar[str] = "compare"
     version: ClassVar[int] = 1
+    filled: ClassVar[tuple[str, ...]] = ("problems", "lrs")
 
     problems: tuple[Problem, ...] = ()
     rules: LabelledRules = field(default_factory=lambda: make_rules(PAPER_RULES))
@@ -160,33 +161,7 @@ class Compare(Spec):
         """Labels of the rules that have a matched control."""
         return tuple(n for n, rule in self.rules if self.controls and isinstance(rule, SAdam))
 
-    # ---- to JSON and to a command
-
-    @classmethod
-    def from_dict(cls, data: Any) -> Self:
-        """Read what :meth:`to_dict` returned.
-
-        Raises:
-            SpecError: If it is anything else.
-        """
-        types = {**schema(cls), "rules": tuple[Any, ...]}
-        values = fields_from(types, spec_body(data, cls), "the spec")
-        for name in ("problems", "lrs"):
-            if not values[name]:
-                raise SpecError(f"{name} must not be empty")
-        values["rules"] = tuple(
-            read_rule(entry, f"rules[{i}]") for i, entry in enumerate(values["rules"])
-        )
-        return cls(**values)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the spec as plain dicts, lists, texts and numbers."""
-        values = {name: to_plain(getattr(self, name)) for name in schema(type(self))}
-        values["rules"] = [
-            {"label": label, "rule": key_of(rule), **to_plain(values_of(rule))}
-            for label, rule in self.rules
-        ]
-        return {"kind": self.kind, "version": self.version, **values}
+    # ---- to a command
 
     def to_command(self, program: str = "python -m sadam") -> str:
         """Return the command line that runs this spec, quoted for a shell."""
@@ -220,9 +195,6 @@ class Compare(Spec):
         words += ["--seed", str(self.seed), "--steps", str(self.steps), "--cost", self.cost]
         words += ["--targets", number_text(self.targets), "--baseline", self.baseline]
         return shlex.join(words if self.controls else [*words, "--no-controls"])
-
-
-KINDS[Compare.kind] = Compare
 
 
 @dataclass(frozen=True)

@@ -14,24 +14,23 @@ import math
 import shlex
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal
 
 from landscapes.data.datasets import MOST_NOISE, Dataset, DataSpec
 from landscapes.data.made_data import SOURCES
 from landscapes.nets.convnet import ConvNet
 from landscapes.nets.networks import MLP, Network
 from landscapes.nets.presets import Preset, image_shape
-from sadam.lab.codec import SpecError, fields_from, from_plain, nearest, schema, show, to_plain
-from sadam.lab.experiment import KINDS, MAX_STEPS, PAPER_RULES
+from sadam.lab.codec import SpecError, from_plain, nearest, schema, show
+from sadam.lab.experiment import MAX_STEPS, PAPER_RULES
 from sadam.lab.rulebook import (
     LabelledRules,
+    RuledSpec,
     check_rules,
     make_rules,
     rule_words,
-    rules_from_plain,
-    rules_to_plain,
 )
-from sadam.lab.spec import MAX_SEED, Spec, number_text, spec_body, whole
+from sadam.lab.spec import MAX_SEED, number_text, whole
 from sadam.schedules import SCHEDULES
 
 DEFAULT_LR = 0.01
@@ -91,7 +90,7 @@ class Architecture:
 
 
 @dataclass(frozen=True)
-class Training(Spec):
+class Training(RuledSpec):
     """Networks trained by several rules on the same data.
 
     Attributes:
@@ -246,29 +245,6 @@ class Training(Spec):
                 "allowed: take fewer steps, rules, seeds or probes, smaller batches or networks"
             )
 
-    @classmethod
-    def from_dict(cls, data: Any) -> Self:
-        """Read what :meth:`to_dict` returned.
-
-        Raises:
-            SpecError: If it is anything else.
-        """
-        types = {**schema(cls), "rules": tuple[Any, ...]}
-        try:
-            values = fields_from(types, spec_body(data, cls), "the spec")
-        except SpecError:
-            raise
-        except ValueError as error:  # what the data's own spec refuses
-            raise SpecError(str(error)) from None
-        values["rules"] = rules_from_plain(values["rules"])
-        return cls(**values)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the spec as plain dicts, lists, texts and numbers."""
-        values = {name: to_plain(getattr(self, name)) for name in schema(type(self))}
-        values["rules"] = rules_to_plain(self.rules)
-        return {"kind": self.kind, "version": self.version, **values}
-
     def to_command(self, program: str = "python -m sadam") -> str:
         """Return the command line that runs this spec, quoted for a shell."""
         usual, words = Training(), [*shlex.split(program), "train"]
@@ -364,6 +340,3 @@ def _grid(values: Any) -> tuple[float, ...]:
     if any(value <= 0 for value in grid):
         raise SpecError(f"lr_grid holds {min(grid):g}, but learning rates must be positive")
     return tuple(sorted(set(grid)))
-
-
-KINDS[Training.kind] = Training

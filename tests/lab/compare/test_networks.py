@@ -25,7 +25,7 @@ from sadam.lab.compare.rundir import joined
 from sadam.lab.compare.scheduler import on_processes
 from sadam.lab.compare.spec import Compare, estimate
 from sadam.lab.compare.training_lanes import train_lanes
-from sadam.lab.experiment import load
+from sadam.lab.kinds import load
 from sadam.lab.rulebook import make_rules
 from sadam.lab.training import Training, run_training
 from sadam.lab.training.run import PROBE_STREAM, problem_of

@@ -15,7 +15,7 @@ from sadam.lab.compare.grids import Axis, linear_grid, log_grid
 from sadam.lab.compare.problems import TAGS, Starts, draw_starts, problems_of
 from sadam.lab.compare.spec import MAX_EVALUATIONS, MAX_RUNS, Compare, estimate
 from sadam.lab.compare.suites import SUITES
-from sadam.lab.experiment import load
+from sadam.lab.kinds import load
 from sadam.lab.rulebook import make_rules
 from sadam.rules import RULES
 

@@ -11,7 +11,7 @@ from landscapes.nets.presets import PRESETS
 from sadam.lab.cli import build_parser
 from sadam.lab.cli.train import training_from
 from sadam.lab.codec import SpecError
-from sadam.lab.experiment import load
+from sadam.lab.kinds import load
 from sadam.lab.rulebook import make_rules
 from sadam.lab.training import Architecture, DataSpec, Training
 from sadam.lab.training.spec import (
