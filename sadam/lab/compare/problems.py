@@ -19,6 +19,8 @@ from sadam.lab.spec import Point, known_landscape, whole
 if TYPE_CHECKING:
     from landscapes import Landscape
 
+MAX_PROBLEMS = 64
+MAX_OWN = 16  # own functions among them: the minimum of each is searched for, some 0.2 s
 MAX_SIDE = 256  # points along each side of a grid of starts
 MAX_RANDOM_STARTS = 4096
 START_STREAM = 2**31 + 1
@@ -95,13 +97,15 @@ def problems_of(
         Each problem once, in the order in which it was named first; none of no names.
 
     Raises:
-        SpecError: If a name is neither, or nothing has all the tags; if a start is no point, or is
-            given for what is not named.
+        SpecError: If a name is neither, or nothing has all the tags; if there are too many; if a
+            start is no point, or is given for what is not named.
     """
     from landscapes import CATALOGUE, is_own  # late: it compiles the whole catalogue
 
     found: dict[str, Point | None] = {}
-    for name in texts(names, "landscapes"):
+    names = texts(names, "landscapes")
+    _check_number(names)
+    for name in names:
         if is_network(name):
             found[canonical(name)] = None
             continue
@@ -131,13 +135,29 @@ def problems_of(
     return tuple(Problem(key, starts.get(key, start)) for key, start in found.items())
 
 
+def _check_number(names: Iterable[str]) -> None:
+    """Refuse too many, before one of them is looked at."""
+    from landscapes import is_own
+
+    names = list(names)
+    own = sum(map(is_own, names))
+    for number, most, what in (
+        (len(names), MAX_PROBLEMS, "problems"),
+        (own, MAX_OWN, "own functions"),
+    ):
+        if number > most:
+            raise SpecError(f"{number} {what} are too many, at most {most} are allowed")
+
+
 def check_problems(problems: Any) -> tuple[Problem, ...]:
     """Return problems, each a network or a landscape with a known minimum, none twice.
 
     Raises:
-        SpecError: If they are none.
+        SpecError: If they are none, more than :data:`MAX_PROBLEMS`, or more own functions than
+            :data:`MAX_OWN`.
     """
     found = from_plain(tuple[Problem, ...], to_plain(problems), "problems")
+    _check_number(problem.landscape for problem in found)
     found = tuple(
         replace(p, landscape=canonical(p.landscape)) if p.is_network else p for p in found
     )

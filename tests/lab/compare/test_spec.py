@@ -10,6 +10,7 @@ from landscapes import CATALOGUE
 from sadam.lab.cli import command as cli
 from sadam.lab.cli.compare import spec_from
 from sadam.lab.codec import SpecError
+from sadam.lab.compare import problems
 from sadam.lab.compare.blocks import plan
 from sadam.lab.compare.grids import Axis, linear_grid, log_grid
 from sadam.lab.compare.problems import TAGS, Starts, draw_starts, problems_of
@@ -162,6 +163,20 @@ def test_problems_that_cannot_be():
         problems_of(("l1",), {"cb2": (0.0, 0.0)})
     with pytest.raises(SpecError, match="starts at its minimum"):
         Compare(problems=problems_of(("l1",), {"l1": (0.0, 0.0)}))
+
+
+def test_too_many_problems_are_refused_before_one_is_looked_at(monkeypatch):
+    """Searching the minima of thousands of own functions would take half an hour."""
+    data, looked_at = json.loads(Compare().to_json()), []
+    monkeypatch.setattr(problems, "known_landscape", looked_at.append)
+    own = [{"landscape": f"= abs(x) + {i}*y**2", "start": [1, 1]} for i in range(9000)]
+    for number, words in ((9000, "9000 problems are too many, at most 64"),
+                          (17, "17 own functions are too many, at most 16")):  # fmt: skip
+        with pytest.raises(SpecError, match=words):
+            Compare.from_dict(data | {"problems": own[:number]})
+        with pytest.raises(SpecError, match=words):
+            problems_of(problem["landscape"] for problem in own[:number])
+    assert looked_at == []
 
 
 def test_an_empty_grid_in_json_is_refused():
