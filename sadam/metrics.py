@@ -325,6 +325,21 @@ def kink_crossings(points: Tensor, kinks: Sequence[Callable[[Tensor], Tensor]]) 
     return crossed
 
 
+def median(values: Tensor, dim: int = 0) -> Tensor:
+    """Median along one axis, of an even number the mean of the middle two, as NumPy has it.
+
+    torch's own takes the lower of the two, which tells of a path that hops between two levels
+    its better one.
+
+    Args:
+        values: Floating point; infinity is allowed. Where one is NaN, the median is.
+        dim: The axis, along which there is at least one value.
+    """
+    ordered, n = values.sort(dim).values, values.shape[dim]  # NaN comes last
+    middle = (ordered.select(dim, (n - 1) // 2) + ordered.select(dim, n // 2)) / 2
+    return middle.masked_fill(ordered.select(dim, n - 1).isnan(), math.nan)
+
+
 def final_gap(run: Trajectories, minimum: float) -> Tensor:
     """Median of ``f - f*`` over the last 10 % of steps, shape ``lead``; infinite if it diverged.
 
@@ -332,7 +347,7 @@ def final_gap(run: Trajectories, minimum: float) -> Tensor:
         run: Trajectories from the engine, leading shape ``lead``.
         minimum: f*, finite.
     """
-    last = (tail(run.values) - minimum).median(0).values
+    last = median(tail(run.values) - minimum)
     return torch.where(run.diverged_at >= 0, torch.inf, last)
 
 

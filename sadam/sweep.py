@@ -27,7 +27,7 @@ from sadam.family import (
     brake_of,
     parts_used,
 )
-from sadam.metrics import last_steps
+from sadam.metrics import last_steps, median
 from sadam.pauses import breathe
 from sadam.probes import (
     Probing,
@@ -54,8 +54,8 @@ class Outcome:
     there: its least value and its hits are those before.
 
     Attributes:
-        final_gap: Median of ``f - f*`` over the last 10 % of steps (the lower one of an even
-            number), infinite if the lane diverged, ``(N,)``.
+        final_gap: Median of ``f - f*`` over the last 10 % of steps, infinite if the lane
+            diverged, ``(N,)``.
         best_gap: Least ``f - f*`` of all steps, ``(N,)``; infinite if the start was not finite.
         hits: First step at which ``f <= f* + target``, from 0; -1 if there is none,
             ``(targets, N)``.
@@ -365,7 +365,7 @@ class _Block:
         self.done.end[self.who] = self.x.T
         gaps = (self.tail - self.minimum).T.contiguous()
         if len(self.who):
-            self.done.final_gap[self.who] = gaps.median(1).values
+            self.done.final_gap[self.who] = median(gaps, 1)
         return self.done
 
 

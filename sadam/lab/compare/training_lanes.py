@@ -11,7 +11,7 @@ from torch import Tensor
 
 from sadam.lab.compare.networks import EVALUATIONS, data_of, network_of
 from sadam.lab.training.run import PROBE_STREAM, problem_of
-from sadam.metrics import last_steps
+from sadam.metrics import last_steps, median
 from sadam.rules import MomentRule
 from sadam.sweep import Outcome
 from sadam.training.trainer import train
@@ -124,5 +124,5 @@ def _train(
     levels = torch.tensor(shares, dtype=torch.float64)[:, None, None, None] * loss[0]
     met = loss <= levels  # (targets, n, S, M)
     hits = torch.where(met.any(1), at[met.int().argmax(1)], -1)
-    final = torch.where(left >= 0, torch.inf, tail.median(0).values)
+    final = torch.where(left >= 0, torch.inf, median(tail))
     return torch.stack([loss[0], final, loss.amin(0), brake, left, *hits], -1).to(torch.float64)

@@ -83,7 +83,7 @@ def band(label: str, style: Style, x: Array, low: Array, high: Array) -> dict[st
 
 
 def moving_median(values: Array, window: int) -> Array:
-    """Median over a centred window, of an even number the lower of the middle two.
+    """Median over a centred window, of an even number the mean of the middle two.
 
     At the end the window keeps its length: the last values are the median of the last ``window``,
     which is :func:`sadam.metrics.final_gap` where that is the last 10 % of steps. At the beginning
@@ -100,7 +100,7 @@ def moving_median(values: Array, window: int) -> Array:
     n, i = len(values), np.arange(len(values))
     last = np.minimum(np.minimum(2 * i, i + (window - 1) // 2), n - 1)  # where each window ends
     moving = pd.DataFrame(values.reshape(n, -1)).rolling(window, min_periods=1)
-    return moving.quantile(0.5, interpolation="lower").to_numpy()[last].reshape(values.shape)
+    return moving.quantile(0.5, interpolation="midpoint").to_numpy()[last].reshape(values.shape)
 
 
 def _faint(label: str, style: Style, x: Array, y: Array) -> dict[str, Any]:

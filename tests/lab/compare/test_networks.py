@@ -193,8 +193,7 @@ def test_a_run_is_the_training_of_the_same_spec(nets, found, name, label):
         else:
             losses.append(_loss_after(result, label, step))
     np.testing.assert_allclose(losses[2], result.finals["train"]["loss"][:, place], rtol=0)
-    tail = np.sort(np.stack(losses[1:]), 0)[0]  # the lower one of two
-    np.testing.assert_allclose(rows["final_gap"], tail, rtol=0)
+    np.testing.assert_allclose(rows["final_gap"], np.stack(losses[1:]).mean(0), rtol=1e-15)
     assert (rows["best_gap"] <= rows["final_gap"]).all()
     met = rows["final_gap"].to_numpy() <= 1e-3 * losses[0].numpy()
     assert (rows["outcome"].astype(str) == np.where(met, "target met", "elsewhere")).all()
@@ -206,7 +205,7 @@ def _loss_after(result, label, step):
         {label: result.rules[label]},
         steps=step,
         seeds=[PROBE_STREAM + seed for seed in result.spec.seed_numbers],
-        schedule=SCHEDULES["cosine"](result.spec.steps)[:step],
+        schedule=SCHEDULES[result.spec.schedule](result.spec.steps)[:step],
     )
     return result.problem.evaluate(run.final, "train")["loss"][:, 0]
 
@@ -229,7 +228,7 @@ def test_targets_are_met_where_the_recorded_loss_says_so():
     path = torch.stack(losses)
     torch.testing.assert_close(start, path[0])
     torch.testing.assert_close(outcome.best_gap, path.amin(0))
-    torch.testing.assert_close(outcome.final_gap, path[-4:].median(0).values)
+    torch.testing.assert_close(outcome.final_gap, torch.tensor(np.median(path[-4:], 0)))
     for hits, share in zip(outcome.hits, (0.9, 0.5, 1e-9), strict=True):
         below = path <= share * path[0]
         first = torch.where(below.any(0), below.int().argmax(0), -1)
@@ -276,7 +275,8 @@ def test_a_control_is_adamw_with_the_mean_step_of_the_same_run(nets, found):
     of = dict(nets.rules)[OURS]
     for one, control in zip(ours.to_dict("records"), controls.to_dict("records"), strict=True):
         assert (one["lr"], one["seed"]) == (control["lr"], control["seed"])
-        rule = AdamW(one["lr"] * one["mean_brake"], of.betas, of.eps, of.weight_decay)
+        brake = one["mean_brake"]  # which reduces the steps, not the decay of the weights
+        rule = AdamW(one["lr"] * brake, of.betas, of.eps, of.weight_decay / brake)
         again, _ = train_lanes(MOONS, rule, [one["seed"]], steps=nets.steps, schedule="constant",
                                shares=nets.targets)  # fmt: skip
         assert control["final_gap"] == pytest.approx(float(again.final_gap[0]), rel=1e-9)
@@ -367,8 +367,10 @@ def test_the_training_behind_a_cell_ends_where_the_cell_says(nets, found):
     for label in labels:
         rate = found.tuned(MOONS, "constant", label).rate
         end = result.finals["train"]["loss"][0, result.at(label)]
-        # Two losses are recorded in the last tenth, of which the lower one counts.
-        assert found.column(MOONS, "constant", label, "final_gap")[rate, run] <= end * (1 + 1e-9)
+        before = _loss_after(result, label, nets.steps - 1)[0]
+        # Two losses are recorded in the last tenth: the median is between them.
+        found_there = found.column(MOONS, "constant", label, "final_gap")[rate, run]
+        assert found_there == pytest.approx((end + float(before)) / 2, rel=1e-9)
     cell = race_of_cell(found, OURS, MOONS, "constant", "lr", "damping", (0.1, 8.0))
     ((label, rule),) = cell.rules
     assert (label, rule.lr, rule.damping) == (OURS, 0.1, 8.0)
