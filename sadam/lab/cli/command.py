@@ -18,7 +18,7 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from sadam.lab.cli.compare import add_compare_commands
@@ -26,8 +26,9 @@ from sadam.lab.cli.export import add_export
 from sadam.lab.cli.gallery import add_gallery
 from sadam.lab.cli.landscape import add_landscape_options, landscape_from
 from sadam.lab.cli.lgi import add_commands
+from sadam.lab.cli.options import add_output, base_fields, fields_given
 from sadam.lab.cli.rules import add_rule_options, rules_from
-from sadam.lab.cli.terminal import PROGRAM, deliver, name_of, read_spec, say, show_line, silence
+from sadam.lab.cli.terminal import PROGRAM, deliver, say, show_line, silence
 from sadam.lab.cli.train import add_train
 
 if TYPE_CHECKING:
@@ -175,14 +176,7 @@ def _add_race_options(parser: argparse.ArgumentParser) -> None:
     )
     add_rule_options(parser, lr=0.05)
     out = parser.add_argument_group("output")
-    out.add_argument("--json", action="store_true", help="print the numbers and the spec as JSON")
-    out.add_argument("--out", metavar="DIR", help="write files there; made if it is not there")
-    out.add_argument(
-        "--formats",
-        metavar="F,F,...",
-        help="which of html,parquet,csv,png,svg,pdf to write (default: all; png, svg and pdf need "
-        "a Chromium), or gif,mp4,html-small; spec.json and results.json are always written",
-    )
+    add_output(out, "html,parquet,csv,png,svg,pdf", "gif,mp4,html-small")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -294,32 +288,17 @@ def experiment_from(arguments: argparse.Namespace) -> Experiment:
     from sadam.lab.experiment import Experiment, Point
     from sadam.lab.rulebook import DEFAULT_LR
 
-    given: dict[str, Any] = {}
     landscape = landscape_from(arguments)  # first: a spec may name what a file of the user's adds
-    base = None if arguments.spec is None else _read_spec(arguments.spec)
-    if base is not None:
-        given = {field.name: getattr(base, field.name) for field in fields(base)}
+    given = base_fields(arguments, Experiment)
     if landscape is not None:
         if landscape != given.get("landscape"):
             given["starts"] = ()
         given["landscape"] = landscape
     if arguments.start:
         given["starts"] = tuple(from_text(Point, text, "start") for text in arguments.start)
-    for name in ("steps", "seed"):
-        if (text := getattr(arguments, name)) is not None:
-            given[name] = from_text(int, text, name)
+    given |= fields_given(arguments, Experiment, ("steps", "seed"))
     if arguments.schedule is not None:
         given["schedule"] = arguments.schedule
     experiment = Experiment(**given)
     rules = rules_from(arguments, experiment.rules, DEFAULT_LR)
     return experiment if rules == experiment.rules else replace(experiment, rules=rules)
-
-
-def _read_spec(path: str) -> Experiment:
-    from sadam.lab.experiment import Experiment
-
-    data = read_spec(path)
-    try:
-        return Experiment.from_json(data)
-    except ValueError as error:
-        raise ValueError(f"{name_of(path)}: {error}") from None

@@ -6,15 +6,17 @@ import argparse
 import json
 import sys
 from contextlib import closing
-from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from sadam.lab.cli.terminal import PROGRAM, name_of, names_in, read_spec, say, show_line
+from sadam.lab.cli.options import add_json, add_options, base_fields, fields_given, fields_of
+from sadam.lab.cli.terminal import PROGRAM, names_in, say, show_line
 
 if TYPE_CHECKING:
+    from sadam.lab.compare.grids import Axis
     from sadam.lab.compare.results import Results
     from sadam.lab.compare.run import Progress
     from sadam.lab.compare.spec import Compare
+    from sadam.lab.rulebook import LabelledRules
 
 ABOUT = """\
 Compare optimizers fairly: every rule from the same starts with the same seeds at every learning
@@ -58,6 +60,30 @@ examples:
 
 LIST, NUMBER = "A,B,... or LOW:HIGH:N", "N"
 
+WHAT = {
+    "suite": ("NAME", "start from a comparison with a name: reference or catalogue"),
+    "spec": ("FILE", "start from the JSON of a spec, - for standard input"),
+    "landscapes": ("KEY|TAG,...", "which functions (default: kinked)"),
+    "rules": ("KEY,KEY,...", "the optimizers, KEY or LABEL=KEY (default: those of race)"),
+    "lr": (LIST, "learning rates, evenly spaced by factors (default: 0.001:1:16)"),
+    "schedules": ("KEY,...", "constant, inverse-sqrt, cosine (default: constant)"),
+    "starts": (
+        "KIND",
+        "own, grid:N (N x N over the window) or random:N:DEVIATION around the landscape's, others "
+        "for each seed (default: random:1:0.3)",
+    ),
+    "seeds": (NUMBER, "how many (default: 16)"),
+    "seed": (NUMBER, "the first of them (default: 0)"),
+    "steps": (NUMBER, "number of steps (default: 500)"),
+    "cost": ("WHAT", "what is equal: steps, or evaluations (default: steps)"),
+    "targets": (
+        "A,B,...",
+        "shares of the gap at the start whose first step is recorded; the smallest is reaching the "
+        "minimum (default: 0.1,0.01,0.001)",
+    ),
+    "baseline": ("LABEL", "whom ratios are taken to (default: adam)"),
+}
+
 
 def add_compare_commands(commands: Any) -> None:
     """Add both commands to the parser's."""
@@ -71,24 +97,7 @@ def add_compare_commands(commands: Any) -> None:
         allow_abbrev=False,
     )
     what = add.add_argument_group("what to compare")
-    for name, metavar, told in (
-        ("suite", "NAME", "start from a comparison with a name: reference or catalogue"),
-        ("spec", "FILE", "start from the JSON of a spec, - for standard input"),
-        ("landscapes", "KEY|TAG,...", "which functions (default: kinked)"),
-        ("rules", "KEY,KEY,...", "the optimizers, KEY or LABEL=KEY (default: those of race)"),
-        ("lr", LIST, "learning rates, evenly spaced by factors (default: 0.001:1:16)"),
-        ("schedules", "KEY,...", "constant, inverse-sqrt, cosine (default: constant)"),
-        ("starts", "KIND", "own, grid:N (N x N over the window) or random:N:DEVIATION around "
-         "the landscape's, others for each seed (default: random:1:0.3)"),
-        ("seeds", NUMBER, "how many (default: 16)"),
-        ("seed", NUMBER, "the first of them (default: 0)"),
-        ("steps", NUMBER, "number of steps (default: 500)"),
-        ("cost", "WHAT", "what is equal: steps, or evaluations (default: steps)"),
-        ("targets", "A,B,...", "shares of the gap at the start whose first step is recorded; the "
-         "smallest is reaching the minimum (default: 0.1,0.01,0.001)"),
-        ("baseline", "LABEL", "whom ratios are taken to (default: adam)"),
-    ):  # fmt: skip
-        what.add_argument(f"--{name}", metavar=metavar, help=told)
+    add_options(what, WHAT)
     what.add_argument(
         "--function",
         metavar="TEXT",
@@ -133,7 +142,7 @@ def add_compare_commands(commands: Any) -> None:
     how.add_argument("--workers", metavar=NUMBER, help="processes to use (default: 1)")
     how.add_argument("--scheduler", metavar="ADDRESS", help="use the workers of a Dask cluster")
     how.add_argument("--out", metavar="DIR", help="keep results there; go on if some are there")
-    how.add_argument("--json", action="store_true", help="print the numbers and the spec as JSON")
+    add_json(how)
     add.set_defaults(run=_compare)
 
     add = commands.add_parser(
@@ -153,43 +162,12 @@ def spec_from(arguments: argparse.Namespace) -> Compare:
     Raises:
         ValueError: If they describe none, or the file of ``--spec`` cannot be read.
     """
-    from sadam.lab.codec import from_text, nearest, schema, show
-    from sadam.lab.compare.grids import Axis, linear_grid, log_grid, numbers_from_text
-    from sadam.lab.compare.networks import PREFIX
-    from sadam.lab.compare.problems import problems_of
+    from sadam.lab.compare.grids import log_grid, numbers_from_text
     from sadam.lab.compare.spec import Compare
-    from sadam.lab.compare.suites import SUITES
-    from sadam.lab.rulebook import kept, make_rules, set_hyperparameter
+    from sadam.lab.rulebook import kept, make_rules
 
-    if arguments.suite is not None and arguments.spec is not None:
-        raise ValueError("give --suite or --spec, not both")
-    base = None
-    if arguments.suite is not None:
-        if arguments.suite not in SUITES:
-            name = show(arguments.suite)
-            raise ValueError(f"there is no suite {name}: {nearest(arguments.suite, SUITES)}")
-        base = SUITES[arguments.suite].spec()
-    elif arguments.spec is not None:
-        data = read_spec(arguments.spec)
-        try:
-            base = Compare.from_json(data)
-        except ValueError as error:
-            raise ValueError(f"{name_of(arguments.spec)}: {error}") from None
-    given: dict[str, Any] = {}
-    if base is not None:
-        given = {field.name: getattr(base, field.name) for field in fields(base)}
-
-    starts = dict(_pair(text, "--start", "KEY=X,Y") for text in arguments.start)
-    points = {key: from_text(tuple[float, float], text, "start") for key, text in starts.items()}
-    if arguments.landscapes is not None or arguments.function or arguments.net:
-        names = [] if arguments.landscapes is None else [*names_in(arguments.landscapes)]
-        names += [f"= {text.strip()}" for text in arguments.function]
-        names += [f"{PREFIX} {text.strip().removeprefix(PREFIX)}" for text in arguments.net]
-        given["problems"] = problems_of(names, points)
-    elif points:
-        known = Compare(**given).problems
-        before = {p.landscape: p.start for p in known if p.start is not None}
-        given["problems"] = problems_of((p.landscape for p in known), before | points)
+    given = _base(arguments)
+    given |= _problems(arguments, given)
     if arguments.rules is not None:
         given["rules"] = kept(make_rules(names_in(arguments.rules)), given.get("rules", ()))
         if given.get("baseline") not in [label for label, _ in given["rules"]]:
@@ -200,32 +178,83 @@ def spec_from(arguments: argparse.Namespace) -> Compare:
         given["schedules"] = names_in(arguments.schedules)
     if arguments.starts is not None:
         given["starts"] = _starts(arguments.starts)
-    types = schema(Compare)
-    for name in ("seeds", "seed", "steps", "cost", "targets", "baseline"):
-        if (text := getattr(arguments, name)) is not None:
-            given[name] = from_text(types[name], text, name)
+    simple = ("seeds", "seed", "steps", "cost", "targets", "baseline")
+    given |= fields_given(arguments, Compare, simple)
     if arguments.no_controls:
         given["controls"] = False
     if arguments.set:
-        rules = Compare(**given | {"axes": ()}).rules
-        for setting in arguments.set:
-            place, value = _pair(setting, "--set", "RULE.NAME=VALUE")
-            who, dot, name = place.rpartition(".")
-            if not dot:
-                raise ValueError(f"--set {setting}: it must look like RULE.NAME=VALUE")
-            if name == "lr":
-                raise ValueError("every rule is tried at all learning rates: set them with --lr")
-            rules = set_hyperparameter(rules, who, name, value)
-        given["rules"] = rules
+        given["rules"] = _set(arguments.set, Compare(**given | {"axes": ()}).rules)
     if arguments.grid:
-        axes = []
-        for text in arguments.grid:
-            name, values = _pair(text, "--grid", "NAME=VALUES")
-            name = name.replace("-", "_")
-            make = log_grid if name == "radius" else linear_grid
-            axes.append(Axis(name, numbers_from_text(values, name, make)))
-        given["axes"] = tuple(axes)
+        given["axes"] = tuple(_axis(text) for text in arguments.grid)
     return Compare(**given)
+
+
+def _base(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The fields of the comparison that the options start from; none if from none."""
+    from sadam.lab.codec import nearest, show
+    from sadam.lab.compare.spec import Compare
+    from sadam.lab.compare.suites import SUITES
+
+    name = arguments.suite
+    if name is None:
+        return base_fields(arguments, Compare)
+    if arguments.spec is not None:
+        raise ValueError("give --suite or --spec, not both")
+    if name not in SUITES:
+        raise ValueError(f"there is no suite {show(name)}: {nearest(name, SUITES)}")
+    return fields_of(SUITES[name].spec())
+
+
+def _problems(arguments: argparse.Namespace, given: dict[str, Any]) -> dict[str, Any]:
+    """The field of problems, if the options say something of it.
+
+    Args:
+        arguments: What was parsed.
+        given: The fields that the options start from.
+    """
+    from sadam.lab.codec import from_text
+    from sadam.lab.compare.networks import PREFIX
+    from sadam.lab.compare.problems import problems_of
+    from sadam.lab.compare.spec import Compare
+
+    starts = dict(_pair(text, "--start", "KEY=X,Y") for text in arguments.start)
+    points = {key: from_text(tuple[float, float], text, "start") for key, text in starts.items()}
+    if arguments.landscapes is not None or arguments.function or arguments.net:
+        names = [] if arguments.landscapes is None else [*names_in(arguments.landscapes)]
+        names += [f"= {text.strip()}" for text in arguments.function]
+        names += [f"{PREFIX} {text.strip().removeprefix(PREFIX)}" for text in arguments.net]
+        return {"problems": problems_of(names, points)}
+    if points:
+        known = Compare(**given).problems
+        before = {p.landscape: p.start for p in known if p.start is not None}
+        return {"problems": problems_of((p.landscape for p in known), before | points)}
+    return {}
+
+
+def _set(settings: list[str], rules: LabelledRules) -> LabelledRules:
+    """The rules with the hyperparameters of ``--set``."""
+    from sadam.lab.rulebook import set_hyperparameter
+
+    for setting in settings:
+        place, value = _pair(setting, "--set", "RULE.NAME=VALUE")
+        who, dot, name = place.rpartition(".")
+        if not dot:
+            raise ValueError(f"--set {setting}: it must look like RULE.NAME=VALUE")
+        if name == "lr":
+            raise ValueError("every rule is tried at all learning rates: set them with --lr")
+        rules = set_hyperparameter(rules, who, name, value)
+    return rules
+
+
+def _axis(text: str) -> Axis:
+    """The axis that one ``--grid`` describes."""
+    from sadam.lab.compare.grids import Axis, linear_grid, log_grid, numbers_from_text
+
+    name, values = _pair(text, "--grid", "NAME=VALUES")
+    name = name.replace("-", "_")
+    return Axis(
+        name, numbers_from_text(values, name, log_grid if name == "radius" else linear_grid)
+    )
 
 
 def _pair(text: str, option: str, form: str) -> tuple[str, str]:

@@ -9,15 +9,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sadam.lab.cli.terminal import (
-    PROGRAM,
-    name_of,
-    names_in,
-    read_spec,
-    say,
-    show_line,
-    show_pictures,
-)
+from sadam.lab.cli.options import spec_in
+from sadam.lab.cli.terminal import PROGRAM, names_in, say, show_line, show_pictures
 
 if TYPE_CHECKING:
     pass
@@ -91,11 +84,7 @@ def _export(arguments: argparse.Namespace) -> int:
         transparent=arguments.transparent,
         caption=not arguments.no_caption,
     )
-    text = read_spec(arguments.spec)
-    try:
-        spec = load(text)
-    except ValueError as error:
-        raise ValueError(f"{name_of(arguments.spec)}: {error}") from None
+    spec = spec_in(arguments.spec, load)
     only = () if arguments.figures is None else names_in(arguments.figures)
     target = Path(arguments.out)
     options: dict[str, Any] = {"look": look, "only": only, "progress": show_pictures}

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import fields
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from sadam.lab.cli.landscape import add_landscape_options, landscape_from
-from sadam.lab.cli.terminal import deliver, name_of, names_in, read_spec, show_line
+from sadam.lab.cli.options import add_input_and_output, add_options, base_fields, fields_given
+from sadam.lab.cli.terminal import deliver, names_in, show_line
 
 if TYPE_CHECKING:
     from sadam.lab.calibration import CalibrationSpec
     from sadam.lab.lgi_map import LgiMap
-    from sadam.lab.spec import Spec
 
 MAP_ABOUT = """\
 Measure at every point of a grid what the probes of S-Adam see there, and what there is to see:
@@ -84,12 +83,12 @@ def add_commands(commands: Any) -> None:
         help="any of one-sided,two-sided,goldstein,stationarity,spread "
         "(default: one-sided,two-sided,goldstein)",
     )
-    _add_options(what, MAP_OPTIONS)
+    add_options(what, MAP_OPTIONS)
     what.add_argument(
         "--window", metavar="X0,X1,Y0,Y1", help="where (default: the landscape's own window)"
     )
-    _add_options(what, MORE_MAP_OPTIONS)
-    add_common(add, "html,parquet,csv,png,svg,pdf,npz")
+    add_options(what, MORE_MAP_OPTIONS)
+    add_input_and_output(add, "html,parquet,csv,png,svg,pdf,npz")
     add.set_defaults(run=_lgi_map)
 
     add = commands.add_parser(
@@ -105,32 +104,9 @@ def add_commands(commands: Any) -> None:
     what.add_argument(
         "--radius", metavar="SIGMA,...", help="one radius or several (default: 0.01,0.05)"
     )
-    _add_options(what, CALIBRATE_OPTIONS)
-    add_common(add, "html,parquet,csv,png,svg,pdf")
+    add_options(what, CALIBRATE_OPTIONS)
+    add_input_and_output(add, "html,parquet,csv,png,svg,pdf")
     add.set_defaults(run=_calibrate)
-
-
-def _add_options(group: Any, options: dict[str, tuple[str, str]]) -> None:
-    for name, (metavar, told) in options.items():
-        group.add_argument(f"--{name}", metavar=metavar, help=told)
-
-
-def add_common(parser: argparse.ArgumentParser, formats: str) -> None:
-    """Add the options for a spec to start from and for what to write."""
-    out = parser.add_argument_group("input and output")
-    out.add_argument(
-        "--spec",
-        metavar="FILE",
-        help="start from the JSON of a spec, - for standard input; options override it",
-    )
-    out.add_argument("--json", action="store_true", help="print the numbers and the spec as JSON")
-    out.add_argument("--out", metavar="DIR", help="write files there; made if it is not there")
-    out.add_argument(
-        "--formats",
-        metavar="F,F,...",
-        help=f"which of {formats} to write (default: all; png, svg and pdf need a Chromium), or "
-        "html-small; spec.json and results.json are always written",
-    )
 
 
 def map_from(arguments: argparse.Namespace) -> LgiMap:
@@ -139,7 +115,7 @@ def map_from(arguments: argparse.Namespace) -> LgiMap:
     Raises:
         ValueError: If they describe none, or the file of ``--spec`` cannot be read.
     """
-    from sadam.lab.codec import from_text, schema
+    from sadam.lab.codec import from_text
     from sadam.lab.lgi_map import LgiMap
 
     landscape = landscape_from(arguments)
@@ -154,11 +130,7 @@ def map_from(arguments: argparse.Namespace) -> LgiMap:
         Sides = tuple[float, float, float, float]
         x0, x1, y0, y1 = from_text(Sides, arguments.window, "window")
         given["window"] = ((x0, x1), (y0, y1))
-    types = schema(LgiMap)
-    for option in (*MAP_OPTIONS, *MORE_MAP_OPTIONS):
-        name = option.replace("-", "_")
-        if (text := getattr(arguments, name)) is not None:
-            given[name] = from_text(types[name], text, name)
+    given |= fields_given(arguments, LgiMap, (*MAP_OPTIONS, *MORE_MAP_OPTIONS))
     return LgiMap(**given)
 
 
@@ -177,30 +149,8 @@ def calibration_from(arguments: argparse.Namespace) -> CalibrationSpec:
         given["landscape"] = landscape
     if arguments.radius is not None:
         given["radii"] = from_text(tuple[float, ...], arguments.radius, "radius")
-    for option in CALIBRATE_OPTIONS:
-        name = option.replace("-", "_")
-        if (text := getattr(arguments, name)) is not None:
-            given[name] = from_text(int, text, name)
+    given |= fields_given(arguments, CalibrationSpec, CALIBRATE_OPTIONS)
     return CalibrationSpec(**given)
-
-
-S = TypeVar("S", bound="Spec")
-
-
-def base_fields(arguments: argparse.Namespace, cls: type[S]) -> dict[str, Any]:
-    """The fields of the spec of ``--spec``; none without it.
-
-    Raises:
-        ValueError: If its file cannot be read, or holds no spec of that class.
-    """
-    if arguments.spec is None:
-        return {}
-    data = read_spec(arguments.spec)
-    try:
-        spec = cls.from_json(data)
-    except ValueError as error:
-        raise ValueError(f"{name_of(arguments.spec)}: {error}") from None
-    return {field.name: getattr(spec, field.name) for field in fields(spec)}  # type: ignore[arg-type]
 
 
 def _lgi_map(arguments: argparse.Namespace) -> int:

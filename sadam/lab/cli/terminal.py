@@ -114,25 +114,3 @@ def _output(
             return sorted(os.listdir(stage)), notes
 
         yield write
-
-
-def read_spec(path: str) -> str | bytes:
-    """Read the JSON of a spec from a file, or from standard input for ``-``.
-
-    Raises:
-        ValueError: If it cannot be read.
-    """
-    from sadam.lab.codec import MAX_BYTES
-
-    try:
-        if path == "-":
-            return sys.stdin.buffer.read(MAX_BYTES + 1)
-        with open(path, "rb") as file:
-            return file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise ValueError(f"cannot read {path}: {error.strerror}") from None
-
-
-def name_of(path: str) -> str:
-    """What a message calls the file of a spec."""
-    return "standard input" if path == "-" else path

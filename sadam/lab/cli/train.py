@@ -8,10 +8,10 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sadam.lab.cli.lgi import add_common, base_fields
+from sadam.lab.cli.options import add_input_and_output, add_options, base_fields, fields_of
 from sadam.lab.cli.rules import add_rule_options, rules_from
 from sadam.lab.cli.terminal import PROGRAM, deliver, show_line
 
@@ -98,8 +98,7 @@ def add_train(commands: Any) -> None:
     )
     for title, options in (("", DATA), ("network", NETWORK), ("protocol", PROTOCOL)):
         group = add.add_argument_group(title) if title else data
-        for name, (metavar, told) in options.items():
-            group.add_argument(f"--{name}", metavar=metavar, help=told)
+        add_options(group, options)
     group.add_argument(
         "--no-controls", action="store_true", help="train no matched control of each S-Adam"
     )
@@ -107,7 +106,7 @@ def add_train(commands: Any) -> None:
         "--preset", metavar="KEY", help="start from a network and protocol: paper-qat"
     )
     add_rule_options(add, lr=0.01)
-    add_common(add, "html,parquet,csv,png,svg,pdf,npz")
+    add_input_and_output(add, "html,parquet,csv,png,svg,pdf,npz")
     add.set_defaults(run=_train)
 
 
@@ -146,8 +145,7 @@ def _preset_fields(arguments: argparse.Namespace) -> dict[str, Any]:
     from sadam.lab.training.spec import Training, from_preset
 
     found = preset(arguments.preset)
-    spec = from_preset(found, _data_from(arguments, Training().data, found.datasets[0]))
-    return {field.name: getattr(spec, field.name) for field in fields(spec)}
+    return fields_of(from_preset(found, _data_from(arguments, Training().data, found.datasets[0])))
 
 
 def _data_from(arguments: argparse.Namespace, base: DataSpec, usual: str | None = None) -> DataSpec:
