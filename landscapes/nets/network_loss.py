@@ -78,8 +78,14 @@ class NetworkLoss:
         return NetworkLoss(self.network, self.inputs, self.targets, self.loss) if self.l1 else None
 
     def prox(self, x: Tensor, step: float | Tensor) -> Tensor:
-        """Return the proximal map of ``step * l1 * |x|_1``, ``(..., P)``; ``step`` at least 0."""
-        return soft_threshold(x, step, self.l1)
+        """Return the proximal map of ``step * l1 * |x|_1``, ``(..., P)``.
+
+        It shrinks ``x`` towards 0 by ``step * l1``, exactly to 0; NaN stays NaN. ``step`` is a
+        number or ``(...)``, at least 0, which is not checked.
+        """
+        threshold = torch.as_tensor(step, dtype=x.dtype) * self.l1
+        threshold = threshold.unsqueeze(-1) if threshold.ndim else threshold
+        return x - x.clamp(-threshold, threshold)
 
     def encoded(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """Return inputs ``(1, B, *input)`` and encoded targets ``(1, B)`` in a floating dtype."""
@@ -109,13 +115,3 @@ class NetworkLoss:
         if self.l1:
             value, grad = value + self.l1 * x.abs().sum(-1), grad + self.l1 * torch.sign(x)
         return value, grad
-
-
-def soft_threshold(x: Tensor, step: float | Tensor, l1: float) -> Tensor:
-    """Shrink ``(..., P)`` towards 0 by ``step * l1``, exactly to 0; ``step`` a number or ``(...)``.
-
-    Both are at least 0, which is not checked; NaN stays NaN.
-    """
-    threshold = torch.as_tensor(step, dtype=x.dtype) * l1
-    threshold = threshold.unsqueeze(-1) if threshold.ndim else threshold
-    return x - x.clamp(-threshold, threshold)

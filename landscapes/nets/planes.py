@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from landscapes.base import Landscape, Point
+from landscapes.base import Point
 from landscapes.checks import check_amount, check_whole
 from landscapes.nets.layers import ACTIVATIONS
 from landscapes.nets.network_loss import NetworkLoss
@@ -279,34 +279,6 @@ class PlaneLoss:
             ]
             value = torch.cat(parts)
         return value.to(x.dtype).view(x.shape[:-1])
-
-    def value_and_grad(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the loss, ``(...)``, and its gradient in the plane, ``(..., 2)``."""
-        value, grad = self.loss.value_and_grad(self.plane.points(x))
-        return value.to(x.dtype), (grad @ self.plane.directions.T).to(x.dtype)
-
-    def landscape(self, window: tuple[Point, Point], start: Point, note: str = "") -> Landscape:
-        """Return the cut as a landscape, for the same figures as any other.
-
-        Raises:
-            ValueError: If window or start are not what a landscape's must be.
-        """
-        return Landscape(
-            name="loss-plane",
-            title="Loss plane",
-            formula=None,
-            latex=r"L(w_0 + a\,d_1 + b\,d_2)",
-            source=self.plane.title,
-            note=note or f"Loss of a network with {self.loss.num_parameters} parameters on a plane",
-            value=self,
-            window=window,
-            start=start,
-            minimisers=(),
-            minimum=None,
-            group="kinked" if self.loss.network.kinks else "smooth",
-            convex=False,
-            regular=False,
-        )
 
 
 class _AffinePlane:

@@ -15,7 +15,7 @@ from landscapes.checks import check_amount, check_whole
 from landscapes.data.datasets import Dataset, SplitName
 from landscapes.nets.losses import Loss
 from landscapes.nets.minibatches import Batch, Minibatches, noisy_labels
-from landscapes.nets.network_loss import NetworkLoss, soft_threshold
+from landscapes.nets.network_loss import NetworkLoss
 from landscapes.nets.networks import Network
 
 BLOCK_NUMBERS = 1 << 20  # activations that an evaluation may hold at a time
@@ -153,7 +153,7 @@ class TrainingProblem:
         return value, grad
 
     def smooth_value_and_grad(self, params: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Return the loss without the l1 term, and its gradient: for proximal rules."""
+        """Return the loss without the l1 term, ``(S, M)``, and its gradient, ``(S, M, P)``."""
         outputs, tape = self.network.forward(params, batch.inputs)
         value, slope = self.loss.value_and_grad(outputs, batch.targets)
         return value, self.network.backward(tape, slope)
@@ -161,10 +161,6 @@ class TrainingProblem:
     def l1_norm(self, params: Tensor) -> Tensor:
         """Return ``l1 * |params|_1``, ``(S, M)``."""
         return torch.linalg.vector_norm(params, 1, -1).mul_(self.l1)
-
-    def prox(self, params: Tensor, step: float | Tensor) -> Tensor:
-        """Return the proximal map of ``step * l1 * |params|_1``, ``(S, M, P)``; ``step >= 0``."""
-        return soft_threshold(params, step, self.l1)
 
     def objective(self, split: SplitName = "train", examples: int | None = None) -> NetworkLoss:
         """Return the objective over a split (the first so many examples), labels as they are.

@@ -37,6 +37,8 @@ def directory_of(directory: str | os.PathLike[str]) -> Path:
 def staged(directory: str | os.PathLike[str]) -> Iterator[Path]:
     """A hidden directory inside ``directory`` whose files move into it when the block ends well.
 
+    Each replaces atomically an older one of its name. A failure leaves the directory as it was.
+
     Raises:
         ExportError: If it cannot be made or written to, at the start or within the block.
     """

@@ -1,11 +1,9 @@
-"""Results to files: spec, numbers, tables, figures. All of them, or none.
+"""Results to files: spec, numbers, tables, figures.
 
-Whatever came of a computation can be written, runs that diverged as well. A directory is a path
-that is not empty; formats are names of :data:`ALL_FORMATS`, and what a result has not, such as
-arrays of a race, is left out.
+Whatever came of a computation can be written, runs that diverged as well. Formats are names of
+:data:`ALL_FORMATS`, and what a result has not, such as arrays of a race, is left out.
 
-Everything is written to a hidden directory inside the target and moved from there at the end, each
-file atomically over an older one of its name. A failure on the way leaves the target as it was.
+Commands write within :func:`sadam.lab.directories.staged`: all files reach their target, or none.
 
 The trajectories of a race are one long table with a row for each rule, start and step. Reading
 them back::
@@ -21,7 +19,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import struct
 import zlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -42,7 +39,7 @@ from plotly.offline import get_plotlyjs
 from sadam.lab import images, webpage
 from sadam.lab.animation import ANIMATIONS, animate
 from sadam.lab.codec import nearest, show
-from sadam.lab.directories import ExportError, staged
+from sadam.lab.directories import ExportError
 from sadam.lab.race import Race
 from sadam.lab.report import Report, race_report
 from sadam.lab.spec import Spec
@@ -56,53 +53,6 @@ SMALL = "html-small"
 
 ALL_FORMATS = (*FORMATS, SMALL, "npz", *ANIMATIONS)
 """With what is written only where it is asked for, or where there is such a thing."""
-
-
-@dataclass(frozen=True)
-class Exported:
-    """What an export did.
-
-    Attributes:
-        directory: Where the files are.
-        files: Their names.
-        notes: A sentence for each thing that could not be done, such as images without a browser.
-    """
-
-    directory: Path
-    files: tuple[str, ...]
-    notes: tuple[str, ...] = ()
-
-
-def export_race(
-    race: Race, directory: str | os.PathLike[str], formats: Collection[str] = FORMATS
-) -> Exported:
-    """Write a race into a directory, which is made if it is not there.
-
-    Args:
-        race: What :func:`sadam.lab.race.run_race` returned.
-        directory: Where to; files of the same names are replaced.
-        formats: Any of :data:`ALL_FORMATS`.
-
-    Raises:
-        ExportError: If a format is not known or the directory cannot be written to; then nothing
-            in it has changed.
-    """
-    return export_bundle(race_bundle(race), directory, formats)
-
-
-def export_bundle(
-    bundle: Bundle, directory: str | os.PathLike[str], formats: Collection[str]
-) -> Exported:
-    """Write any result into a directory, as :func:`export_race` does.
-
-    Raises:
-        ExportError: As for :func:`export_race`.
-    """
-    check_formats(formats, ALL_FORMATS)
-    with staged(directory) as stage:
-        notes = write_bundle(bundle, stage, formats)
-        files = tuple(sorted(os.listdir(stage)))
-    return Exported(Path(directory), files, tuple(notes))
 
 
 def check_formats(formats: Collection[str], known: Collection[str] = FORMATS) -> None:

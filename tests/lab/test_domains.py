@@ -27,6 +27,7 @@ from sadam.lab.compare.grids import changed, linear_grid, log_grid, numbers_from
 from sadam.lab.compare.problems import problems_of
 from sadam.lab.compare.run import load_results, run_compare
 from sadam.lab.compare.spec import Compare
+from sadam.lab.directories import directory_of
 from sadam.lab.experiment import Experiment
 from sadam.lab.figures import RACE_FIGURES, curves, paths, trajectory_map, turn_rates
 from sadam.lab.figures import calibration as calibration_figures
@@ -261,10 +262,10 @@ SPEC = Compare(problems=problems_of(("l1",)), lrs=(0.1,), seeds=1, steps=1)
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda: export.export_race(raced("one step"), "", ()), "the directory is empty"),
-        (lambda: export.export_race(raced("one step"), "a\0b", ()), "a NUL character"),
-        (lambda: export.export_race(raced("one step"), None, ()), "must be a path, but is None"),
-        (lambda: export.export_race(raced("one step"), "x", "png"), "formats must be a list"),
+        (lambda: directory_of(""), "the directory is empty"),
+        (lambda: directory_of("a\0b"), "a NUL character"),
+        (lambda: directory_of(None), "must be a path, but is None"),
+        (lambda: export.check_formats("png"), "formats must be a list"),
         (lambda: load_results(""), "the directory is empty"),
         (lambda: run_compare(SPEC, ""), "the directory is empty"),
         (lambda: load(None), "read from text or bytes, not from None"),

@@ -15,7 +15,7 @@ import plotly.graph_objects as go
 import pytest
 
 from sadam.lab import images, webpage
-from sadam.lab.export import FORMATS, export_bundle, export_race, race_bundle
+from sadam.lab.export import FORMATS, race_bundle, write_bundle
 from sadam.lab.figures import RACE_FIGURES
 from sadam.lab.kinds import load
 
@@ -57,7 +57,7 @@ def open_file(request):
 @pytest.mark.slow
 @pytest.mark.browser
 def test_the_page_opens_offline_and_draws_every_figure(race, tmp_path, open_file):
-    export_race(race, tmp_path, ("html",))
+    write_bundle(race_bundle(race), tmp_path, ("html",))
     page = open_file(tmp_path / "figures.html", len(RACE_FIGURES))
     drawn = page.evaluate("[...document.querySelectorAll('.plot')].map(d => d._fullData.length)")
     assert page.wrong == []
@@ -68,7 +68,7 @@ def test_the_page_opens_offline_and_draws_every_figure(race, tmp_path, open_file
 @pytest.mark.slow
 @pytest.mark.browser
 def test_the_small_page_reads_its_library_from_beside_it(race, tmp_path, open_file):
-    export_bundle(only(race, "map"), tmp_path, ("html-small",))
+    write_bundle(only(race, "map"), tmp_path, ("html-small",))
     page = open_file(tmp_path / "figures-small.html", 1)
     assert page.wrong == []
     (tmp_path / "plotly.min.js").unlink()  # moved without it, the page says what is missing
@@ -102,20 +102,18 @@ def _png_chunks(data):
 def test_a_picture_in_every_format(race, tmp_path):
     need_browser()
     names = ("map", "gap-by-step")
-    pictures = export_bundle(only(race, *names), tmp_path, images.IMAGE_FORMATS)
-    assert pictures.notes == ()
+    assert write_bundle(only(race, *names), tmp_path, images.IMAGE_FORMATS) == []
     expected = {f"{name}.{form}" for name in names for form in images.IMAGE_FORMATS}
-    assert set(pictures.files) == expected | {"spec.json", "results.json"}
+    assert set(os.listdir(tmp_path)) == expected | {"spec.json", "results.json"}
     for name in names:
-        _check_pictures(race, pictures.directory, name)
+        _check_pictures(race, tmp_path, name)
 
 
 @pytest.mark.slow
 @pytest.mark.browser
 def test_every_figure_is_drawn(race, tmp_path):
     need_browser()
-    pictures = export_race(race, tmp_path, ("svg",))
-    assert pictures.notes == ()
+    assert write_bundle(race_bundle(race), tmp_path, ("svg",)) == []
     for name in RACE_FIGURES:
         root = ElementTree.parse(tmp_path / f"{name}.svg").getroot()
         assert load(_metadata(root)) == race.experiment
@@ -198,11 +196,12 @@ def _parent(pid):
 @pytest.mark.slow
 def test_without_a_browser_there_is_one_line_and_all_else(race, tmp_path, monkeypatch):
     monkeypatch.setenv("BROWSER_PATH", "/nowhere/chromium")
-    done = export_race(race, tmp_path / "out", FORMATS)
-    assert done.notes == (images.NO_BROWSER,)
+    notes = write_bundle(race_bundle(race), tmp_path, FORMATS)
+    assert notes == [images.NO_BROWSER]
     assert "apt install chromium" in images.NO_BROWSER
-    assert "figures.html" in done.files
-    assert not [name for name in done.files if name.endswith((".png", ".svg", ".pdf"))]
+    files = os.listdir(tmp_path)
+    assert "figures.html" in files
+    assert not [name for name in files if name.endswith((".png", ".svg", ".pdf"))]
 
 
 @pytest.mark.slow

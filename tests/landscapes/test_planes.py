@@ -67,24 +67,6 @@ def test_the_loss_on_a_plane_is_the_loss_at_its_points(net, l1):
         torch.testing.assert_close(single, f(c), rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("kind", ["cross-entropy", "squared"])
-def test_its_gradient_is_that_of_autograd_and_of_finite_differences(kind):
-    net = MLP(2, (6, 5), 1, "tanh")
-    loss = loss_of(net, kind=kind)
-    plane = random_plane(net, net.init(1))
-    f, c = PlaneLoss(loss, plane), normal(9, 2)
-    value, grad = f.value_and_grad(c)
-    leaf = c.clone().requires_grad_()
-    (expected,) = torch.autograd.grad(loss(plane.points(leaf)).sum(), leaf)
-    torch.testing.assert_close(value, f(c))
-    torch.testing.assert_close(grad, expected)
-    h = 1e-6
-    for i in range(2):
-        step = h * torch.eye(2, dtype=torch.float64)[i]
-        slope = (f(c + step) - f(c - step)) / (2 * h)
-        torch.testing.assert_close(grad[:, i], slope, rtol=1e-6, atol=1e-8)
-
-
 def test_points_in_the_plane_project_to_themselves_and_others_by_least_squares():
     plane = Plane(normal(30), normal(30), normal(30))
     c = normal(5, 4, 2)
@@ -166,17 +148,6 @@ def test_a_shifted_plane_gives_slopes_in_the_full_space():
     u, c = normal(net.num_parameters) * 0.01, normal(6, 2)
     moved = PlaneLoss(loss, plane.shifted(u))(c)
     torch.testing.assert_close(moved, loss(plane.points(c) + u))
-
-
-def test_as_a_landscape_it_has_what_the_figures_need():
-    net = NETS[0]
-    f = PlaneLoss(loss_of(net), random_plane(net, net.init(1)))
-    made = f.landscape(((-1, 1), (-2, 2)), (0.5, 0.5))
-    assert made.group == "kinked"
-    assert made.value(torch.zeros(3, 2, dtype=torch.float64)).shape == (3,)
-    assert "filter-normalised" in made.source
-    smooth = PlaneLoss(loss_of(NETS[2]), random_plane(NETS[2], NETS[2].init(1)))
-    assert smooth.landscape(((-1, 1), (-2, 2)), (0.5, 0.5)).group == "smooth"
 
 
 @given(st.lists(st.tuples(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6)), min_size=1, max_size=9))

@@ -171,7 +171,7 @@ def test_evaluation_is_that_of_all_examples_at_once(monkeypatch):
 
 
 def test_the_proximal_map_minimises_what_it_should():
-    p = problem(l1=0.2)
+    p = problem(l1=0.2).objective()
     x = torch.linspace(-1, 1, 41, dtype=torch.float64)
     grid = torch.linspace(-1, 1, 20001, dtype=torch.float64)
     cost = 0.5 * (grid - x[:, None]) ** 2 + 0.7 * 0.2 * grid.abs()

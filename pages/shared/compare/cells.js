@@ -20,7 +20,7 @@ class Cells {
     const focused = document.activeElement?.dataset?.pick;
     this.table.setAttribute("aria-label", body.label);
     this.table.replaceChildren(
-      make("thead", {}, make("tr", {}, make("th", { class: "corner" }, body.corner),
+      make("thead", {}, make("tr", {}, make("th", { class: "corner" }),
         ...body.columns.map((head) => this.#head(head, "col")))),
       make("tbody", {}, ...body.rows.map((row, i) =>
         make("tr", { class: i < body.lead ? "lead" : null }, this.#head(row.head, "row"),

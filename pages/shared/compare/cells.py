@@ -58,7 +58,6 @@ def cells(
     rows: Sequence[tuple[Head, Sequence[Cell]]],
     *,
     key: str,
-    corner: str = "",
     lead: int = 0,
     label: str = "",
     picked: str = "",
@@ -70,7 +69,6 @@ def cells(
         columns: Heads of the columns.
         rows: Head and cells of each row.
         key: The component's key.
-        corner: What stands above the rows' heads.
         lead: The first so many rows are set large: they sum up the others.
         label: The table in words, for screen readers.
         picked: The cell that is marked.
@@ -83,7 +81,6 @@ def cells(
                 {"head": head._asdict(), "cells": [cell._asdict() for cell in line]}
                 for head, line in rows
             ],
-            "corner": corner,
             "lead": lead,
             "label": label,
             "picked": picked,

@@ -41,10 +41,10 @@ def factor(value: float) -> str:
     return "10" + power.translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
 
 
-def head_of(results: Results, label: str, note: str = "", pick: str = "") -> Head:
+def head_of(results: Results, label: str) -> Head:
     """The head of a rule's column or row."""
     style = results.style(label)
-    return Head(style.title, note, style.color, style.color_dark, style.dash, pick)
+    return Head(style.title, "", style.color, style.color_dark, style.dash)
 
 
 def order_of(results: Results) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -35,7 +35,6 @@ from sadam.lab.training import Training, TrainingResult
 from sadam.lab.training.table import results_table, sentence
 from sadam.lab.training.views import View, region_edges, view_of
 
-T = TypeVar("T")
 DOTS = 260  # examples on a tile, at most
 GROUND = {  # two classes, or below and above 0: apart from the rules' colours
     "light": [[0.0, "#A9C3E3"], [0.5, "#F7F6F2"], [1.0, "#EBBF9D"]],

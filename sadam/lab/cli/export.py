@@ -62,14 +62,8 @@ def add_export(commands: argparse._SubParsersAction) -> None:
 def _export(arguments: argparse.Namespace) -> int:
     from sadam.lab.archive import zipped
     from sadam.lab.codec import from_text
-    from sadam.lab.export import (
-        ALL_FORMATS,
-        SMALL,
-        check_formats,
-        failures,
-        staged,
-        write_bundle,
-    )
+    from sadam.lab.directories import staged
+    from sadam.lab.export import ALL_FORMATS, SMALL, check_formats, failures, write_bundle
     from sadam.lab.kinds import bundle_of, load
     from sadam.lab.webpage import Look
 

@@ -28,7 +28,7 @@ def add_gallery(commands: Any) -> None:
 
 
 def _gallery(arguments: argparse.Namespace) -> int:
-    from sadam.lab.export import staged
+    from sadam.lab.directories import staged
     from sadam.lab.gallery import pictures
 
     with staged(arguments.out) as folder:

@@ -99,7 +99,8 @@ def _output(
             raise ValueError("--formats needs --out DIR")
         yield None
         return
-    from sadam.lab.export import FORMATS, SMALL, check_formats, staged, write_bundle
+    from sadam.lab.directories import staged
+    from sadam.lab.export import FORMATS, SMALL, check_formats, write_bundle
 
     formats = (*FORMATS, *extra_formats)
     if arguments.formats is not None:

@@ -20,7 +20,8 @@ from sadam.lab import webpage
 from sadam.lab.compare import tables
 from sadam.lab.compare.report import compare_report
 from sadam.lab.compare.results import Results
-from sadam.lab.export import staged, with_metadata
+from sadam.lab.directories import staged
+from sadam.lab.export import with_metadata
 from sadam.lab.images import NO_BROWSER, find_browser
 
 MAX_MAPS = 6  # of each kind on one page; the others are in the data

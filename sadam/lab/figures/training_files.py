@@ -45,11 +45,6 @@ class Figures(NamedTuple):
     left_out: Mapping[str, str]
 
 
-def figures_of(result: TrainingResult) -> Mapping[str, go.Figure]:
-    """Every figure that a training has, by the name its file gets."""
-    return figures_and_left_out(result).drawn
-
-
 def figures_and_left_out(result: TrainingResult) -> Figures:
     """Every figure that a training has, and why the loss plane, or the LGI on it, is not there.
 

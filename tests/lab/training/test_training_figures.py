@@ -11,7 +11,7 @@ import torch
 from sadam.lab.codec import SpecError
 from sadam.lab.figures import training as curves
 from sadam.lab.figures import training_maps as maps
-from sadam.lab.figures.training_files import figures_of
+from sadam.lab.figures.training_files import figures_and_left_out
 from sadam.lab.rulebook import make_rules
 from sadam.lab.training import Architecture, DataSpec, Training, iter_training, run_training
 from sadam.lab.training.plane import loss_plane, plane_lgi
@@ -43,7 +43,7 @@ def lines(plain, role="curve"):
 
 
 def test_every_figure_draws(result):
-    found = figures_of(result)
+    found = figures_and_left_out(result).drawn
     assert set(found) == {
         "loss", "accuracy", "loss-by-evaluations", "minibatch-loss", "instability", "chattering",
         "lr-sensitivity", "loss-at-best", "decision-adam", "decision-s-adam",
@@ -58,7 +58,7 @@ def test_every_figure_draws(result):
 
 def test_what_changes_on_dark_screens_is_there_to_be_changed(result):
     roles = set()
-    for figure in figures_of(result).values():
+    for figure in figures_and_left_out(result).drawn.values():
         for trace in figure.data:
             for path, dark in (trace.meta or {}).get("dark", {}).items():
                 before = trace[path]
@@ -107,7 +107,7 @@ def test_a_training_that_has_hardly_begun_draws():
                  curves.lgi_along_training, curves.brake_along_training,
                  curves.conflicts_along_training, curves.flips_along_training):  # fmt: skip
         assert isinstance(make(begun), go.Figure)
-    assert "decision-adam" in figures_of(begun)
+    assert "decision-adam" in figures_and_left_out(begun).drawn
 
 
 def test_sensitivity_marks_the_best(result):
@@ -143,7 +143,7 @@ def test_a_decision_map_shows_the_network(result):
 )
 def test_other_data_and_networks_draw(data, network, wanted):
     spec = replace(SPEC, data=data, network=network, seeds=2, steps=6, lr_grid=())
-    assert wanted in figures_of(run_training(spec))
+    assert wanted in figures_and_left_out(run_training(spec)).drawn
 
 
 def test_maps_refuse_what_they_cannot_show(result):
