@@ -13,12 +13,12 @@ import streamlit as st
 
 from landscapes import CATALOGUE, Landscape, is_own
 from pages.shared import links, own
-from pages.shared.widgets import UNIT
+from pages.shared.widgets import RULE_DEFAULTS, RULE_FIELDS
 from sadam.lab.codec import SpecError
 from sadam.lab.experiment import MAX_STEPS, PAPER_RULES, Experiment
 from sadam.lab.rulebook import PLAIN, build_rule, hyperparameters
 from sadam.lab.spec import MAX_SEED, Spec
-from sadam.rules import RULES, MomentRule
+from sadam.rules import RULES, MomentRule, ProxSGD
 from sadam.schedules import SCHEDULES
 
 FIRST = "crescent"
@@ -31,18 +31,11 @@ DEFAULTS = {
     "lr": 0.1,
     "lr_sgd": 0.002,
     "probes": "two-sided",
-    "damping_one": 2.0,
-    "damping_two": 4.0,
-    "num_probes": 2,
-    "radius": 0.01,
+    **RULE_DEFAULTS,
+    "l1": ProxSGD().l1,
     "steps": 500,
     "seed": 0,
     "schedule": "constant",
-    "beta1": 0.9,
-    "beta2": 0.999,
-    "weight_decay": 0.01,
-    "momentum": 0.9,
-    "l1": 1e-4,
     "matched": False,
     "crossings": False,
     "view": "Map",
@@ -60,18 +53,11 @@ FIELDS: dict[str, links.Read] = {  # how a link is read
     "lr": links.number(1e-8, 1e3),
     "lr_sgd": links.number(1e-8, 1e3),
     "probes": links.choice(["two-sided", "one-sided"]),
-    "damping_one": links.number(0, 100),
-    "damping_two": links.number(0, 100),
-    "num_probes": links.number(1, 32, whole=True),
-    "radius": links.number(1e-8, 1e3),
+    **RULE_FIELDS,
+    "l1": links.number(0, 10),
     "steps": links.number(1, MAX_STEPS, whole=True),
     "seed": links.number(0, MAX_SEED, whole=True),
     "schedule": links.choice(list(SCHEDULES)),
-    "beta1": links.number(0, UNIT),
-    "beta2": links.number(0, UNIT),
-    "weight_decay": links.number(0, 10),
-    "momentum": links.number(0, UNIT),
-    "l1": links.number(0, 10),
     "matched": links.flag,
     "crossings": links.flag,
     "view": links.choice(VIEWS),

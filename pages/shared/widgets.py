@@ -3,15 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import streamlit as st
 
+from pages.shared import links
 from sadam.lab.rulebook import hyperparameters
 from sadam.lab.style import STYLES, titles_of
-from sadam.rules import RULES
+from sadam.rules import RULES, SGD, SAdam
 
 RADII = [float(f"{m}e{e}") for e in range(-5, 0) for m in (1, 2, 5)] + [1.0]  # of probes
 UNIT = 0.99999  # the largest beta or momentum that a control takes
+RULE_FIELDS: dict[str, links.Read] = {  # how a link reads what rules are told, on every page
+    "damping_one": links.number(0, 100),
+    "damping_two": links.number(0, 100),
+    "num_probes": links.number(1, 32, whole=True),
+    "radius": links.number(1e-8, 1e3),
+    "beta1": links.number(0, UNIT),
+    "beta2": links.number(0, UNIT),
+    "weight_decay": links.number(0, 10),
+    "momentum": links.number(0, UNIT),
+}
+_SADAM = SAdam()
+RULE_DEFAULTS: dict[str, Any] = {  # and what pages begin with: what the rules have by themselves
+    "damping_one": _SADAM.damping,
+    "damping_two": SAdam(probes="two-sided").damping,
+    "num_probes": _SADAM.num_probes,
+    "radius": _SADAM.radius,
+    "beta1": _SADAM.betas[0],
+    "beta2": _SADAM.betas[1],
+    "weight_decay": _SADAM.weight_decay,
+    "momentum": SGD().momentum,
+}
 
 Changed = Callable[[], None]
 

@@ -10,6 +10,7 @@ from typing import Any
 import streamlit as st
 
 from pages.shared import links
+from pages.shared.widgets import RULE_DEFAULTS, RULE_FIELDS
 from sadam.lab.codec import SpecError
 from sadam.lab.compare.grids import Axis, linear_grid, log_grid, numbers_from_text
 from sadam.lab.compare.networks import READY
@@ -51,6 +52,7 @@ TABS = (
     "Table",
     "Report, data, code",
 )
+RULED = ("damping_one", "damping_two", "num_probes", "radius", "weight_decay")
 DEFAULTS: dict[str, Any] = {
     "landscapes": list(SIX),
     "rules": ["adam", "adamw", "s-adam", "s-adam-two-sided"],
@@ -65,11 +67,7 @@ DEFAULTS: dict[str, Any] = {
     "seed": 0,
     "steps": 200,
     "cost": "steps",
-    "damping_one": 2.0,
-    "damping_two": 4.0,
-    "num_probes": 2,
-    "radius": 0.01,
-    "weight_decay": 0.01,
+    **{name: RULE_DEFAULTS[name] for name in RULED},
     "grid_damping": "",
     "grid_radius": "",
     "grid_num_probes": "",
@@ -162,11 +160,7 @@ FIELDS: dict[str, links.Read] = {
         "seed": links.number(0, MAX_SEED, whole=True),
         "steps": links.number(1, MAX_STEPS, whole=True),
         "cost": links.choice(list(COSTS)),
-        "damping_one": links.number(0, 100),
-        "damping_two": links.number(0, 100),
-        "num_probes": links.number(1, 32, whole=True),
-        "radius": links.number(1e-8, 1e3),
-        "weight_decay": links.number(0, 10),
+        **{name: RULE_FIELDS[name] for name in RULED},
         "grid_damping": links.words,
         "grid_radius": links.words,
         "grid_num_probes": links.words,

@@ -34,16 +34,16 @@ SLICE_SCALES = [ALL_SCALES] + [f"{scale:.0e}" if scale < 1 else "1" for scale in
 TABS = ("Inspector", "Calibration", "Spread", "Data and code")
 
 DEFAULTS = {
-    "radius": 0.01,
+    "radius": widgets.RULE_DEFAULTS["radius"],
     "left": "one-sided",
     "right": "two-sided",
     "view": VIEWS[0],
     "num_probes": 64,
     "grid": 201,
-    "draws": 2,
+    "draws": widgets.RULE_DEFAULTS["num_probes"],
     "seed": 0,
-    "damping_one": 2.0,
-    "damping_two": 4.0,
+    "damping_one": widgets.RULE_DEFAULTS["damping_one"],
+    "damping_two": widgets.RULE_DEFAULTS["damping_two"],
     "kinks": True,
     "contours": False,
     "paths": False,
@@ -60,16 +60,16 @@ FIELDS: dict[str, links.Read] = {  # how a link is read
     **{
         PREFIX + name: read
         for name, read in {
-            "radius": links.number(1e-8, 1e3),
+            "radius": widgets.RULE_FIELDS["radius"],
             "left": links.choice(SHOWN),
             "right": links.choice(SHOWN),
             "view": links.choice(VIEWS),
             "num_probes": links.number(1, PROBES[-1], whole=True),
             "grid": links.number(MIN_GRID, GRIDS[-1], whole=True),
-            "draws": links.number(1, 32, whole=True),
+            "draws": widgets.RULE_FIELDS["num_probes"],
             "seed": links.number(0, MAX_SEED, whole=True),
-            "damping_one": links.number(0, 100),
-            "damping_two": links.number(0, 100),
+            "damping_one": widgets.RULE_FIELDS["damping_one"],
+            "damping_two": widgets.RULE_FIELDS["damping_two"],
             "kinks": links.flag,
             "contours": links.flag,
             "paths": links.flag,

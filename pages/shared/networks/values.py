@@ -12,7 +12,7 @@ from landscapes.nets.layers import ACTIVATIONS
 from landscapes.nets.quantization import BITS
 from pages.shared import links
 from pages.shared.networks import plane
-from pages.shared.widgets import UNIT
+from pages.shared.widgets import RULE_DEFAULTS, RULE_FIELDS
 from sadam.lab.codec import SpecError, from_text
 from sadam.lab.experiment import MAX_STEPS, PAPER_RULES
 from sadam.lab.rulebook import LabelledRules, build_rule, hyperparameters
@@ -61,14 +61,7 @@ SETTINGS: dict[str, Any] = {  # what says the training
     "seed": 0,
     "steps": 300,
     "schedule": "constant",
-    "radius": 0.01,
-    "num_probes": 2,
-    "damping_one": 2.0,
-    "damping_two": 4.0,
-    "beta1": 0.9,
-    "beta2": 0.999,
-    "weight_decay": 0.01,
-    "momentum": 0.9,
+    **RULE_DEFAULTS,
     "dtype": "float64",
     "loaded": "",
 }
@@ -131,14 +124,8 @@ FIELDS: dict[str, links.Read] = {
     "seed": links.number(0, LAST_SEED, whole=True),
     "steps": links.number(1, MAX_STEPS, whole=True),
     "schedule": links.choice(list(SCHEDULES)),
-    "radius": links.number(1e-8, 1e3),
-    "num_probes": links.number(1, 16, whole=True),
-    "damping_one": links.number(0, 100),
-    "damping_two": links.number(0, 100),
-    "beta1": links.number(0, UNIT),
-    "beta2": links.number(0, UNIT),
-    "weight_decay": links.number(0, 10),
-    "momentum": links.number(0, UNIT),
+    **RULE_FIELDS,
+    "num_probes": links.number(1, 16, whole=True),  # as far as its slider goes
     "dtype": links.choice(["float64", "float32"]),
     "loaded": links.packed,
     "curve": links.choice(CURVES),
