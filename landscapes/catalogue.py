@@ -6,9 +6,9 @@ import difflib
 import re
 
 from landscapes.base import Landscape, is_own
-from landscapes.controls import SMOOTH
 from landscapes.kinked import KINKED
 from landscapes.own import own_landscape
+from landscapes.smooth import SMOOTH
 from landscapes.stepped import STEPPED
 
 CATALOGUE: dict[str, Landscape] = {

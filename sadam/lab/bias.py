@@ -20,8 +20,9 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from sadam.lab.checked import check_enough_probes, checked_radius
 from sadam.lab.codec import SpecError, from_plain, nearest, show, texts
-from sadam.lab.lgi_map import ESTIMATORS, MAX_PROBES, check_enough_probes, checked_radius
+from sadam.lab.lgi_map import ESTIMATORS, MAX_PROBES
 from sadam.lab.spec import MAX_SEED, whole
 from sadam.probes import Kind, lgi_from_slopes
 

@@ -27,19 +27,10 @@ from numpy.typing import NDArray
 
 from landscapes import CATALOGUE, Landscape
 from sadam.engine import value_and_grad_of
+from sadam.lab.checked import check_enough_probes, checked_radius
 from sadam.lab.codec import SpecError, from_plain
-from sadam.lab.lgi_map import (
-    ESTIMATORS,
-    MAX_GRID,
-    MAX_PROBES,
-    MIN_GRID,
-    LgiMap,
-    MapResult,
-    check_enough_probes,
-    checked_radius,
-    run_map,
-)
-from sadam.lab.radius import grid_of
+from sadam.lab.grid import grid_of
+from sadam.lab.lgi_map import ESTIMATORS, MAX_GRID, MAX_PROBES, MIN_GRID, LgiMap, MapResult, run_map
 from sadam.lab.roc import Array, Curve, rank_correlation, roc_area, roc_curve
 from sadam.lab.spec import MAX_SEED, Spec, known_landscape, number_text, whole
 from sadam.lab.truth import near_kink

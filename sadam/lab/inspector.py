@@ -18,16 +18,9 @@ from torch import Tensor
 from landscapes import Landscape
 from sadam.engine import value_and_grad_of
 from sadam.family import brake_of
+from sadam.lab.checked import MAX_COORDINATE, check_enough_probes, checked_radius, positive
 from sadam.lab.codec import SpecError, from_plain
-from sadam.lab.lgi_map import (
-    ESTIMATORS,
-    MAX_COORDINATE,
-    MAX_PROBES,
-    MAX_SAMPLES,
-    check_enough_probes,
-    checked_radius,
-    positive,
-)
+from sadam.lab.lgi_map import ESTIMATORS, MAX_PROBES, MAX_SAMPLES
 from sadam.lab.radius import radius_warnings
 from sadam.lab.spec import MAX_SEED, Point, known_landscape, whole
 from sadam.lab.subdifferential import Subdifferential, sampled_subdifferential

@@ -15,10 +15,11 @@ from landscapes.formula import Formula
 from sadam.engine import Function, value_and_grad_of
 from sadam.family import brake_of
 from sadam.lab.bias import draw_lgi
+from sadam.lab.checked import checked_radius, positive
 from sadam.lab.codec import from_plain
 from sadam.lab.experiment import Experiment
 from sadam.lab.inspector import checked_point
-from sadam.lab.lgi_map import ESTIMATORS, checked_radius, positive
+from sadam.lab.lgi_map import ESTIMATORS
 from sadam.lab.race import Race, run_race
 from sadam.lab.spec import Point, known_landscape, whole
 from sadam.lab.subdifferential import Subdifferential, sampled_subdifferential

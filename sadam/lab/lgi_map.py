@@ -29,9 +29,11 @@ from sadam.engine import value_and_grad_of
 from sadam.family import brake_of
 from sadam.goldstein import diameter, goldstein_gradients
 from sadam.hulls import planar_distance_to_hull
+from sadam.lab.checked import check_enough_probes, checked_radius, checked_window, positive
 from sadam.lab.codec import SpecError, from_plain
 from sadam.lab.experiment import DEFAULT_LANDSCAPE
-from sadam.lab.radius import grid_of, radius_warnings
+from sadam.lab.grid import grid_of
+from sadam.lab.radius import radius_warnings
 from sadam.lab.spec import MAX_SEED, Spec, Window, known_landscape, number_text, whole
 from sadam.pauses import breathe
 from sadam.probes import Kind, directions, lgi_from_slopes, streamed_lgi
@@ -46,7 +48,6 @@ MAX_PROBES = 1024
 MAX_SAMPLES = 256
 MAX_REPETITIONS = 512
 MAX_WORK = 3_000_000_000  # function evaluations, or other work worth as much: about a minute
-MAX_COORDINATE = 1e6
 
 
 class Quantity(NamedTuple):
@@ -331,61 +332,6 @@ def _subdifferential(spec: LgiMap, landscape: Landscape, points: Tensor) -> dict
         for name, field in wanted.items():
             field[here] = measures[name](grads)
     return wanted
-
-
-def checked_window(window: object) -> Window:
-    """Return a window of two increasing pairs.
-
-    Raises:
-        SpecError: If it is none.
-    """
-    sides = from_plain(Window, window, "window")
-    for name, (low, high) in zip("xy", sides, strict=True):
-        furthest = max(abs(low), abs(high))
-        if furthest > MAX_COORDINATE or high - low < 1e-9 * (1 + furthest):
-            raise SpecError(
-                f"window goes from {low:g} to {high:g} in {name}, but must go from less to more, "
-                f"within +-{MAX_COORDINATE:g}"
-            )
-    return sides
-
-
-def positive(name: str, value: object, *, zero: bool = False) -> float:
-    """Return a positive number, or 0 where that is allowed.
-
-    Raises:
-        SpecError: If it is none.
-    """
-    number = from_plain(float, value, name)
-    if number < 0 or (number == 0 and not zero):
-        raise SpecError(f"{name} is {number:g}, but must be {'at least' if zero else 'above'} 0")
-    return number
-
-
-def checked_radius(value: object, name: str = "radius") -> float:
-    """Return a probe radius: above 0, and within what coordinates may be.
-
-    Raises:
-        SpecError: If it is none.
-    """
-    radius = positive(name, value)
-    if radius > MAX_COORDINATE:
-        raise SpecError(f"{name} is {radius:g}, but must be at most {MAX_COORDINATE:g}")
-    return radius
-
-
-def check_enough_probes(num_probes: int, name: str = "num_probes") -> None:
-    """Refuse one-sided probing with one probe.
-
-    Raises:
-        SpecError: If there are fewer than two.
-    """
-    if num_probes < 2:
-        raise SpecError(
-            f"one-sided probes need {name} of at least 2, not {num_probes}: they measure the "
-            "variance of the slopes, and one number has none (the published formula then gives 0 "
-            "everywhere and never brakes)"
-        )
 
 
 @contextmanager

@@ -30,8 +30,8 @@ from sadam.lab.calibration import (
     scores_of,
 )
 from sadam.lab.export import Bundle
+from sadam.lab.grid import grid_of
 from sadam.lab.lgi_map import QUANTITIES, MapResult
-from sadam.lab.radius import grid_of
 from sadam.lab.report import Report, frame_of, plain, versions
 from sadam.lab.roc import roc_area
 from sadam.lab.style import listed

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sadam.engine import LIMIT
+from sadam.lab.checked import positive
 from sadam.lab.codec import SpecError, from_plain, show
-from sadam.lab.lgi_map import positive
 from sadam.lab.spec import whole
 
 MAX_ROUNDS = 1_000_000

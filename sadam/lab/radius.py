@@ -6,27 +6,14 @@ import math
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
 from landscapes import Landscape
 from sadam.engine import value_and_grad_of
+from sadam.lab.grid import grid_of
 from sadam.lab.spec import Window
 
 WIDEST_SHARE = 0.1  # of the shorter side of the window: beyond it a probe sees another place
 ROUNDING_MARGIN = 1e3  # slopes must stand that far above the rounding of their difference
-
-
-def grid_of(window: Window, n: int) -> tuple[NDArray[np.float64], NDArray[np.float64], Tensor]:
-    """Return the axes, ``(n,)`` each, and the points ``(n * n, 2)`` row by row; rows are y.
-
-    Args:
-        window: Two increasing pairs.
-        n: Points to a side, at least 1.
-    """
-    x, y = (np.linspace(*side, n) for side in window)
-    grid = torch.stack(torch.meshgrid(torch.from_numpy(x), torch.from_numpy(y), indexing="xy"))
-    return x, y, grid.reshape(2, -1).T
 
 
 def sensible_radii(landscape: Landscape, window: Window) -> tuple[float, float]:

@@ -25,9 +25,9 @@ from sadam.lab.calibration import (
 )
 from sadam.lab.cli.lgi import calibration_from
 from sadam.lab.codec import SpecError
+from sadam.lab.grid import grid_of
 from sadam.lab.kinds import load
 from sadam.lab.lgi_map import LgiMap, run_map
-from sadam.lab.radius import grid_of
 from sadam.lab.roc import rank_correlation, roc_area, roc_curve
 from sadam.lab.truth import near_kink
 

@@ -14,10 +14,11 @@ from sadam.goldstein import diameter, distance_to_hull, goldstein_gradients
 from sadam.hulls import planar_distance_to_hull
 from sadam.lab.cli.lgi import map_from
 from sadam.lab.codec import SpecError
+from sadam.lab.grid import grid_of
 from sadam.lab.kinds import load
 from sadam.lab.lgi_map import ESTIMATORS, QUANTITIES, LgiMap, MapResult, run_map
 from sadam.lab.lgi_report import map_report
-from sadam.lab.radius import grid_of, radius_warnings, sensible_radii
+from sadam.lab.radius import radius_warnings, sensible_radii
 from sadam.lab.truth import near_kink
 from sadam.probes import directions, one_sided_lgi, streamed_lgi, two_sided_lgi
 

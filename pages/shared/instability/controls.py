@@ -10,9 +10,10 @@ from landscapes import Landscape, get, is_own
 from pages.shared import controls as race_controls
 from pages.shared import links, own, widgets
 from pages.shared.sidebar import landscape_choice
+from sadam.lab.checked import check_enough_probes
 from sadam.lab.codec import SpecError
 from sadam.lab.inspector import SCALES
-from sadam.lab.lgi_map import MIN_GRID, QUANTITIES, LgiMap, Probes, check_enough_probes
+from sadam.lab.lgi_map import MIN_GRID, QUANTITIES, LgiMap, Probes
 from sadam.lab.spec import MAX_SEED, Spec
 
 PREFIX = "lgi_"  # of this page's keys; app.py holds their values while other pages are shown

@@ -15,7 +15,7 @@ from contourpy import LineType, contour_generator
 from numpy.typing import NDArray
 
 from landscapes import Landscape
-from sadam.lab.radius import grid_of
+from sadam.lab.grid import grid_of
 from sadam.lab.spec import Window
 
 GRID = 161  # points along each side of the picture

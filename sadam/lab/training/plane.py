@@ -14,8 +14,10 @@ from landscapes.nets.network_loss import NetworkLoss
 from landscapes.nets.networks import MLP, Network
 from landscapes.nets.plane_kinks import PlaneKinks, PlaneKinksError, plane_kinks
 from landscapes.nets.planes import Plane, PlaneLoss, line_plane, pca_plane, random_plane, window_of
+from sadam.lab.checked import check_enough_probes, checked_radius
 from sadam.lab.codec import SpecError, from_plain, nearest, show
-from sadam.lab.lgi_map import MAX_GRID, MAX_PROBES, check_enough_probes, checked_radius
+from sadam.lab.grid import grid_of, points_of
+from sadam.lab.lgi_map import MAX_GRID, MAX_PROBES
 from sadam.lab.matched import CONTROL
 from sadam.lab.spec import Window, whole
 from sadam.lab.training.run import TrainingResult, checked_place
@@ -72,8 +74,7 @@ class LossPlane:
     @property
     def grid_points(self) -> Tensor:
         """The grid's points, ``(n * n, 2)``, row by row."""
-        a, b = np.meshgrid(self.a, self.b)
-        return torch.from_numpy(np.stack([a.ravel(), b.ravel()], 1))
+        return points_of(self.a, self.b)
 
 
 def loss_plane(
@@ -121,10 +122,9 @@ def loss_plane(
     window = window_of(torch.cat([coordinates for coordinates, _ in found.values()]))
     grid, examples = _affordable(result, grid)
     loss = PlaneLoss(_training_loss(result, examples), plane)
-    a, b = (np.linspace(*side, grid) for side in window)
-    at = np.stack(np.meshgrid(a, b), -1)
+    a, b, points = grid_of(window, grid)
     with torch.no_grad():
-        values = loss(torch.from_numpy(at)).numpy()
+        values = loss(points).view(grid, grid).numpy()
     lines, note = _kinks(loss.loss, plane, window) if kinks else (None, "")
     return LossPlane(
         plane=plane,
