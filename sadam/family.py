@@ -1,7 +1,7 @@
 """The family's one equation: every rule here is a row of coefficients of it.
 
-Every rule here is a row of coefficients of one update (MATH.md section 2), with the step ``t``
-counting from 1, ``bias1 = 1 - b1^t`` and ``bias2 = 1 - b2^t`` (both 1 where nothing is averaged)::
+The equation (MATH.md section 2), with the step ``t`` counting from 1, ``bias1 = 1 - b1^t`` and
+``bias2 = 1 - b2^t`` (both 1 where nothing is averaged)::
 
     m <- b1 m + c g
     v <- b2 v + (1 - b2) g^2             (v = 1 throughout where there is no second moment)
