@@ -46,7 +46,7 @@ class Preset:
     batch_size: int = 32
     label_noise: float = 0.0
     steps: int = 300
-    seeds: int = 5
+    seeds: int = 6
     lr: float = 1e-3
     lr_grid: tuple[float, ...] = ()
     schedule: str = "constant"

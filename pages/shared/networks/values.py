@@ -57,7 +57,7 @@ SETTINGS: dict[str, Any] = {  # what says the training
     "lr": 0.01,
     "grid": False,
     "matched": True,
-    "seeds": 5,
+    "seeds": 6,
     "seed": 0,
     "steps": 300,
     "schedule": "constant",

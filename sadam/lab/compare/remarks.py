@@ -11,7 +11,8 @@ import pandas as pd
 from sadam.lab.compare import tables
 from sadam.lab.compare.budget import costs_differ
 from sadam.lab.compare.results import Results
-from sadam.lab.compare.statistics import FLOOR
+from sadam.lab.compare.spec import Compare
+from sadam.lab.compare.statistics import ENOUGH, FLOOR, one_in
 from sadam.lab.compare.suites import suite_of
 from sadam.lab.compare.tables import Side
 
@@ -26,8 +27,7 @@ def remarks(results: Results) -> list[str]:
             "Warning: only one learning rate was tried, so no rule is at its own best, and nothing "
             "follows about which is better."
         )
-    if spec.runs < 2:
-        said.append("Warning: there is one run of each, so intervals have no width.")
+    said += _few(spec)
     if not results.problems:
         return said
     best = tables.best(results)
@@ -71,11 +71,36 @@ def remarks(results: Results) -> list[str]:
             f"Factors are geometric means over the {spec.nouns}, gaps below {FLOOR:g} counted as "
             "that, so a few where one rule converges and another does not may decide them; bounds "
             "point the same way as the factor, and one below 1 the other way; "
-            "intervals hold 95 % of paired bootstrap resamples of the runs, each rule tuned anew "
-            f"in each, for these {spec.nouns}. "
+            f"intervals hold 95 % of paired bootstrap resamples of the {_what(spec)}, each rule "
+            f"tuned anew in each, for these {spec.nouns}. "
             f"The second interval resamples the {spec.nouns}, too: it is for others of their kind."
         )
     return said + _earlier(results)
+
+
+def _few(spec: Compare) -> list[str]:
+    """Say how little chance can be judged by, where it is too little."""
+    number = spec.independent
+    if spec.runs < 2:
+        return ["Warning: there is one run of each, so intervals have no width."]
+    if number < ENOUGH:
+        what = "runs of each" if number == spec.runs else "starts, which all seeds share"
+        return [
+            f"Warning: there are only {number} {what}, and of intervals between equal rules with "
+            f"so few one in {one_in(number)} leaves 1 out."
+        ]
+    alone = [label for label, rule in spec.rules if rule.probing is None]
+    if spec.starts.kind == "own" and alone and not all(p.is_network for p in spec.problems):
+        return [
+            "From its one start on a landscape a rule that does not probe makes the same run at "
+            "every seed: intervals hold what probes change, and nothing of other starts. Random "
+            "starts tell more."
+        ]
+    return []
+
+
+def _what(spec: Compare) -> str:
+    return "starts, and of the seeds of each" if spec.shared_starts > 1 < spec.seeds else "runs"
 
 
 def _each(results: Results, rows: pd.DataFrame) -> str:

@@ -194,7 +194,7 @@ class Results:
     def counts(self, landscape: str) -> NDArray[np.int32]:
         """The bootstrap resamples of a problem: the same for every rule (paired)."""
         seed = [self.spec.seed, zlib.crc32(landscape.encode())]
-        return resamples(self.spec.runs, seed, RESAMPLES)
+        return resamples(self.spec.runs, seed, RESAMPLES, starts=self.spec.shared_starts)
 
     @remembered
     def tuned(self, landscape: str, schedule: str, label: str) -> Tuned:

@@ -137,6 +137,16 @@ class Compare(RuledSpec):
         """Runs of each rule, learning rate and configuration: starts x seeds."""
         return self.seeds * self.starts.count
 
+    @property
+    def shared_starts(self) -> int:
+        """Starts that all seeds share, those of a grid; 1 where the runs are all independent."""
+        return self.starts.count if self.starts.kind == "grid" else 1
+
+    @property
+    def independent(self) -> int:
+        """What chance is judged by: the starts of a grid, else the runs."""
+        return self.shared_starts if self.shared_starts > 1 else self.runs
+
     @cached_property
     def configurations(self) -> Mapping[str, tuple[MomentRule, ...]]:
         """The configurations of each rule by its label; the first is the rule of the spec."""

@@ -14,7 +14,14 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from sadam.lab.compare.statistics import Estimate, interval, medians, resamples
+from sadam.lab.compare.statistics import (
+    ENOUGH,
+    Estimate,
+    interval,
+    medians,
+    one_in,
+    resamples,
+)
 from sadam.lab.matched import CONTROL
 from sadam.lab.style import style_of
 from sadam.lab.training.run import TrainingResult
@@ -176,6 +183,11 @@ def _ranking(result: TrainingResult) -> str:
         text += f"; next is {against}, {_difference_text(found[others[0]], metric)}"
     if spec.seeds == 1:
         return f"{text}; one seed tells nothing of chance."
+    if spec.seeds < ENOUGH:
+        return (
+            f"{text}; {spec.seeds} seeds are too few to tell rules apart: of intervals between "
+            f"equal rules one in {one_in(spec.seeds)} leaves 0 out."
+        )
     ties = [o for o, estimate in found.items() if _tied(estimate)]
     if len(ties) == len(found):
         return f"{text}: **none of the {len(order)} rules can be told from {title[best]}**."
@@ -205,7 +217,7 @@ def _controls(result: TrainingResult) -> list[str]:
             f"{title} at {float(rule.lr):g} against AdamW at its mean step of {lr:.3g} "  # type: ignore[attr-defined]
             f"(matched control): {_difference_text(found, result.metric)}"
         )
-        if result.spec.seeds > 1:
+        if result.spec.seeds >= ENOUGH:
             text += f", so {_verdict(found, result.metric)} here"
         said.append(f"{text}.")
     return said

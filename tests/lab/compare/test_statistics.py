@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from sadam.lab.compare.statistics import (
+    ENOUGH,
     FLOOR,
     Estimate,
     data_profile,
@@ -15,6 +16,7 @@ from sadam.lab.compare.statistics import (
     log_ratio,
     medians,
     nemenyi,
+    one_in,
     performance_profile,
     ranks,
     ratio,
@@ -46,6 +48,31 @@ def test_resamples_are_those_of_their_seed():
     assert (resamples(9, [1, 2]) != resamples(9, [1, 3])).any()
     counts = resamples(50, [0], 4000)  # each run is Binomial(50, 1/50) in each
     assert abs(counts.var() - 50 * (1 / 50) * (49 / 50)) < 0.02
+
+
+def test_of_shared_starts_the_starts_are_drawn_first():
+    """Copies of a run are no news: the intervals of their medians are those of one of each."""
+    once = np.random.default_rng(3).exponential(size=12)
+    copies = np.tile(once, 16)  # run i is of start i % 12
+    counts = resamples(len(copies), [1], 4000, starts=12)
+    assert (counts.sum(1) == len(copies)).all()
+    of_start = counts.reshape(4000, 16, 12).sum(1)
+    assert (of_start % 16 == 0).all()  # whole starts, each with as many of its seeds
+    assert of_start.mean(0) == pytest.approx(np.full(12, 16), rel=0.05)
+    together = interval(0, medians(copies, counts))
+    assert together == interval(0, medians(once, of_start // 16))
+    alone = interval(0, medians(once, resamples(12, [2], 4000)))
+    assert together.high - together.low == pytest.approx(alone.high - alone.low, rel=0.35)
+    wrong = interval(0, medians(copies, resamples(len(copies), [1], 4000)))
+    assert wrong.high - wrong.low < (together.high - together.low) / 2
+
+
+@pytest.mark.parametrize("runs", [2, 3, 4, 5, ENOUGH])
+def test_so_few_runs_tell_equal_rules_apart_as_often_as_is_said(runs):
+    draws, counts = np.random.default_rng(runs).normal(size=(1500, 2, runs)), resamples(runs, [0])
+    found = [interval(0, medians(a, counts) - medians(b, counts)) for a, b in draws]
+    apart = np.mean([not one.low <= 0 <= one.high for one in found])
+    assert apart == pytest.approx(1 / one_in(runs), abs=0.035)
 
 
 # ---- ratios

@@ -170,12 +170,14 @@ def test_the_sentence_says_the_numbers(result):
 )
 def test_who_is_ahead_of_the_matched_control_is_said(result, monkeypatch, bounds, metric, said):
     found = Estimate(sum(bounds) / 2, *bounds)
+    monkeypatch.setattr(table, "ENOUGH", SPEC.seeds)
     monkeypatch.setattr(table, "difference", lambda *_: found)
     monkeypatch.setattr(type(result), "metric", metric)
     assert sentence(result).count(f", so {said}.") == 2
 
 
 def test_a_difference_of_nothing_has_no_sign(result, monkeypatch):
+    monkeypatch.setattr(table, "ENOUGH", SPEC.seeds)
     monkeypatch.setattr(table, "difference", lambda *_: Estimate(0.0, 0.0, 0.01))
     assert "a difference of 0 points [0, +1], so braking by LGI cannot be told" in sentence(result)
 
@@ -229,13 +231,28 @@ def test_equal_medians_are_stated_as_equal():
     text = sentence(run_training(replace(SPEC, rules=rules, lr_grid=())))
     assert "one and two end with the highest accuracy" in text
     assert "next is still with" in text
-    alone = sentence(run_training(replace(SPEC, rules=twice, lr_grid=())))
+    alone = sentence(run_training(replace(SPEC, rules=twice, lr_grid=(), seeds=6)))
     assert "one and two end with the highest accuracy" in alone
     assert "next is" not in alone
     assert "none of the 2 rules can be told from one" in alone
     once = sentence(run_training(replace(SPEC, rules=twice, lr_grid=(), seeds=1)))
     assert once.startswith("On the test set")
     assert "one seed tells nothing of chance" in once
+
+
+def test_few_seeds_give_no_verdict():
+    """Of three seeds one interval in four between equal rules leaves 0 out."""
+    spec = replace(SPEC, seeds=3, steps=4, lr_grid=(), rules=make_rules(["adam", "s-adam"]))
+    few = sentence(run_training(spec))
+    assert (
+        "3 seeds are too few to tell rules apart: of intervals between equal rules one in 4" in few
+    )
+    assert "matched control" in few
+    for verdict in ("can be told", "cannot be told", "does better", "is better"):
+        assert verdict not in few
+    enough = sentence(run_training(replace(spec, seeds=6)))
+    assert "too few" not in enough
+    assert ", so " in enough
 
 
 def test_a_regression_is_stated_in_its_loss():
