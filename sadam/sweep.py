@@ -348,12 +348,13 @@ class _Block:
         self._view()
         return True
 
-    def _write(self, which: Tensor, steps: int) -> None:
-        """Write down what is known of some lanes after their first ``steps`` steps."""
+    def _write(self, which: Tensor, points: int) -> None:
+        """Write down what is known of some lanes whose first ``points`` points were finite."""
         who, done = self.who[which], self.done
         done.best_gap[who] = self.best[which] - self.minimum
         above = self.above[:, which]
-        done.hits[:, who] = torch.where(above < steps + (steps == self.steps), above, -1)
+        done.hits[:, who] = torch.where(above < points, above, -1)
+        steps = min(points, self.steps)
         if self.probing is not None and steps:
             done.mean_brake[who] = self.brakes[which] / steps
 
@@ -361,7 +362,7 @@ class _Block:
         """Write down the lanes that are left, and return all."""
         self._count()
         everyone = torch.ones(len(self.who), dtype=torch.bool)
-        self._write(everyone, self.steps)
+        self._write(everyone, self.steps + 1)
         self.done.end[self.who] = self.x.T
         gaps = (self.tail - self.minimum).T.contiguous()
         if len(self.who):

@@ -207,6 +207,15 @@ def test_all_lanes_may_diverge():
     assert (outcome.final_gap == math.inf).all()
 
 
+@pytest.mark.parametrize("steps", [1, 2])
+def test_a_lane_that_diverges_at_its_last_step_met_no_target(steps):
+    start = torch.ones(1, 2, dtype=torch.float64)
+    asked = {"steps": steps, "targets": (1e9, 1e-3)}
+    outcome = sweep(CATALOGUE["l1"].value, SGD(1e200), start, **asked)
+    assert outcome.diverged_at.tolist() == [1]
+    assert outcome.hits.tolist() == [[0], [-1]]
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
