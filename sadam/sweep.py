@@ -60,7 +60,8 @@ class Outcome:
         hits: First step at which ``f <= f* + target``, from 0; -1 if there is none,
             ``(targets, N)``.
         end: The last point, NaN if the lane diverged, ``(N, D)``.
-        mean_brake: Mean factor on the steps taken; 1 for a rule that does not brake, ``(N,)``.
+        mean_brake: Mean factor on the steps taken whose LGI was a number; 1 if there are none, as
+            for a rule that does not brake, ``(N,)``.
         diverged_at: Step at which the lane left the finite numbers; -1 if it never did, ``(N,)``.
     """
 
@@ -211,7 +212,8 @@ class _Block:
         self.best = torch.full_like(empty, math.inf)
         self.above = torch.zeros(len(targets), lanes, dtype=torch.int64)  # steps above a target
         self.recent = torch.zeros(len(targets), lanes, dtype=torch.int8)  # of the latest few
-        self.brakes = torch.zeros_like(empty)
+        self.brakes = torch.zeros_like(empty)  # the sum of those that are numbers
+        self.unknown = torch.zeros(lanes, dtype=torch.int64)  # how many are not
         self.tail = torch.empty(self.tail_steps, lanes, dtype=torch.float64)
         self._view()
 
@@ -270,7 +272,7 @@ class _Block:
         brake = None
         if self.probing is not None:
             brake = self._brake(step)
-            self.brakes.add_(brake)
+            self._add_up(brake)
         if self.composite is None:
             self._advance(brake, k)
             return
@@ -279,6 +281,13 @@ class _Block:
         self._advance(brake, k)
         lr = torch.as_tensor(k.lr).expand(len(self.who))
         self.x.copy_(prox(self.x.T, lr).T)
+
+    def _add_up(self, brake: Tensor) -> None:
+        """Count the brakes that are numbers: where f is not finite at a probe, one is not."""
+        if math.isnan(float(torch.dot(brake, brake))):  # the cheapest sign of it
+            self.unknown += brake.isnan()
+            brake = brake.nan_to_num(0.0)
+        self.brakes.add_(brake)
 
     def _advance(self, brake: Tensor | None, k: StepCoefficients) -> None:
         advance(self.x, self.g, brake, self.state, k, out=self.x, scratch=self.scratch, **self.uses)
@@ -337,6 +346,7 @@ class _Block:
         self.who, self.now = self.who[stay], self.now.index_select(1, stay)
         self.state = Moments(*(part[:, stay] for part in self.state))
         self.best, self.brakes = self.best[stay], self.brakes[stay]
+        self.unknown = self.unknown[stay]
         self.above, self.recent = self.above[:, stay], self.recent[:, stay]
         self.tail = self.tail[:, stay]
         if self.stream is not None:
@@ -354,9 +364,9 @@ class _Block:
         done.best_gap[who] = self.best[which] - self.minimum
         above = self.above[:, which]
         done.hits[:, who] = torch.where(above < points, above, -1)
-        steps = min(points, self.steps)
-        if self.probing is not None and steps:
-            done.mean_brake[who] = self.brakes[which] / steps
+        if self.probing is not None:
+            mean = self.brakes[which] / (min(points, self.steps) - self.unknown[which])
+            done.mean_brake[who] = mean.nan_to_num(1.0)  # 0 / 0 where there is none
 
     def outcome(self) -> Outcome:
         """Write down the lanes that are left, and return all."""

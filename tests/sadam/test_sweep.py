@@ -207,6 +207,24 @@ def test_all_lanes_may_diverge():
     assert (outcome.final_gap == math.inf).all()
 
 
+def test_brakes_that_are_not_numbers_do_not_count():
+    """Left of 0 there is no f: a lane that probes there has a brake that is NaN, its last."""
+
+    def f(x):
+        return (x[..., 0].sqrt() - 0.2).abs() + x[..., 1].abs()
+
+    lr = torch.tensor([1e-3, 0.02, 0.1, 0.1], dtype=torch.float64)
+    starts = torch.tensor([[1.0, 1.0], [0.5, 0.1], [1.0, 1.0], [0.004, 1.0]], dtype=torch.float64)
+    rule = SAdam(lr, probes="two-sided")
+    track = run(f, {"it": rule}, starts, steps=50, seed=3)["it"]
+    outcome = sweep(f, rule, starts, steps=50, seeds=3)
+    assert outcome.diverged_at.tolist() == track.diverged_at.tolist() == [-1, -1, 10, 1]
+    assert outcome.mean_brake[3] == 1
+    expected = metrics.mean_brake(track)
+    assert (expected[:3] < 1).all()
+    assert torch.allclose(outcome.mean_brake, expected, rtol=1e-13, atol=0)
+
+
 @pytest.mark.parametrize("steps", [1, 2])
 def test_a_lane_that_diverges_at_its_last_step_met_no_target(steps):
     start = torch.ones(1, 2, dtype=torch.float64)

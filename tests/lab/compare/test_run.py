@@ -14,13 +14,14 @@ from landscapes import CATALOGUE
 from sadam import metrics
 from sadam.engine import run
 from sadam.lab.compare.blocks import compute, outcomes, plan
-from sadam.lab.compare.problems import draw_starts
+from sadam.lab.compare.problems import draw_starts, problems_of
 from sadam.lab.compare.results import Results
 from sadam.lab.compare.run import iter_compare, run_compare
 from sadam.lab.compare.scheduler import WorkError, in_process, on_processes
-from sadam.lab.compare.spec import estimate
+from sadam.lab.compare.spec import Compare, estimate
 from sadam.lab.experiment import Experiment
 from sadam.lab.race import run_race
+from sadam.lab.rulebook import make_rules
 from sadam.rules import AdamW
 
 pytestmark = pytest.mark.slow  # processes of its own
@@ -101,6 +102,22 @@ def test_a_control_of_equal_evaluations_has_all_of_them(small):
     assert cost.lanes == 4 * lanes
     assert cost.steps == (60 + 60 + 20 + 60) * lanes  # Adam, SGD, ours, its control
     assert cost.evaluations == (120 + 120 + 120 + 120) * lanes
+
+
+def test_a_probe_where_there_is_no_f_spoils_one_run_only():
+    """Some runs of S-Adam reach the edge of sqrt, and their brake is not a number there."""
+    found = run_compare(
+        Compare(
+            problems=problems_of(["= abs(sqrt(x) - 0.2) + abs(y); start = 1, 1"]),
+            rules=make_rules(("adam", "s-adam-two-sided")),
+            lrs=(0.001, 0.1),
+            seeds=8,
+            steps=50,
+        )
+    )
+    frame = found.frame
+    assert (frame["diverged_at"] >= 0).groupby(frame["rule"]).any()["s-adam-two-sided"]
+    assert frame["mean_brake"].between(0, 1).all()
 
 
 def test_the_cut_changes_nothing(small, small_results):
