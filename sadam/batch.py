@@ -127,12 +127,11 @@ class Batch:
 
     def _probe_groups(self) -> list[_ProbeGroup]:
         members: dict[tuple, list[str]] = {}
-        for name, rule in self.rules.items():
-            if rule.probing is not None:
-                key = (rule.probing.num_probes, rule.probing.sphere)
-                members.setdefault(key, []).append(name)
+        for item in self.rules.items():
+            if item[1].probing is not None:  # by what the lanes are ordered by: each is one slice
+                members.setdefault(_grouping(item), []).append(item[0])
         groups, place = [], 0
-        for (k, sphere), names in members.items():
+        for (*_, (k, sphere)), names in members.items():
             probings: list[Probing] = [self.rules[n].probing for n in names]  # type: ignore[misc]
             lanes = slice(self.lanes[names[0]].start, self.lanes[names[-1]].stop)
             radius = _merge([self._flat(p.radius) for p in probings])

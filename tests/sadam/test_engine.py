@@ -248,6 +248,30 @@ def test_a_rule_outside_the_family_runs_beside_it():
     assert list(got) == list(rules)
 
 
+@dataclass(frozen=True)
+class ProbingDescent(SignDescent):
+    """The same, shortened by what it measures."""
+
+    probing = Probing(num_probes=2)
+
+    def update(self, x, grad, lgi, state, t, lr_factor=1.0):
+        return x - self.lr * lr_factor * torch.sign(grad) / (1 + lgi.unsqueeze(-1))
+
+
+def test_a_rule_outside_the_family_may_probe_beside_those_that_probe_otherwise():
+    rules = {
+        "two": SAdam(0.02, num_probes=2),
+        "four": SAdam(0.02, num_probes=4),
+        "mine": ProbingDescent(),
+    }
+    for order in (rules, dict(reversed(rules.items()))):
+        together = run(rosenbrock, order, STARTS, steps=50, seed=2)
+        for name, rule in rules.items():
+            alone = run(rosenbrock, {name: rule}, STARTS, steps=50, seed=2)
+            assert same(together[name], alone[name]), name
+    assert (together["mine"].lgi_two_sided > 0).any()
+
+
 def test_own_gradient_and_autograd_agree():
     class WithGradient:
         def __call__(self, x):
