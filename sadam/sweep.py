@@ -60,8 +60,7 @@ class Outcome:
         hits: First step at which ``f <= f* + target``, from 0; -1 if there is none,
             ``(targets, N)``.
         end: The last point, NaN if the lane diverged, ``(N, D)``.
-        mean_brake: Mean factor on the steps taken whose LGI was a number; 1 if there are none, as
-            for a rule that does not brake, ``(N,)``.
+        mean_brake: Mean of the factors on the steps taken that are numbers; 1 if none is, ``(N,)``.
         diverged_at: Step at which the lane left the finite numbers; -1 if it never did, ``(N,)``.
     """
 
@@ -192,9 +191,9 @@ class _Block:
         self.uses = parts_used(self.row)
         self.probing, self.units, self.stream = rule.probing, (), None
         if self.probing is not None:
-            self.units, self.stream = _directions_of(self.probing, seeds, self.steps, dim)
-        levels = torch.tensor(targets, dtype=torch.float64).reshape(-1, 1) + minimum
-        self.levels = levels
+            sizes = getattr(objective, "sizes", None)
+            self.units, self.stream = _directions_of(self.probing, seeds, self.steps, dim, sizes)
+        self.levels = torch.tensor(targets, dtype=torch.float64).reshape(-1, 1) + minimum
         empty = torch.full((lanes,), math.nan, dtype=torch.float64)
         self.done = Outcome(
             final_gap=torch.full_like(empty, math.inf),
@@ -351,8 +350,7 @@ class _Block:
         self.tail = self.tail[:, stay]
         if self.stream is not None:
             self.stream = self.stream[stay]
-        lanes = len(fine)
-        self.rule = _lanes_of(self.rule, stay, lanes)  # type: ignore[arg-type]
+        self.rule = _lanes_of(self.rule, stay, len(fine))  # type: ignore[arg-type]
         self.row = self._row()
         self.probing = self.rule.probing
         self._view()
@@ -371,8 +369,7 @@ class _Block:
     def outcome(self) -> Outcome:
         """Write down the lanes that are left, and return all."""
         self._count()
-        everyone = torch.ones(len(self.who), dtype=torch.bool)
-        self._write(everyone, self.steps + 1)
+        self._write(torch.ones_like(self.who, dtype=torch.bool), self.steps + 1)
         self.done.end[self.who] = self.x.T
         gaps = (self.tail - self.minimum).T.contiguous()
         if len(self.who):
@@ -381,7 +378,7 @@ class _Block:
 
 
 def _directions_of(
-    probing: Probing, seeds: Tensor, steps: int, dim: int
+    probing: Probing, seeds: Tensor, steps: int, dim: int, sizes: Sequence[int] | None
 ) -> tuple[Sequence[Tensor], Tensor | None]:
     """The probes' unit vectors at every step: ``(D, K, 1)`` for one seed, else ``(seeds, D, K)``.
 
@@ -389,7 +386,7 @@ def _directions_of(
     """
     different, stream = torch.unique(seeds, return_inverse=True)
     drawn = [
-        directions(seed, steps, probing.num_probes, dim, sphere=probing.sphere)
+        directions(seed, steps, probing.num_probes, dim, sphere=probing.sphere, sizes=sizes)
         for seed in different.tolist()
     ]
     u = torch.stack(drawn, 1).transpose(2, 3)  # (T, seeds, D, k)

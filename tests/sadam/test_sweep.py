@@ -184,6 +184,21 @@ def test_any_function_of_any_dimension_will_do():
     assert torch.equal(outcome.final_gap, metrics.final_gap(track, 0.0))
 
 
+def test_probes_by_tensor_are_those_of_the_engine():
+    class Split:
+        """A function of a number and a vector of three, each a parameter tensor."""
+
+        sizes = (1, 3)
+
+        def __call__(self, x):
+            return x[..., 0].abs() + 3 * x[..., 1:].abs().sum(-1)
+
+    starts = torch.randn(5, 4, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    rule = SAdam(0.05, probes="two-sided", sphere="tensor")
+    track = run(Split(), {"it": rule}, starts, steps=40, seed=2)["it"]
+    assert torch.equal(sweep(Split(), rule, starts, steps=40, seeds=2).end, track.points[-1])
+
+
 def test_a_lane_that_diverges_keeps_what_it_had_and_spoils_nobody():
     landscape = CATALOGUE["rosenbrock"]
     lr = torch.tensor([1e-4, 1.0, 2e-4], dtype=torch.float64)
