@@ -94,7 +94,7 @@ def directions(
         sizes: Lengths of the blocks, summing to D; one block by default.
 
     Returns:
-        Shape ``(T, k, D)``, float64; always finite.
+        Shape ``(T, k, D)``, float64; always finite. A copy, never what is cached.
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -108,7 +108,7 @@ def directions(
     if sizes and (min(sizes) < 0 or sum(sizes) != dim):
         raise ValueError(f"Invalid sizes: {shown(tuple(sizes))}, must sum to dim, which is {dim}")
     draw = _directions if steps * num_probes * dim <= CACHED_NUMBERS else _directions.__wrapped__
-    return draw(seed, steps, num_probes, dim, sphere, tuple(sizes or (dim,)))
+    return draw(seed, steps, num_probes, dim, sphere, tuple(sizes or (dim,))).clone()
 
 
 @lru_cache(maxsize=16)

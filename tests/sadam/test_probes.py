@@ -165,6 +165,13 @@ def test_directions_by_tensor_are_unit_in_each_block():
         assert torch.allclose(torch.linalg.vector_norm(block, dim=-1), torch.ones(10, 2, dtype=F64))
 
 
+def test_directions_are_the_callers_own():
+    u = directions(5, 4, 2, 3)
+    kept = u.clone()
+    u.zero_()
+    assert torch.equal(directions(5, 4, 2, 3), kept)
+
+
 def test_probing_counts_its_evaluations():
     assert Probing("one-sided", 3).evaluations == 3
     assert Probing("two-sided", 3).evaluations == 6
