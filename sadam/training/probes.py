@@ -16,6 +16,7 @@ from sadam.probes import Probing, directions, floor_in, lgi_power_ratio, power_t
 
 DIRECTION_BLOCK = 1 << 14  # numbers of one probe's directions drawn at once
 LONGEST_DIRECTIONS = 256  # steps
+LATER_BLOCKS = 1 << 62  # puts their streams where no probe of a seed's first block has its own
 
 
 class Offsets:
@@ -46,10 +47,20 @@ class Offsets:
         """Return the offsets of a step, from 0, ``(S, k, 1, P)``."""
         block, row = divmod(step, self.length)
         if block != self.block:
-            drawn = [self.draw(s + (block << 32)) * self.radius for s in self.seeds]
+            drawn = [self.draw(_stream(s, block)) * self.radius for s in self.seeds]
             self.rows = torch.stack([d.to(self.dtype) for d in drawn], 1).unsqueeze(3).unbind(0)
             self.block = block
         return self.rows[row]
+
+
+def _stream(seed: int, block: int) -> int:
+    """Seed of a block's directions, at least 0.
+
+    NumPy reads a seed as words of 32 bits and drops zeros at the end: of a seed of one word, block
+    ``b`` and probe 0 would have the stream of block 0 and probe ``b``.
+    """
+    short = seed < 1 << 32 and block > 0
+    return seed + (block << 32) + (LATER_BLOCKS if short else 0)
 
 
 class Probes:

@@ -16,6 +16,7 @@ from sadam import metrics
 from sadam.engine import run
 from sadam.probes import Probing, directions, one_sided_lgi, two_sided_lgi
 from sadam.rules import RULES, SGD, Adam, AdamW, AMSGrad, ProxSGD, SAdam
+from sadam.training.probes import Offsets
 from sadam.training.trainer import train, training
 
 F64 = torch.float64
@@ -260,6 +261,21 @@ def test_streams_of_directions_do_not_end():
     ours = train(Plane(f, [(1.3, 0.004)]), still, steps=600, observe_every=0)
     assert len(ours.lgi[:, 0, 0].unique()) > 500
     assert ours.lgi_one_sided.shape == (0, 1, 1)
+
+
+@pytest.mark.parametrize("seed", [0, 7, 2**32 - 1, 2**32, 2**62 + 3])
+def test_no_probe_of_any_block_of_directions_repeats_another(seed):
+    offsets = Offsets((seed,), Probing("two-sided", 4), (60,), F64)
+    begun = [offsets.at(block * offsets.length)[0, :, 0] for block in range(5)]
+    assert len(torch.cat(begun).unique(dim=0)) == 5 * 4
+    assert torch.equal(begun[0], directions(seed, 1, 4, 60)[0] * 0.01)
+
+
+def test_directions_far_down_a_long_seed_stay_where_they_were():
+    """The lab's seeds are of two words: what their runs found before still holds."""
+    offsets = Offsets((2**62 + 3,), Probing("two-sided", 2), (60,), F64)
+    u = directions(2**62 + 3 + (2 << 32), 1, 2, 60)[0]
+    assert torch.equal(offsets.at(2 * offsets.length)[0, :, 0], u * 0.01)
 
 
 @pytest.mark.parametrize(
