@@ -92,6 +92,8 @@ class TrainingLoop:
         self.state = Moments(torch.zeros_like(v), v, torch.zeros_like(v))
         proximal = [i for i, rule in enumerate(self.rules) if rule.proximal and l1]
         self.proximal, self.l1 = torch.tensor(proximal, dtype=torch.long), l1
+        if proximal:
+            self.along = torch.empty_like(self.points[0])
         self.damping = torch.tensor([float(row.damping) for row in rows], dtype=self.dtype)
         self.cap = torch.tensor([float(row.cap) for row in rows], dtype=self.dtype)
 
@@ -170,11 +172,16 @@ class TrainingLoop:
             self._look(i, x, value, batch)
             self.loss_rows[i].copy_(value)
             brake = self._brake(i, x, value, batch) if self.groups else None
-            if self.l1 and len(self.proximal):  # step along the rest; the prox does this term
-                grad[:, self.proximal] -= self.l1 * torch.sign(x[:, self.proximal])
+            along = self._without_l1(x, grad) if len(self.proximal) else grad
             k, new = self.table[i], points[slot + 1]
-            advance(x, grad, brake, self.state, k, out=new, scratch=self.scratch, **self.uses)
+            advance(x, along, brake, self.state, k, out=new, scratch=self.scratch, **self.uses)
         self._close_block(self.points[: count + 2], self.grads[: count + 1])
+
+    def _without_l1(self, x: Tensor, grad: Tensor) -> Tensor:
+        """A copy of the gradient without the term that the prox of some models does."""
+        along = self.along.copy_(grad)
+        along[:, self.proximal] -= self.l1 * torch.sign(x[:, self.proximal])
+        return along
 
     def _brake(self, i: int, x: Tensor, value: Tensor, batch: Any) -> Tensor:
         """Probe where a rule asks for it, and return the brakes ``(S, M, 1)``."""

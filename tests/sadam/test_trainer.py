@@ -182,6 +182,23 @@ def test_the_problems_l1_term_is_the_prox_of_proximal_rules():
     assert (train(task, rules, steps=300, seeds=(3,)).final[0, 0] == 0).any()
 
 
+def test_the_recorded_gradient_of_a_proximal_rule_has_the_l1_term():
+    """Of f = |x| with nothing beside it a proximal rule's own gradient is 0 everywhere."""
+
+    class Bare(Plane):
+        sizes, l1 = (1,), 1.0
+
+        def value_and_grad(self, params, batch):
+            return params.abs().sum(-1), params.sign()
+
+    rules = {"sgd": SGD(0.1), "prox-sgd": ProxSGD(0.1, momentum=0.0)}
+    ours = train(Bare(lambda x: x.abs().sum(-1), [[0.45]]), rules, steps=10, num_snapshots=10)
+    at = ours.snapshots[:-1, 0, :, 0]
+    assert torch.equal(ours.gradient_sample[:, 0, :, 0], at.sign())
+    assert at[:, 1].tolist() == pytest.approx([0.45, 0.35, 0.25, 0.15, 0.05, 0, 0, 0, 0, 0])
+    assert (ours.measures["gradient_variation"] > 0).all()
+
+
 def test_switched_units_are_counted_by_pair():
     task = problem((3,))
     whole = task.minibatch(0)
