@@ -227,7 +227,6 @@ class SAdam(RuleOptimizer):
             "steps": t,
             "lgi": lgi,
             "brakes": brakes,
-            "generator": self._generator.get_state(),
         }
         for group, params, (row, _), brake in zip(
             self.param_groups, active, prepared, brakes, strict=True
@@ -303,6 +302,15 @@ class SAdam(RuleOptimizer):
             raise ValueError(f"Invalid directions: shape {tuple(u.shape)}, must be {shape}")
         return u * float(probing.radius)
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state, that of the directions' generator too; see ``torch.optim.Optimizer``.
+
+        The generator's is in it before the first step as well: a run that is loaded repeats itself.
+        """
+        memory = {**self._memory, "generator": self._generator.get_state()}
+        self.state[PROBES] = memory  # type: ignore[index, unsupported-operation]
+        return super().state_dict()
+
     def __getstate__(self) -> dict[str, Any]:
         own = {name: getattr(self, name) for name in ("_generator", "_directions", "_model")}
         return super().__getstate__() | own
@@ -310,7 +318,7 @@ class SAdam(RuleOptimizer):
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         saved = self._memory.get("generator")
-        if saved is None:
+        if saved is None or "_generator" in state:  # a copy has its own generator, as it was
             return
         try:
             self._generator.set_state(saved.cpu())

@@ -1,6 +1,7 @@
 """Checkpoints, copies, seeds, devices and dtypes of the drop-in optimizers."""
 
 import copy
+import math
 import pickle
 import subprocess
 import sys
@@ -73,6 +74,47 @@ def test_two_optimizers_may_load_one_state():
         checkpoint_steps(other, again, 4)
         ends.append(vector(again))
     assert torch.equal(*ends)
+
+
+@pytest.mark.parametrize("seed", [0, 8])
+@pytest.mark.parametrize("before", [0, 3])
+def test_a_checkpoint_rewinds_the_directions_of_any_optimizer(before, seed):
+    net = small_net()
+    optimizer = SAdam(net.parameters(), 1e-2)
+    checkpoint_steps(optimizer, net, before)
+    start, saved = copy.deepcopy((net.state_dict(), optimizer.state_dict()))
+    checkpoint_steps(optimizer, net, 4)
+    expected, lgi = vector(net), optimizer.last_lgi
+    for other in (optimizer, SAdam(net.parameters(), 1e-2, seed=seed)):
+        checkpoint_steps(other, net, 2)  # it has drawn directions since
+        net.load_state_dict(start)
+        other.load_state_dict(copy.deepcopy(saved))
+        assert before or math.isnan(other.last_lgi)
+        checkpoint_steps(other, net, 4)
+        assert torch.equal(vector(net), expected)
+        assert other.last_lgi == lgi
+
+
+@pytest.mark.parametrize("how", [copy.deepcopy, lambda v: pickle.loads(pickle.dumps(v))])
+@pytest.mark.parametrize("before", [0, 2])
+def test_a_generator_that_others_use_too_is_kept_as_it_is(before, how):
+    """Neither a checkpoint nor a copy takes its state of the step before."""
+    net, generator = small_net(), torch.Generator().manual_seed(5)
+    optimizer = SAdam(net.parameters(), 1e-2, generator=generator)
+    checkpoint_steps(optimizer, net, before)
+    optimizer.state_dict()
+    torch.randn(7, generator=generator)
+    copied_net, copied = how((net, optimizer))
+    start, saved = copy.deepcopy((net.state_dict(), optimizer.state_dict()))
+    checkpoint_steps(optimizer, net, 3)
+    checkpoint_steps(copied, copied_net, 3)
+    assert torch.equal(vector(copied_net), vector(net))
+    again = small_net()
+    again.load_state_dict(start)
+    other = SAdam(again.parameters())
+    other.load_state_dict(saved)
+    checkpoint_steps(other, again, 3)
+    assert torch.equal(vector(again), vector(net))
 
 
 def test_the_state_of_another_optimizer_is_refused():
