@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+import landscapes
 from sadam import metrics
 from sadam.lab.compare import files, tables
 from sadam.lab.compare.basins import basin
@@ -390,3 +391,34 @@ def test_what_is_known_of_complete_problems_is_taken_over(small, small_results):
     other = Results(spec, first.frame).after(small_results)  # another spec's: nothing of it
     assert other._memory == {}
     assert Results(spec, first.frame).after(None)._memory == {}
+
+
+def test_runs_below_a_minimum_that_was_searched_for_are_measured_from_the_least_seen():
+    """The search looks at the window; the lower place lies outside of it."""
+    own = "= min((x-2)**2 + y**2, (x+10)**2 + y**2 - 5); start = -7, 1"
+    spec = Compare(
+        problems=problems_of((own, "l1")),
+        rules=make_rules(["adam", "sgd"]),
+        lrs=(0.01, 0.02),
+        steps=200,
+        seeds=6,
+        controls=False,
+    )
+    assert landscapes.get(own).minimum == pytest.approx(0.0)
+    results = run_compare(spec)
+    there = results.frame["landscape"] == own
+    assert results.frame.loc[there, "best_gap"].min() == 0.0
+    assert (results.frame.loc[there, "final_gap"] >= 0).all()
+    x = results.frame.loc[there, "x"].to_numpy()
+    f = (x + 10) ** 2 + results.frame.loc[there, "y"].to_numpy() ** 2
+    still = results.frame.loc[there, "final_gap"].to_numpy() < 1e-6
+    assert still.any()
+    assert f[still] == pytest.approx(results.frame.loc[there, "final_gap"][still], abs=1e-6)
+    ratio = tables.ratios(results).query("rule == 'sgd' and landscape == @own").iloc[0]
+    assert ratio["ratio"] < 0.1  # before, both gaps were below 0 and counted as equal
+    (told,) = results.notes
+    assert "runs found f = -5, less than the search had, 0" in told
+    kinked = results.frame["landscape"] == "l1"
+    alone = run_compare(replace(spec, problems=spec.problems[1:]))
+    assert (results.frame.loc[kinked, "final_gap"].to_numpy() == alone.frame["final_gap"]).all()
+    assert alone.notes == ()
