@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -38,7 +38,7 @@ class Ground(NamedTuple):
 
     def level_of(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the level of function values."""
-        return np.log10(np.maximum(values - self.reference, 0.0) + self.offset)
+        return _height(values, self.reference, self.offset)
 
 
 def grid_points(window: Window, n: int) -> tuple[NDArray, NDArray, torch.Tensor]:
@@ -57,18 +57,31 @@ def ground(landscape: Landscape, window: Window, n: int = GRID) -> Ground:
     x, y, points = grid_points(window, n)
     with torch.no_grad():
         values = landscape.value(points.movedim(-1, 0).contiguous().movedim(0, -1)).numpy()
+    return Ground(x.astype(np.float32), y.astype(np.float32), *levels(values, landscape.minimum))
+
+
+def levels(
+    values: NDArray[np.floating], minimum: float | None = None
+) -> tuple[NDArray[np.float32], float, float]:
+    """Return the levels ``log10(f - f* + c)`` of values of any shape, and f* and c.
+
+    f* is the least finite value where it is lower than ``minimum``, or no minimum is given; c is as
+    :func:`ground` says. Levels are NaN where the values are not finite.
+    """
     finite = values[np.isfinite(values)]
     lowest = float(finite.min()) if finite.size else 0.0
-    reference = lowest if landscape.minimum is None else min(landscape.minimum, lowest)
+    reference = lowest if minimum is None else min(minimum, lowest)
     with np.errstate(over="ignore"):
         typical = float(np.median(finite - reference)) if finite.size else 0.0
     offset = typical / 100 if typical > 0 else 1.0
     with np.errstate(invalid="ignore", over="ignore"):
-        level = np.log10(np.maximum(values - reference, 0.0) + offset)
+        level = _height(values, reference, offset)
     level[~np.isfinite(level)] = math.nan
-    return Ground(
-        x.astype(np.float32), y.astype(np.float32), level.astype(np.float32), reference, offset
-    )
+    return level.astype(np.float32), reference, offset
+
+
+def _height(values: NDArray[Any], reference: float, offset: float) -> NDArray[Any]:
+    return np.log10(np.maximum(values - reference, 0.0) + offset)
 
 
 @lru_cache(maxsize=64)

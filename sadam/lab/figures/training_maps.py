@@ -5,19 +5,15 @@ A network that diverged is drawn where it was last finite; what is not finite is
 
 from __future__ import annotations
 
-import math
 import textwrap
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from landscapes.nets.networks import MLP
-from landscapes.nets.regions import RegionsError, linear_regions
 from sadam.lab.figures.curves import check_estimator
-from sadam.lab.figures.ground import COLORSCALES
+from sadam.lab.figures.ground import COLORSCALES, levels
 from sadam.lab.figures.lgi import colorscale
 from sadam.lab.figures.maker import FigureMaker, Plain, as_text
 from sadam.lab.figures.training import At, drawn, place_of
@@ -25,7 +21,7 @@ from sadam.lab.polylines import joined
 from sadam.lab.style import style_of
 from sadam.lab.training.plane import LossPlane, plane_lgi
 from sadam.lab.training.run import TrainingResult
-from sadam.lab.training.views import data_window, second_share
+from sadam.lab.training.views import data_window, outputs_at, region_edges, second_share
 
 Array = NDArray[Any]
 GRID = 121
@@ -62,25 +58,17 @@ def decision_map(
     """
     if not is_planar(result):
         raise ValueError(f"a decision map needs 2 inputs, not {result.data.input_shape}")
-    params = result.trained(place_of(result, label, at), seed)
+    model = place_of(result, label, at)
     window = data_window(result)
     x, y = (np.linspace(*side, GRID) for side in window)
-    places = torch.from_numpy(np.stack(np.meshgrid(x, y), -1).reshape(1, -1, 2))
-    with torch.no_grad():
-        outputs = result.network.outputs(params[None, None], places.to(params.dtype))[0, 0]
-    traces = [_said(result, x, y, outputs.double().numpy())]
+    places = np.stack(np.meshgrid(x, y), -1).reshape(-1, 2)
+    traces = [_said(result, x, y, outputs_at(result, result.trained(model, seed), places))]
     title, count = style_of(label, result.rules[label]).title, ""
-    if regions and isinstance(result.network, MLP):
-        try:
-            with np.errstate(over="ignore", invalid="ignore"):  # weights near float64's end
-                cells = linear_regions(result.network, params, window)
-        except RegionsError as error:
-            count = f"; {error}"
-        else:
-            loops = [np.vstack([cell.corners, cell.corners[:1]]) for cell in cells]
-            traces.append(_lines(joined(loops), "linear regions", INK, 0.6, "region"))
-            traces[-1]["opacity"] = 0.45
-            count = f"; {len(cells)} linear regions"
+    if regions:
+        edges, words = region_edges(result, model, seed)
+        count = f"; {words}"
+        if len(edges):
+            traces.append(_lines(edges, "linear regions", INK, 0.6, "region") | {"opacity": 0.45})
     return {
         "data": [*traces, *_examples(result)],
         "layout": {
@@ -190,12 +178,10 @@ def fitted_curve(result: TrainingResult, seed: int = 0, at: At = "own") -> Plain
         }
     ]  # fmt: skip
     for label, style, model in drawn(result, at):
-        params = result.trained(model, seed)[None, None]
-        with torch.no_grad():
-            y = result.network.outputs(params, torch.from_numpy(x).to(params.dtype).view(1, -1, 1))
+        y = outputs_at(result, result.trained(model, seed), x[:, None])[:, 0]
         traces.append(
             {
-                "type": "scatter", "x": x, "y": y[0, 0, :, 0].double().numpy(), "mode": "lines",
+                "type": "scatter", "x": x, "y": y, "mode": "lines",
                 "name": style.title, "legendgroup": label,
                 "line": style.line,
                 "meta": {"role": "curve", "rule": label, "color_dark": style.color_dark},
@@ -222,7 +208,7 @@ def loss_plane_map(result: TrainingResult, view: LossPlane) -> Plain:
         view: A plane of it, from :func:`sadam.lab.training.plane.loss_plane`.
     """
     ground = {
-        "type": "contour", "x": view.a, "y": view.b, "z": _level(view.values),
+        "type": "contour", "x": view.a, "y": view.b, "z": levels(view.values)[0],
         "customdata": view.values, "ncontours": 24, "colorscale": COLORSCALES["light"],
         "showscale": False, "line": {"width": 0.5, "color": "#B4BABD"}, "name": "loss",
         "hovertemplate": "loss %{customdata:.4g}<extra></extra>",
@@ -263,14 +249,6 @@ def loss_plane_lgi(
     title = f"{kind.capitalize()} LGI {view.about}; probes {where}"
     return {"data": [ground, *_over_plane(result, replace(view, kinks=None, note=""))],
             "layout": _plane_layout(view, title)}  # fmt: skip
-
-
-def _level(values: Array) -> Array:
-    """Heights for contours: log10 above the floor, as on every map of the app."""
-    values = np.where(np.isfinite(values), values, math.nan)
-    gap = values - np.nanmin(values)
-    typical = float(np.nanmedian(gap))
-    return np.log10(gap + (typical / 100 if typical > 0 else 1.0)).astype(np.float32)
 
 
 def _over_plane(result: TrainingResult, view: LossPlane) -> list[dict[str, Any]]:
