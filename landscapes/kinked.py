@@ -2,50 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import torch
-from torch import Tensor
-
 from landscapes.base import Landscape
-from landscapes.checks import check_amount
 from landscapes.formula import Formula
 from landscapes.from_formula import landscape_from_formula
 from landscapes.luksan_vlcek import LUKSAN_VLCEK
+from landscapes.proximal import SoftThreshold
 
 _HMM = "Haarala, Miettinen & Makela 2004"
 _JBKM = "Joki, Bagirov, Karmitsa & Makela 2017"
 _GO = "Gurbuzbalaban & Overton 2012, nonsmooth Chebyshev-Rosenbrock functions"
-
-
-@dataclass(frozen=True)
-class SoftThreshold:
-    """The proximal map of ``w1 |x1| + w2 |x2| + ...``: each component moves towards 0 and stops.
-
-    Args:
-        weights: One for each coordinate, finite and at least 0.
-
-    Raises:
-        ValueError: If a weight is out of its range.
-    """
-
-    weights: tuple[float, ...]
-
-    def __post_init__(self) -> None:
-        for weight in self.weights:
-            check_amount("weights", weight)
-
-    def __call__(self, x: Tensor, step: float | Tensor) -> Tensor:
-        """Return ``argmin_z h(z) + |z - x|^2 / (2 step)``, shape ``(..., D)``.
-
-        Called at every step: nothing is checked. NaN stays NaN; an infinite step ends at 0.
-
-        Args:
-            x: Points, ``(..., D)``, floating.
-            step: A number, or one per point, ``(...)``; at least 0.
-        """
-        reach = torch.as_tensor(step, dtype=x.dtype).unsqueeze(-1) * x.new_tensor(self.weights)
-        return torch.sign(x) * torch.relu(torch.abs(x) - reach)
 
 
 def _kinked(name: str, title: str, text: str, source: str, note: str, **facts) -> Landscape:

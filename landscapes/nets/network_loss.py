@@ -10,6 +10,7 @@ from torch import Tensor
 from landscapes.checks import check_amount
 from landscapes.nets.losses import Loss
 from landscapes.nets.networks import Network
+from landscapes.proximal import soft_threshold
 
 BLOCK_NUMBERS = 1 << 18  # activations held at a time: about what a core's cache takes
 
@@ -78,14 +79,8 @@ class NetworkLoss:
         return NetworkLoss(self.network, self.inputs, self.targets, self.loss) if self.l1 else None
 
     def prox(self, x: Tensor, step: float | Tensor) -> Tensor:
-        """Return the proximal map of ``step * l1 * |x|_1``, ``(..., P)``.
-
-        It shrinks ``x`` towards 0 by ``step * l1``, exactly to 0; NaN stays NaN. ``step`` is a
-        number or ``(...)``, at least 0, which is not checked.
-        """
-        threshold = torch.as_tensor(step, dtype=x.dtype) * self.l1
-        threshold = threshold.unsqueeze(-1) if threshold.ndim else threshold
-        return x - x.clamp(-threshold, threshold)
+        """Return the proximal map of ``step * l1 * |x|_1``, ``(..., P)``; ``step`` at least 0."""
+        return soft_threshold(x, step, self.l1)
 
     def encoded(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """Return inputs ``(1, B, *input)`` and encoded targets ``(1, B)`` in a floating dtype."""

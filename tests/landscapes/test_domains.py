@@ -28,12 +28,12 @@ from landscapes import (
     real_kinks,
 )
 from landscapes.checks import check_whole
-from landscapes.kinked import SoftThreshold
 from landscapes.nets.plane_kinks import plane_kinks
 from landscapes.nets.planes import window_of
 from landscapes.nets.quantization import fake_quantize
 from landscapes.nets.regions import linear_regions
 from landscapes.own import least_value
+from landscapes.proximal import SoftThreshold
 from sadam.engine import run
 from sadam.rules import RULES
 from tests.refused import check_refused
