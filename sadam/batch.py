@@ -12,13 +12,19 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import repeat
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from sadam.family import Coefficients, Moments, StepCoefficients, advance, at_step, parts_used
+from sadam.family import (
+    Coefficients,
+    Moments,
+    StepCoefficients,
+    advance,
+    parts_used,
+    step_table,
+)
 from sadam.objectives import Function, value_and_grad_of
 from sadam.pauses import breathe
 from sadam.probes import ProbePairs, Probing, directions, lgi_from_slopes
@@ -185,24 +191,21 @@ class Batch:
 
     def _table(self) -> list[StepCoefficients]:
         """The family's coefficients for every step, each ``(lanes,)`` or one number for all."""
-        steps = len(self.factors)
-        t = torch.arange(1, steps + 1, dtype=torch.float64)[:, None]
-        columns: list[list[Tensor]] = []
-        for name in self.family:
-            flat: dict[str, Any] = {
-                key: self._flat(value) if isinstance(value, Tensor) else value
-                for key, value in vars(self._row(name)).items()
+
+        def flat(row: Coefficients) -> Coefficients:
+            tensors: dict[str, Any] = {
+                name: self._flat(value)
+                for name, value in vars(row).items()
+                if isinstance(value, Tensor)
             }
-            k = at_step(Coefficients(**flat), t, self.factors[:, None])
-            columns.append(
-                [torch.as_tensor(v, dtype=torch.float64).expand(steps, self.width) for v in k]
-            )
-        fields = [torch.cat(parts, dim=1) for parts in zip(*columns, strict=True)]
-        by_step = [  # what never changes is not cut into steps
-            repeat(_merge([f[0]]), steps) if bool((f == f[0]).all()) else f.unbind(0)
-            for f in fields
-        ]
-        return [StepCoefficients(*row) for row in zip(*by_step, strict=True)]
+            return replace(row, **tensors)
+
+        def fitted(field: Tensor) -> Tensor:
+            one = bool((field == field[0, 0]).all())  # one number is faster to compute with
+            return field[:, 0] if one else field
+
+        rows = [flat(self._row(name)) for name in self.family]
+        return step_table(rows, self.factors, self.width, fitted)
 
     def go(self) -> None:
         """Take all steps."""

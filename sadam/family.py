@@ -22,8 +22,10 @@ carries them, and never to another element.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import repeat
 from typing import NamedTuple, TypedDict
 
 import torch
@@ -95,6 +97,35 @@ def at_step(row: Coefficients, t: int | Tensor, lr_factor: Hyper = 1.0) -> StepC
         soft=lr * row.l1,
         minus_soft=-lr * row.l1,
     )
+
+
+def step_table(
+    rows: Sequence[Coefficients], factors: Tensor, width: int, fitted: Callable[[Tensor], Tensor]
+) -> list[StepCoefficients]:
+    """Return the coefficients of every step, of several rows side by side.
+
+    Args:
+        rows: At least one; what is a tensor in them is ``(width,)``.
+        factors: On the learning rate, ``(T,)``, at least one.
+        width: Lanes of each row.
+        fitted: Makes of one coefficient, ``(T, rows x width)``, float64, what is cut into steps and
+            broadcasts against ``x`` then, ``(T, ...)``.
+    """
+    steps = len(factors)
+    t = torch.arange(1, steps + 1, dtype=torch.float64)[:, None]
+    columns = [
+        [
+            torch.as_tensor(value, dtype=torch.float64).expand(steps, width)
+            for value in at_step(row, t, factors[:, None])
+        ]
+        for row in rows
+    ]
+    by_step: list[Iterable[Tensor]] = []
+    for parts in zip(*columns, strict=True):
+        field = fitted(torch.cat(parts, dim=1))
+        constant = bool((field == field[0]).all())  # then it is not cut into steps
+        by_step.append(repeat(field[0], steps) if constant else field.unbind(0))
+    return [StepCoefficients(*values) for values in zip(*by_step, strict=True)]
 
 
 def _power(base: Hyper, t: int | Tensor) -> Hyper:

@@ -358,7 +358,15 @@ def best_gap(run: Trajectories, minimum: float) -> Tensor:
 
 def mean_brake(run: Trajectories) -> Tensor:
     """Mean factor on the steps taken, shape ``lead``; 1 for a rule that does not brake."""
-    return torch.nan_to_num(run.brake.nanmean(0), nan=1.0)
+    return mean_of_brakes(run.brake)
+
+
+def mean_of_brakes(brake: Tensor) -> Tensor:
+    """Return the mean ``(...)`` of brakes ``(T, ...)``, NaN where no step was taken.
+
+    It is 1 where there was no step at all. Brakes are in [0, 1], of a floating dtype.
+    """
+    return torch.nan_to_num(brake.nanmean(0), nan=1.0)
 
 
 def _norm(vectors: Tensor) -> Tensor:

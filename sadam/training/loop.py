@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import repeat
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,9 +22,9 @@ from sadam.family import (
     Moments,
     StepCoefficients,
     advance,
-    at_step,
     brake_of,
     parts_used,
+    step_table,
 )
 from sadam.pauses import breathe
 from sadam.probes import Probing, floor_in, lgi_power_ratio, round_to_float32
@@ -329,23 +328,17 @@ def coefficient_table(
     Raises:
         ValueError: If a hyperparameter is a tensor.
     """
-    steps = len(factors)
-    t = torch.arange(1, steps + 1, dtype=torch.float64)[:, None]
-    columns = []
     for row in rows:
         for name, value in vars(row).items():
             if isinstance(value, Tensor):
                 raise ValueError(f"Invalid {name}: {shown(value)}, must be a number in a training")
-        k = at_step(row, t, factors[:, None])
-        columns.append([torch.as_tensor(v, dtype=torch.float64).expand(steps, 1) for v in k])
-    by_step: list[Iterable[Tensor]] = []
-    for parts in zip(*columns, strict=True):
-        field = torch.cat(parts, dim=1).to(dtype).unsqueeze(-1)  # (T, M, 1)
-        if bool((field == field[:, :1]).all()):  # one number is faster to compute with
-            field = field[:, 0, 0]
-        constant = bool((field == field[0]).all())  # then it is not cut into steps
-        by_step.append(repeat(field[0], steps) if constant else field.unbind(0))
-    return [StepCoefficients(*row) for row in zip(*by_step, strict=True)]
+
+    def fitted(field: Tensor) -> Tensor:
+        field = field.to(dtype).unsqueeze(-1)  # (T, M, 1)
+        one = bool((field == field[:, :1]).all())  # one number is faster to compute with
+        return field[:, 0, 0] if one else field
+
+    return step_table(rows, factors, 1, fitted)
 
 
 def _probe_key(probing: Probing | None) -> tuple:

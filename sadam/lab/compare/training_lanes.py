@@ -11,7 +11,7 @@ from torch import Tensor
 
 from sadam.lab.compare.networks import EVALUATIONS, data_of, network_of
 from sadam.lab.training.run import PROBE_STREAM, problem_of
-from sadam.metrics import last_steps, median
+from sadam.metrics import last_steps, mean_of_brakes, median
 from sadam.rules import MomentRule
 from sadam.sweep import Outcome
 from sadam.training.trainer import train
@@ -120,7 +120,7 @@ def _train(
     )
     loss = torch.where(broken, torch.inf, loss)
     tail = loss[at > steps - last_steps(steps)]
-    brake = torch.nan_to_num(run.brake.to(torch.float64).nanmean(0), nan=1.0)
+    brake = mean_of_brakes(run.brake.to(torch.float64))
     levels = torch.tensor(shares, dtype=torch.float64)[:, None, None, None] * loss[0]
     met = loss <= levels  # (targets, n, S, M)
     hits = torch.where(met.any(1), at[met.int().argmax(1)], -1)

@@ -27,6 +27,7 @@ from sadam.lab.codec import SpecError, nearest, show
 from sadam.lab.matched import CONTROL, matched_control
 from sadam.lab.rulebook import build_rule, values_of
 from sadam.lab.training.spec import Training
+from sadam.metrics import mean_of_brakes
 from sadam.rules import AdamW, MomentRule, SAdam, key_of
 from sadam.training.trainer import TrainingRun, training
 
@@ -301,7 +302,7 @@ def _control_of(result: TrainingResult, label: str) -> AdamW:
     rule = result.rules[label]
     assert isinstance(rule, SAdam)
     brake = result.run.brake[..., result.at(label)].to(torch.float64)
-    mean = float(np.median(torch.nan_to_num(brake.nanmean(0), nan=1.0).numpy()))
+    mean = float(np.median(mean_of_brakes(brake).numpy()))
     return matched_control(rule, mean)
 
 

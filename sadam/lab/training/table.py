@@ -23,8 +23,9 @@ from sadam.lab.compare.statistics import (
     resamples,
 )
 from sadam.lab.matched import CONTROL
-from sadam.lab.style import style_of
+from sadam.lab.style import listed, style_of
 from sadam.lab.training.run import TrainingResult
+from sadam.metrics import mean_of_brakes
 
 Array = NDArray[np.float64]
 BOOTSTRAP_SEED = (0, 0xB007)
@@ -103,7 +104,7 @@ def measures_of(result: TrainingResult) -> dict[str, Array]:
     found = dict(run.measures) if run.steps else {}
     if run.flips is not None:
         found["flips"] = run.flips.double().nanmean(0)
-    found["mean_brake"] = torch.nan_to_num(run.brake.double().nanmean(0), nan=1.0)
+    found["mean_brake"] = mean_of_brakes(run.brake.double())
     found["lgi_one_sided"] = run.lgi_one_sided.double().nanmean(0)
     found["lgi_two_sided"] = run.lgi_two_sided.double().nanmean(0)
     return {name: torch.nan_to_num(value, posinf=math.inf).numpy() for name, value in found.items()}
@@ -172,7 +173,7 @@ def _ranking(result: TrainingResult) -> str:
     value = _shown(stated[models[best]], metric)
     alike = [o for o in order if _shown(stated[models[o]], metric) == value]
     ends = "ends with" if len(alike) == 1 else "end with"
-    head = f"{where}, {how}, {_listed([title[o] for o in alike])} {ends} "
+    head = f"{where}, {how}, {listed([title[o] for o in alike])} {ends} "
     head += f"{_extreme(metric)} {metric}, **{value}** ({seeds})"
     if len(order) == 1:
         return f"{head}."
@@ -192,7 +193,7 @@ def _ranking(result: TrainingResult) -> str:
     if len(ties) == len(found):
         return f"{text}: **none of the {len(order)} rules can be told from {title[best]}**."
     if ties:
-        names = _listed([title[t] for t in ties])
+        names = listed([title[t] for t in ties])
         return (
             f"{text}. The interval of the difference from {title[best]} holds 0 for {names}, not "
             "for the others."
@@ -232,7 +233,7 @@ def _lost(result: TrainingResult) -> str:
         for label, rule in result.rules.items()
         if lost[i := result.at(label)]
     ]
-    return f"{_listed(said)}." if said else ""
+    return f"{listed(said)}." if said else ""
 
 
 def _extreme(metric: str) -> str:
@@ -259,7 +260,3 @@ def _difference_text(found: Estimate, metric: str) -> str:
     scale, unit = (100, " points") if metric == "accuracy" else (1, "")
     numbers = [f"{scale * v:+.2g}" if v else "0" for v in (found.value, found.low, found.high)]
     return f"a difference of {numbers[0]}{unit} [{numbers[1]}, {numbers[2]}]"
-
-
-def _listed(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
