@@ -38,7 +38,7 @@ from sadam.probes import (
     round_to_float32,
 )
 from sadam.rules import MomentRule
-from sadam.schedules import SCHEDULES
+from sadam.schedules import factors_of
 
 BLOCK = 4096  # lanes at a time: their positions, moments and probes fit the cache
 CHUNK = 16  # steps whose coefficients are computed at once
@@ -79,7 +79,7 @@ def sweep(
     *,
     steps: int,
     seeds: int | Tensor = 0,
-    schedule: str = "constant",
+    schedule: str | Tensor = "constant",
     minimum: float = 0.0,
     targets: Sequence[float] = (),
     smooth: Function | None = None,
@@ -96,7 +96,7 @@ def sweep(
         steps: Number T of steps, at least 1.
         seeds: Seeds of the probe directions, at least 0, ``(N,)``, or one for all lanes. Lanes of
             one seed share their directions, whatever their rule (common random numbers).
-        schedule: A key of :data:`sadam.schedules.SCHEDULES`.
+        schedule: A key of :data:`sadam.schedules.SCHEDULES`, or T factors on the learning rate.
         minimum: f*, which gaps are measured from; finite.
         targets: Gaps whose first step is recorded; none is NaN.
         smooth: Smooth part of a composite objective, for proximal rules; not used without ``prox``.
@@ -111,10 +111,7 @@ def sweep(
         raise ValueError(f"Invalid starts: shape {tuple(starts.shape)}, must be (N, D) and real")
     check_whole("steps", steps, least=1)
     check_whole("block", block, least=1)
-    if not isinstance(schedule, str) or schedule not in SCHEDULES:
-        raise ValueError(
-            f"Invalid schedule: {shown(schedule)}, must be one of {', '.join(SCHEDULES)}"
-        )
+    factors = factors_of(schedule, steps)
     if not math.isfinite(minimum):
         raise ValueError(f"Invalid minimum: {minimum}, must be finite")
     if any(map(math.isnan, targets)):
@@ -134,7 +131,7 @@ def sweep(
             _lanes_of(rule, now, lanes),
             starts[now].to(torch.float64),
             seeds[now],
-            SCHEDULES[schedule](steps),
+            factors,
             minimum,
             targets,
             (value_and_grad_of(smooth), prox) if smooth and prox and rule.proximal else None,

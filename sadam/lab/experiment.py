@@ -18,12 +18,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, ClassVar
 
-from sadam.lab.codec import (
-    SpecError,
-    from_plain,
-    nearest,
-    show,
-)
+from sadam.lab.codec import SpecError, from_plain, show
 from sadam.lab.rulebook import (
     LabelledRules,
     RuledSpec,
@@ -31,9 +26,8 @@ from sadam.lab.rulebook import (
     make_rules,
     rule_words,
 )
-from sadam.lab.spec import MAX_SEED, Point, known_landscape, number_text, whole
+from sadam.lab.spec import MAX_SEED, Point, known_landscape, known_schedule, number_text, whole
 from sadam.rules import cost_of
-from sadam.schedules import SCHEDULES
 
 DEFAULT_LANDSCAPE = "crescent"
 PAPER_RULES = ("adam", "adamw", "prox-sgd", "s-adam", "s-adam-two-sided")
@@ -86,9 +80,7 @@ class Experiment(RuledSpec):
         put("rules", check_rules(self.rules))
         put("steps", whole("steps", self.steps, 1, MAX_STEPS))
         put("seed", whole("seed", self.seed, 0, MAX_SEED))
-        if not isinstance(self.schedule, str) or self.schedule not in SCHEDULES:
-            hint = nearest(self.schedule, SCHEDULES)
-            raise SpecError(f"unknown schedule {show(self.schedule)}: {hint}")
+        put("schedule", known_schedule(self.schedule))
         _check_size(self)
 
     def to_command(self, program: str = "python -m sadam") -> str:

@@ -6,7 +6,16 @@ import json
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
-from sadam.lab.codec import SpecError, fields_from, from_plain, parse_json, schema, show, to_plain
+from sadam.lab.codec import (
+    SpecError,
+    fields_from,
+    from_plain,
+    nearest,
+    parse_json,
+    schema,
+    show,
+    to_plain,
+)
 
 Point = tuple[float, float]  # as in landscapes, which is imported late: see known_landscape
 Window = tuple[Point, Point]  # ((x_min, x_max), (y_min, y_max))
@@ -103,6 +112,19 @@ def known_landscape(name: Any) -> Any:
         return landscapes.get(name)
     except ValueError as error:
         raise SpecError(str(error)) from None
+
+
+def known_schedule(name: Any) -> str:
+    """Return the key of a learning-rate schedule.
+
+    Raises:
+        SpecError: If it is none.
+    """
+    from sadam.schedules import SCHEDULES  # late: it brings torch
+
+    if not isinstance(name, str) or name not in SCHEDULES:
+        raise SpecError(f"unknown schedule {show(name)}: {nearest(name, SCHEDULES)}")
+    return name
 
 
 def whole(name: str, value: Any, low: int, high: int) -> int:

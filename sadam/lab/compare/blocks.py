@@ -8,7 +8,7 @@ work was cut.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -141,6 +141,11 @@ def compute(spec: Compare, block: Block) -> pa.Table:
                 lr.numpy()[plain],
             )
         )
+    return joined(tables)
+
+
+def joined(tables: Collection[pa.Table]) -> pa.Table:
+    """Join tables of blocks, at least one, whose dictionaries differ."""
     return pa.concat_tables(tables).unify_dictionaries().combine_chunks()
 
 

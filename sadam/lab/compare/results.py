@@ -19,7 +19,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from sadam.lab.codec import show
-from sadam.lab.compare.rundir import joined
+from sadam.lab.compare.blocks import joined
 from sadam.lab.compare.spec import Compare
 from sadam.lab.compare.statistics import FLOOR, RESAMPLES, medians, resamples
 from sadam.lab.matched import CONTROL

@@ -16,7 +16,7 @@ import hashlib
 import os
 import shutil
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
@@ -25,6 +25,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sadam.lab.codec import SpecError
+from sadam.lab.compare.blocks import joined
 from sadam.lab.compare.networks import MOST_LANES
 from sadam.lab.compare.sealed import (
     HALF_WRITTEN,
@@ -286,11 +287,6 @@ def _grouped(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
             waiting = []
     if waiting:
         yield joined(waiting)
-
-
-def joined(tables: Collection[pa.Table]) -> pa.Table:
-    """Join tables of blocks, at least one, whose dictionaries differ."""
-    return pa.concat_tables(tables).unify_dictionaries().combine_chunks()
 
 
 def identity_of(spec: Compare) -> str:

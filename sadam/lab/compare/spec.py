@@ -39,10 +39,9 @@ from sadam.lab.rulebook import (
     types_of,
     values_of,
 )
-from sadam.lab.spec import MAX_SEED, known_landscape, number_text, whole
+from sadam.lab.spec import MAX_SEED, known_landscape, known_schedule, number_text, whole
 from sadam.lab.training.spec import MAX_WORK
 from sadam.rules import AdamW, MomentRule, SAdam, cost_of, key_of
-from sadam.schedules import SCHEDULES
 
 MAX_LRS = 64
 MAX_SEEDS = 1024
@@ -278,7 +277,4 @@ def _schedules(values: Any) -> tuple[str, ...]:
     names = from_plain(tuple[str, ...], values, "schedules")
     if not names or len(set(names)) < len(names):
         raise SpecError("schedules must hold at least one key, and none twice")
-    for name in names:
-        if name not in SCHEDULES:
-            raise SpecError(f"unknown schedule {show(name)}: {nearest(name, SCHEDULES)}")
-    return names
+    return tuple(map(known_schedule, names))

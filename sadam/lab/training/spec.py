@@ -21,7 +21,7 @@ from landscapes.data.made_data import SOURCES
 from landscapes.nets.convnet import ConvNet
 from landscapes.nets.networks import MLP, Network
 from landscapes.nets.presets import Preset, image_shape
-from sadam.lab.codec import SpecError, from_plain, nearest, schema, show
+from sadam.lab.codec import SpecError, from_plain, schema, show
 from sadam.lab.experiment import MAX_STEPS, PAPER_RULES
 from sadam.lab.rulebook import (
     LabelledRules,
@@ -30,8 +30,7 @@ from sadam.lab.rulebook import (
     make_rules,
     rule_words,
 )
-from sadam.lab.spec import MAX_SEED, number_text, whole
-from sadam.schedules import SCHEDULES
+from sadam.lab.spec import MAX_SEED, known_schedule, number_text, whole
 
 DEFAULT_LR = 0.01
 MAX_SEEDS = 64
@@ -162,9 +161,7 @@ class Training(RuledSpec):
         put("seeds", whole("seeds", self.seeds, 1, MAX_SEEDS))
         put("seed", whole("seed", self.seed, 0, MAX_SEED - MAX_SEEDS))
         put("steps", whole("steps", self.steps, 1, MAX_STEPS))
-        if not isinstance(self.schedule, str) or self.schedule not in SCHEDULES:
-            hint = nearest(self.schedule, SCHEDULES)
-            raise SpecError(f"unknown schedule {show(self.schedule)}: {hint}")
+        put("schedule", known_schedule(self.schedule))
         self._check_shape()
 
     def _check_shape(self) -> None:

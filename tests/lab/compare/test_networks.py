@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import sadam.lab.cli as cli
 from sadam.lab.codec import SpecError
 from sadam.lab.compare import networks, tables
-from sadam.lab.compare.blocks import compute, plan
+from sadam.lab.compare.blocks import compute, joined, plan
 from sadam.lab.compare.files import compare_figures
 from sadam.lab.compare.grids import Axis
 from sadam.lab.compare.networks import READY, canonical, network_of, title_of_network
@@ -21,7 +21,6 @@ from sadam.lab.compare.problems import Problem, Starts, problems_of
 from sadam.lab.compare.races import race_behind, race_of_cell, typical_run
 from sadam.lab.compare.report import about, headline, readable_table
 from sadam.lab.compare.run import iter_compare, load_results, run_compare
-from sadam.lab.compare.rundir import joined
 from sadam.lab.compare.scheduler import on_processes
 from sadam.lab.compare.spec import Compare, estimate
 from sadam.lab.compare.training_lanes import train_lanes
