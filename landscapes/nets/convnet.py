@@ -45,7 +45,7 @@ class ConvNet(Network):
     input_shape: tuple[int, ...] = (3, 32, 32)  # type: ignore[bad-override]
     channels: tuple[int, ...] = (8, 16)
     num_outputs: int = 10  # type: ignore[bad-override]
-    activation: str = "relu"
+    activation: str = "relu"  # type: ignore[bad-override]
     weight_bits: int | None = None
     activation_bits: int | None = None
 
@@ -68,11 +68,6 @@ class ConvNet(Network):
         check_activation(self.activation)
         check_bits("weight_bits", self.weight_bits)
         check_bits("activation_bits", self.activation_bits)
-
-    @property
-    def kinks(self) -> tuple[float, ...]:
-        """The pre-activations at which the activation has kinks."""
-        return ACTIVATIONS[self.activation].kinks
 
     @property
     def _sides(self) -> list[tuple[int, int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -24,6 +25,7 @@ class Activation:
         into: ``into(z, out)``: the same without recording, written into ``out``.
         backward: ``backward(grad, z, a, out)``: ``grad * f'(z)`` into ``out``, from the
             pre-activation ``z`` and the activation ``a = f(z)``, whichever is handier.
+        unit: A pre-activation at which it is 1; softplus is to the last bit but one.
         kinks: The pre-activations at which it is not differentiable.
         slopes: Its slope on each of the intervals that the kinks cut the line into; empty for a
             smooth one. With ``offsets`` it says the whole function.
@@ -34,6 +36,7 @@ class Activation:
     forward: Callable[[Tensor], Tensor]
     into: Callable[[Tensor, Tensor], Any]
     backward: Callable[[Tensor, Tensor, Tensor, Tensor], Any]
+    unit: float
     kinks: tuple[float, ...] = ()
     slopes: tuple[float, ...] = ()
     offsets: tuple[float, ...] = ()
@@ -50,6 +53,7 @@ ACTIVATIONS: MappingProxyType[str, Activation] = MappingProxyType(
             backward=lambda grad, z, a, out: _aten.threshold_backward.grad_input(
                 grad, z, 0, grad_input=out
             ),
+            unit=1.0,
             kinks=(0.0,),
             slopes=(0.0, 1.0),
             offsets=(0.0, 0.0),
@@ -61,6 +65,7 @@ ACTIVATIONS: MappingProxyType[str, Activation] = MappingProxyType(
             backward=lambda grad, z, a, out: _aten.leaky_relu_backward.grad_input(
                 grad, z, LEAK, False, grad_input=out
             ),
+            unit=1.0,
             kinks=(0.0,),
             slopes=(LEAK, 1.0),
             offsets=(0.0, 0.0),
@@ -71,6 +76,7 @@ ACTIVATIONS: MappingProxyType[str, Activation] = MappingProxyType(
             backward=lambda grad, z, a, out: _aten.hardtanh_backward.grad_input(
                 grad, z, -1, 1, grad_input=out
             ),
+            unit=1.0,
             kinks=(-1.0, 1.0),
             slopes=(0.0, 1.0, 0.0),
             offsets=(-1.0, 0.0, 1.0),
@@ -81,6 +87,7 @@ ACTIVATIONS: MappingProxyType[str, Activation] = MappingProxyType(
             backward=lambda grad, z, a, out: _aten.tanh_backward.grad_input(
                 grad, a, grad_input=out
             ),
+            unit=30.0,
         ),
         "softplus": Activation(
             forward=functional.softplus,
@@ -88,6 +95,7 @@ ACTIVATIONS: MappingProxyType[str, Activation] = MappingProxyType(
             backward=lambda grad, z, a, out: _aten.softplus_backward.grad_input(
                 grad, z, 1, 20, grad_input=out
             ),
+            unit=math.log(math.e - 1),
             signed=False,
         ),
     }

@@ -55,8 +55,13 @@ class Network(ABC):
 
     @property
     @abstractmethod
+    def activation(self) -> str:
+        """A key of :data:`landscapes.nets.layers.ACTIVATIONS`."""
+
+    @property
     def kinks(self) -> tuple[float, ...]:
         """The pre-activations at which the activation has kinks."""
+        return ACTIVATIONS[self.activation].kinks
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -180,7 +185,7 @@ class MLP(Network):
     inputs: int
     hidden: tuple[int, ...]
     num_outputs: int = 1  # type: ignore[bad-override]
-    activation: str = "relu"
+    activation: str = "relu"  # type: ignore[bad-override]
     weight_bits: int | None = None
     activation_bits: int | None = None
 
@@ -199,11 +204,6 @@ class MLP(Network):
         check_activation(self.activation)
         check_bits("weight_bits", self.weight_bits)
         check_bits("activation_bits", self.activation_bits)
-
-    @property
-    def kinks(self) -> tuple[float, ...]:
-        """The pre-activations at which the activation has kinks."""
-        return ACTIVATIONS[self.activation].kinks
 
     @property
     def quantized(self) -> bool:

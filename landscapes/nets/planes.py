@@ -5,7 +5,6 @@ Lengths are taken by squares: those between 1e-70 and 1e70 can be relied on.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -296,12 +295,12 @@ class _AffinePlane:
         x = torch.nn.functional.pad(inputs[0].flatten(1), (0, 1), value=1.0)  # (B, in + 1)
         first, *rest = net.matrices(rows)  # (3, in + 1, out) each: origin and two directions
         table = torch.nn.functional.pad(first.transpose(1, 2) @ x.T, (0, 0, 0, 1))
-        table[0, -1] = UNIT[net.activation]
+        table[0, -1] = self.act.unit
         self.table = table.flatten(1)  # (3, (h + 1) * B)
         self.layers: list[Tensor] = []
         for w in rest[:-1]:
             w_unit = torch.nn.functional.pad(w, (0, 1))
-            w_unit[0, -1, -1] = UNIT[net.activation]
+            w_unit[0, -1, -1] = self.act.unit
             self.layers.append(w_unit)
         self.layers.append(rest[-1])
         self.examples = len(x)
@@ -329,8 +328,3 @@ class _AffinePlane:
                 value = value + self.loss.l1 * (own @ self.rows).abs().sum(-1)
             values.append(value)
         return torch.cat(values)
-
-
-# A pre-activation at which an activation is 1; for softplus to the last bit but one.
-UNIT = {"relu": 1.0, "leaky-relu": 1.0, "hard-tanh": 1.0, "tanh": 30.0,
-        "softplus": math.log(math.e - 1)}  # fmt: skip
