@@ -26,6 +26,11 @@ class SpecError(ValueError):
     """A spec, or a setting on the command line, that cannot be; the message is one sentence."""
 
 
+def reason(error: ValueError) -> str:
+    """Return what an error of the core says, to stand in a sentence."""
+    return str(error).replace("Invalid ", "invalid ", 1)
+
+
 def nearest(name: object, options: Iterable[str]) -> str:
     """Return ``"did you mean 'adam'?"`` where an option is close, else the list of options."""
     names, text = list(options), name if isinstance(name, str) else show(name)

@@ -17,6 +17,7 @@ from sadam.lab.codec import (
     from_plain,
     from_text,
     nearest,
+    reason,
     schema,
     show,
     texts,
@@ -170,8 +171,7 @@ def build_rule(label: str, key: str, values: Mapping[str, Any]) -> MomentRule:
     except SpecError:
         raise
     except ValueError as error:
-        message = str(error).replace("Invalid ", "invalid ", 1)
-        raise SpecError(f"rule {label}: {message}") from None
+        raise SpecError(f"rule {label}: {reason(error)}") from None
     if getattr(rule, "num_probes", 1) > MAX_PROBES:
         raise SpecError(
             f"rule {label}: num_probes is {rule.num_probes}, "  # type: ignore[attr-defined]

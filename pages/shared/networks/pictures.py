@@ -195,19 +195,11 @@ def title_of(spec: Training, data: Dataset) -> str:
     """What is trained on what: ``Two moons, 2-16-16-1 ReLU net``."""
     net, source = spec.network, SOURCES.get(spec.data.name)
     name = source.title if source else spec.data.path or spec.data.name
+    widths = net.widths
     if net.kind == "mlp":
-        ends = math.prod(data.input_shape), data.num_outputs
-        widths = "-".join(map(str, (ends[0], *net.hidden, ends[1])))
-    else:
-        widths = "-".join(map(str, net.hidden))
+        widths = f"{math.prod(data.input_shape)}-{widths}-{data.num_outputs}"
     activation = {"relu": "ReLU", "leaky-relu": "leaky ReLU"}.get(net.activation, net.activation)
-    kind = "net" if net.kind == "mlp" else "convolutional net"
-    bits = [
-        f"{number}-bit {what}"
-        for number, what in ((net.weight_bits, "weights"), (net.activation_bits, "activations"))
-        if number is not None
-    ]
-    return ", ".join([f"{name}: {widths} {activation} {kind}", *bits])
+    return ", ".join([f"{name}: {widths} {activation} {net.noun}", *net.quantization])
 
 
 def is_control(label: str) -> bool:

@@ -19,7 +19,7 @@ from typing import Any
 
 from landscapes.data.datasets import FROM_FILES, Dataset, DataSpec
 from landscapes.data.made_data import SOURCES
-from sadam.lab.codec import SpecError, from_text, nearest, show
+from sadam.lab.codec import SpecError, from_text, nearest, reason, show
 from sadam.lab.rulebook import make_rules
 from sadam.lab.spec import number_text
 from sadam.lab.training.run import load_data, problem_of
@@ -148,7 +148,7 @@ def _training(data: DataSpec, given: Mapping[str, Mapping[str, Any]]) -> Trainin
     except SpecError:
         raise
     except ValueError as error:  # what the data's own spec refuses
-        raise SpecError(str(error).replace("Invalid ", "invalid ", 1)) from None
+        raise SpecError(reason(error)) from None
 
 
 def _no_data(name: str) -> str:
@@ -188,13 +188,10 @@ def title_of_network(name: str) -> str:
     spec = network_of(name)
     net, usual = spec.network, network_of("net: " + spec.data.name)
     kind = "conv net" if net.kind == "conv" else "MLP"
-    words = [SOURCES[spec.data.name].title, f"{kind} {'-'.join(map(str, net.hidden))}"]
+    words = [SOURCES[spec.data.name].title, f"{kind} {net.widths}"]
     if net.activation != usual.network.activation:
         words.append(net.activation)
-    if net.weight_bits is not None:
-        words.append(f"{net.weight_bits}-bit weights")
-    if net.activation_bits is not None:
-        words.append(f"{net.activation_bits}-bit activations")
+    words += net.quantization
     if spec.batch_size != usual.batch_size:
         words.append(f"batch {spec.batch_size or 'all'}")
     if spec.label_noise:

@@ -64,14 +64,9 @@ def training_report(result: TrainingResult) -> Report:
 
 def title_of(result: TrainingResult) -> str:
     """Return what was trained on what, in a few words."""
-    net, facts = result.spec.network, []
-    if net.weight_bits is not None:
-        facts.append(f"{net.weight_bits}-bit weights")
-    if net.activation_bits is not None:
-        facts.append(f"{net.activation_bits}-bit activations")
-    widths = "-".join(map(str, net.hidden))
-    kind = "convolutional net" if net.kind == "conv" else "net"
-    return ", ".join([f"{net.activation} {kind} {widths} on {result.data.name}", *facts])
+    net = result.spec.network
+    trained = f"{net.activation} {net.noun} {net.widths} on {result.data.name}"
+    return ", ".join([trained, *net.quantization])
 
 
 def about(result: TrainingResult) -> str:

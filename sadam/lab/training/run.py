@@ -23,7 +23,7 @@ from landscapes.data.loading import load
 from landscapes.nets.losses import Loss
 from landscapes.nets.networks import Network
 from landscapes.nets.training_problem import Batch, TrainingProblem
-from sadam.lab.codec import SpecError, nearest, show
+from sadam.lab.codec import SpecError, nearest, reason, show
 from sadam.lab.matched import CONTROL, matched_control
 from sadam.lab.rulebook import build_rule, values_of
 from sadam.lab.training.spec import Training
@@ -341,7 +341,7 @@ def problem_of(
             dtype=getattr(torch, spec.dtype),
         )
     except ValueError as error:
-        raise SpecError(str(error).replace("Invalid ", "invalid ", 1)) from None
+        raise SpecError(reason(error)) from None
 
 
 def _options(spec: Training, problem: TrainingProblem, models: int) -> dict[str, Any]:

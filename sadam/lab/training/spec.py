@@ -21,7 +21,7 @@ from landscapes.data.made_data import SOURCES
 from landscapes.nets.convnet import ConvNet
 from landscapes.nets.networks import MLP, Network
 from landscapes.nets.presets import Preset, image_shape
-from sadam.lab.codec import SpecError, from_plain, schema, show
+from sadam.lab.codec import SpecError, from_plain, reason, schema, show
 from sadam.lab.experiment import MAX_STEPS, PAPER_RULES
 from sadam.lab.rulebook import (
     LabelledRules,
@@ -62,6 +62,22 @@ class Architecture:
     weight_bits: int | None = None
     activation_bits: int | None = None
 
+    @property
+    def noun(self) -> str:
+        """What it is called."""
+        return "convolutional net" if self.kind == "conv" else "net"
+
+    @property
+    def widths(self) -> str:
+        """The hidden layers, such as ``"16-16"``."""
+        return "-".join(map(str, self.hidden))
+
+    @property
+    def quantization(self) -> list[str]:
+        """What is quantized and how, such as ``["2-bit weights"]``; empty where nothing is."""
+        parts = ((self.weight_bits, "weights"), (self.activation_bits, "activations"))
+        return [f"{bits}-bit {what}" for bits, what in parts if bits is not None]
+
     def network(self, input_shape: tuple[int, ...], num_outputs: int) -> Network:
         """Return the network for data of this shape.
 
@@ -85,7 +101,7 @@ class Architecture:
         except SpecError:
             raise
         except ValueError as error:
-            raise SpecError(str(error).replace("Invalid ", "invalid ", 1)) from None
+            raise SpecError(reason(error)) from None
 
 
 @dataclass(frozen=True)
