@@ -31,6 +31,8 @@ from typing import NamedTuple, TypedDict
 import torch
 from torch import Tensor
 
+CAP = 10.0  # the authors' largest LGI that counts
+
 Hyper = float | Tensor
 """A hyperparameter: a number, or a tensor with one value per trajectory (shape ``(...)``)."""
 
@@ -54,7 +56,7 @@ class Coefficients:
     weight_decay: Hyper = 0.0
     l1: Hyper = 0.0
     damping: Hyper = 0.0
-    cap: Hyper = 10.0
+    cap: Hyper = CAP
     peak: bool = False  # AMSGrad: divide by the largest second moment so far
     averaged: bool = True  # m is an average (c = 1 - b1, bias-corrected) rather than a sum (c = 1)
 
@@ -163,7 +165,7 @@ def _some(value: Hyper) -> bool:
     return bool(value.any() if isinstance(value, Tensor) else value)
 
 
-def brake_of(lgi: Tensor, damping: Hyper, cap: Hyper = 10.0) -> Tensor:
+def brake_of(lgi: Tensor, damping: Hyper, cap: Hyper = CAP) -> Tensor:
     """Return the brake ``exp(-damping * min(LGI, cap))``, in [0, 1], shape of ``lgi``.
 
     It is 0 where the exponent is beyond -745, and NaN where the LGI, ``(...)``, is.

@@ -25,6 +25,7 @@ from sadam.pauses import breathe
 Kind = Literal["one-sided", "two-sided"]
 Sphere = Literal["global", "tensor"]
 Function = Callable[[Tensor], Tensor]
+ZETA = 1e-6  # what the authors add to the denominator of an LGI
 FEW = 4096  # numbers for which one call of cumsum is faster than a call for each term
 _TWO = torch.tensor(2.0, dtype=torch.float64)  # faster to multiply by than a Python number
 CACHED_NUMBERS = 1 << 20  # larger tables of directions are drawn anew: 16 of 8 MB are kept
@@ -51,7 +52,7 @@ class Probing:
     num_probes: int = 2
     radius: float | Tensor = 0.01
     sphere: Sphere = "global"
-    zeta: float = 1e-6
+    zeta: float = ZETA
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(Kind):
@@ -149,7 +150,7 @@ def _running_sum(terms: Tensor, out: Tensor) -> None:
         here += before
 
 
-def lgi_from_slopes(forward: Tensor, backward: Tensor | None, zeta: float = 1e-6) -> Tensor:
+def lgi_from_slopes(forward: Tensor, backward: Tensor | None, zeta: float = ZETA) -> Tensor:
     """Turn difference quotients into the LGI (MATH.md 3.1 and 3.2); nothing is checked.
 
     Args:
@@ -255,7 +256,7 @@ def streamed_lgi(
     radius: float,
     kinds: Collection[Kind] = ("one-sided", "two-sided"),
     *,
-    zeta: float = 1e-6,
+    zeta: float = ZETA,
     block: int = 8192,
 ) -> dict[Kind, Tensor]:
     """Both estimators at many points with many probes, never holding ``(k, N)`` numbers.
@@ -344,7 +345,7 @@ def one_sided_lgi(
     directions: Tensor,
     radius: float | Tensor = 0.01,
     *,
-    zeta: float = 1e-6,
+    zeta: float = ZETA,
     value: Tensor | None = None,
 ) -> Tensor:
     """The LGI as published (Xu et al. 2026; MATH.md 3.1): forward slopes' variance over power.
@@ -377,7 +378,7 @@ def two_sided_lgi(
     directions: Tensor,
     radius: float | Tensor = 0.01,
     *,
-    zeta: float = 1e-6,
+    zeta: float = ZETA,
     value: Tensor | None = None,
 ) -> Tensor:
     """The two-sided LGI (MATH.md 3.2): power of the even part of the slopes over their whole power.

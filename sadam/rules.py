@@ -25,6 +25,7 @@ from torch import Tensor
 
 from sadam.checks import shown
 from sadam.family import (
+    CAP,
     Coefficients,
     Hyper,
     Moments,
@@ -34,7 +35,7 @@ from sadam.family import (
     brake_of,
     parts_used,
 )
-from sadam.probes import Kind, Probing, Sphere
+from sadam.probes import ZETA, Kind, Probing, Sphere
 
 
 class UpdateRule(Protocol):
@@ -292,8 +293,8 @@ class SAdam(MomentRule):
     radius: Hyper = 0.01
     probes: Kind = "one-sided"
     sphere: Sphere = "global"
-    zeta: float = 1e-6
-    cap: Hyper = 10.0
+    zeta: float = ZETA
+    cap: Hyper = CAP
 
     def __post_init__(self) -> None:
         if self.damping is None:

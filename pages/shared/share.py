@@ -8,11 +8,9 @@ import streamlit as st
 
 from pages.shared.links import Link
 from pages.shared.words import sentence
-from sadam.lab.codec import SpecError
+from sadam.lab.codec import MAX_BYTES, SpecError
 from sadam.lab.kinds import load
 from sadam.lab.spec import Spec
-
-MAX_BYTES = 1_000_000
 
 
 def share(

@@ -24,9 +24,8 @@ from sadam.lab.checked import check_enough_probes, checked_radius
 from sadam.lab.codec import SpecError, from_plain, nearest, show, texts
 from sadam.lab.lgi_map import ESTIMATORS, MAX_PROBES
 from sadam.lab.spec import MAX_SEED, whole
-from sadam.probes import Kind, lgi_from_slopes
+from sadam.probes import ZETA, Kind, lgi_from_slopes
 
-ZETA = 1e-6
 MAX_DIM = 1_000_000
 MAX_REPETITIONS = 100_000
 MOST_DRAWN = 100_000_000  # probes x repetitions: some 16 bytes each

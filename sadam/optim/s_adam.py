@@ -14,11 +14,11 @@ from torch import Tensor, nn
 
 from sadam import rules
 from sadam.checks import shown
-from sadam.family import Coefficients, brake_of
+from sadam.family import CAP, Coefficients, brake_of
 from sadam.optim.closures import Closure, as_numbers, calls_of, checked_loss
 from sadam.optim.replay import Replay
 from sadam.optim.shell import RuleOptimizer, as_real
-from sadam.probes import Kind, Probing, Sphere, lgi_from_slopes
+from sadam.probes import ZETA, Kind, Probing, Sphere, lgi_from_slopes
 
 Directions = Callable[[int, int, int], Tensor]
 PROBES = "probes"  # key, in ``state``, of what belongs to no single parameter; torch saves it too
@@ -99,8 +99,8 @@ class SAdam(RuleOptimizer):
         radius: float = 0.01,
         probes: Kind = "one-sided",
         sphere: Sphere = "global",
-        zeta: float = 1e-6,
-        cap: float = 10.0,
+        zeta: float = ZETA,
+        cap: float = CAP,
         maximize: bool = False,
         probe_every: int = 1,
         seed: int = 0,

@@ -16,7 +16,6 @@ from pages.shared.kept import kept
 from pages.shared.networks.values import (
     DEFAULTS,
     FIELDS,
-    IMAGES,
     OWN,
     SETTINGS,
     allowed,
@@ -29,6 +28,7 @@ from pages.shared.networks.values import (
 from sadam.lab.codec import SpecError
 from sadam.lab.spec import Spec
 from sadam.lab.training import Training
+from sadam.lab.training.spec import FLAT_IMAGES
 
 PREFIX = "net_"  # of this page's keys; app.py holds their values while other pages are shown
 FILE = "_net_csv"  # name and content of the CSV that was uploaded; None: the page waits for one
@@ -85,7 +85,7 @@ def _idle(name: str) -> bool:
         "n": dataset not in SOURCES,
         "noise": dataset not in SOURCES,
         "target": dataset != OWN,
-        "kind": dataset not in IMAGES,
+        "kind": dataset not in FLAT_IMAGES,
     }.get(name, False)
 
 
@@ -111,7 +111,7 @@ def _settle() -> None:
     if source is not None and value("n") > source.most:
         links.note(f"{PREFIX}n must be at most {source.most}, not {value('n')}")
         state[f"{PREFIX}n"] = source.n
-    if value("kind") == "conv" and value("dataset") not in IMAGES:
+    if value("kind") == "conv" and value("dataset") not in FLAT_IMAGES:
         links.note(f"{PREFIX}kind must be mlp, as these data are no images")
         state[f"{PREFIX}kind"] = "mlp"
     if value("dataset") == OWN and FILE not in state:

@@ -20,7 +20,9 @@ from pages.shared.networks.controls import (
     wait_for_csv,
 )
 from pages.shared.networks.preview import preview
-from pages.shared.networks.values import FULL, GRID, IMAGES, LAST_SEED, MOST_SEEDS, OWN, usual
+from pages.shared.networks.values import FULL, GRID, LAST_SEED, MOST_SEEDS, OWN, usual
+from sadam.lab.spec import MAX_SEED
+from sadam.lab.training.spec import FLAT_IMAGES
 from sadam.schedules import SCHEDULES
 
 RATES = [float(f"{m}e{e}") for e in range(-5, 0) for m in (1, 2, 3, 5, 7)] + [1.0, 3.0, 10.0]
@@ -65,7 +67,7 @@ def _dataset_chosen() -> None:
     name = value("dataset")
     for control, held in usual(name).items():
         st.session_state[PREFIX + control] = held
-    if name not in IMAGES:
+    if name not in FLAT_IMAGES:
         st.session_state[f"{PREFIX}kind"] = "mlp"
     if name == OWN:
         wait_for_csv()
@@ -150,7 +152,7 @@ def _csv_upload() -> None:
 
 
 def _network_controls() -> None:
-    if value("dataset") in IMAGES:
+    if value("dataset") in FLAT_IMAGES:
         st.segmented_control(
             "Network",
             ["mlp", "conv"],
@@ -304,7 +306,7 @@ def _advanced_controls() -> None:
         two.number_input(
             "Data seed",
             min_value=0,
-            max_value=2**32 - 1,
+            max_value=MAX_SEED,
             step=1,
             key=f"{PREFIX}data_seed",
             help="Of the making and the split of the data.",

@@ -16,6 +16,7 @@ from pages.shared.widgets import RULE_DEFAULTS, RULE_FIELDS
 from sadam.lab.codec import SpecError, from_text
 from sadam.lab.experiment import MAX_STEPS, PAPER_RULES
 from sadam.lab.rulebook import LabelledRules, build_rule, hyperparameters
+from sadam.lab.spec import MAX_SEED
 from sadam.lab.training import Architecture, Training
 from sadam.lab.training.spec import MAX_SEEDS
 from sadam.rules import RULES
@@ -24,7 +25,6 @@ from sadam.schedules import SCHEDULES
 OWN = "csv"
 FULL = "full"
 GRID = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
-IMAGES = ("digits", "mnist1d")
 MOST_SEEDS, LAST_SEED = 16, 2**32 - 100
 MAX_RECORDS = 500_000  # models of all seeds x steps: what a visitor may keep in the server's memory
 CURVES, COSTS = ["Validation", "Minibatch"], ["Steps", "Evaluations"]
@@ -106,7 +106,7 @@ FIELDS: dict[str, links.Read] = {
     "noise": links.number(0, 10),
     "label_noise": links.number(0, 0.5),
     "input_noise": links.number(0, 5),
-    "data_seed": links.number(0, 2**32 - 1, whole=True),
+    "data_seed": links.number(0, MAX_SEED, whole=True),
     "target": links.words,
     "kind": links.choice(["mlp", "conv"]),
     "hidden": _widths,
