@@ -48,6 +48,37 @@ FILES = {
     "spec.json": ("", "Spec", "application/json", "For python -m sadam train --spec."),
 }
 
+COLUMNS = {
+    "Optimizer": st.column_config.TextColumn(pinned=True),
+    "At": st.column_config.TextColumn(
+        "At", help="At the common learning rate, at its own best of the grid, or a control."
+    ),
+    "lr": st.column_config.NumberColumn("lr", format="%.3g"),
+    "Train loss": st.column_config.NumberColumn(
+        format="%.3g", help="On the whole training set, true labels."
+    ),
+    "Conflict": st.column_config.NumberColumn(
+        format="percent", help="Steps whose minibatch gradient points against the last one."
+    ),
+    "Reversal": st.column_config.NumberColumn(
+        format="percent", help="Steps that turn back on the previous step."
+    ),
+    "Efficiency": st.column_config.NumberColumn(
+        format="percent", help="Distance from start to end over the path's length."
+    ),
+    "Flips": st.column_config.NumberColumn(
+        format="%.3g",
+        help="Units that a step switches on or off, summed over 16 training examples.",
+    ),
+    "LGI": st.column_config.NumberColumn(
+        format="%.3f", help="Mean two-sided LGI along the path, measured for all alike."
+    ),
+    "Brake": st.column_config.NumberColumn(
+        format="%.3f", help="Mean factor on the step; 1 for rules that do not brake."
+    ),
+    "Evaluations": st.column_config.NumberColumn(help="A gradient counts 2, a probe 1."),
+}
+
 
 def pick_rule(label: str) -> None:
     """Look at this rule's network from the next run on."""
@@ -128,50 +159,12 @@ def _results(seen: Shown) -> None:
     order = ["at", stated]
     ranked = table.assign(at=[["best of grid", "own", "control"].index(a) for a in table["at"]])
     ranked = ranked.sort_values(order, ascending=[True, metric == "loss"], kind="stable")
-    number = "percent" if metric == "accuracy" else "%.4g"
-    what = f"{split.capitalize()} {metric}"
     st.dataframe(
         shown.loc[ranked.index],
         hide_index=True,
         placeholder="–",
         width="stretch",
-        column_config={
-            "Optimizer": st.column_config.TextColumn(pinned=True),
-            "At": st.column_config.TextColumn(
-                "At", help="At the common learning rate, at its own best of the grid, or a control."
-            ),
-            "lr": st.column_config.NumberColumn("lr", format="%.3g"),
-            "Stated": st.column_config.NumberColumn(
-                what, format=number, help="Median over the seeds, at the end."
-            ),
-            "Low": st.column_config.NumberColumn(
-                "95 % from", format=number, help="Bootstrap interval of the median over the seeds."
-            ),
-            "High": st.column_config.NumberColumn("to", format=number),
-            "Train loss": st.column_config.NumberColumn(
-                format="%.3g", help="On the whole training set, true labels."
-            ),
-            "Conflict": st.column_config.NumberColumn(
-                format="percent", help="Steps whose minibatch gradient points against the last one."
-            ),
-            "Reversal": st.column_config.NumberColumn(
-                format="percent", help="Steps that turn back on the previous step."
-            ),
-            "Efficiency": st.column_config.NumberColumn(
-                format="percent", help="Distance from start to end over the path's length."
-            ),
-            "Flips": st.column_config.NumberColumn(
-                format="%.3g",
-                help="Units that a step switches on or off, summed over 16 training examples.",
-            ),
-            "LGI": st.column_config.NumberColumn(
-                format="%.3f", help="Mean two-sided LGI along the path, measured for all alike."
-            ),
-            "Brake": st.column_config.NumberColumn(
-                format="%.3f", help="Mean factor on the step; 1 for rules that do not brake."
-            ),
-            "Evaluations": st.column_config.NumberColumn(help="A gradient counts 2, a probe 1."),
-        },
+        column_config=COLUMNS | _stated_columns(f"{split.capitalize()} {metric}", metric),
     )
     st.caption(
         "The first rows are each rule at its own best of the grid. A best value at an end of the "
@@ -184,6 +177,20 @@ def _results(seen: Shown) -> None:
         left, right = st.columns(2, gap="medium")
         chart(lr_sensitivity.plain(result), left, height=380, key="networks_lr")
         chart(loss_by_step.plain(result, at="best"), right, height=380, key="networks_best")
+
+
+def _stated_columns(what: str, metric: str) -> dict[str, Any]:
+    """How the columns look that hold what results are stated in."""
+    number = "percent" if metric == "accuracy" else "%.4g"
+    return {
+        "Stated": st.column_config.NumberColumn(
+            what, format=number, help="Median over the seeds, at the end."
+        ),
+        "Low": st.column_config.NumberColumn(
+            "95 % from", format=number, help="Bootstrap interval of the median over the seeds."
+        ),
+        "High": st.column_config.NumberColumn("to", format=number),
+    }
 
 
 def _at_text(row: Any) -> str:

@@ -6,14 +6,17 @@ As in :mod:`sadam.lab.figures.compare`, what nothing is complete of is a ``Value
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 import landscapes
+from landscapes import Landscape
 from sadam.lab.compare import tables
-from sadam.lab.compare.basins import basin
+from sadam.lab.compare.basins import Basin, basin
 from sadam.lab.compare.problems import short_title
 from sadam.lab.compare.results import Results
 from sadam.lab.compare.statistics import FLOOR
@@ -105,11 +108,6 @@ def hyperparameter_map(
     )
 
 
-def _lighter(color: str) -> str:
-    """Halfway to white."""
-    return "#" + "".join(f"{(part + 255) // 2:02X}" for part in channels(color))
-
-
 def basin_map(results: Results, landscape: str, schedule: str) -> go.Figure:
     """Where each rule's runs end, by where they start; a panel for each rule.
 
@@ -121,108 +119,132 @@ def basin_map(results: Results, landscape: str, schedule: str) -> go.Figure:
     rows = math.ceil(len(labels) / columns)
     basins = {label: basin(results, landscape, schedule, label) for label in labels}
     f = landscapes.get(landscape)
-    (x0, x1), (y0, y1) = f.window
     seen = sorted({str(name) for one in basins.values() for name in np.unique(one.outcome)})
-    minima = [name for name in seen if name.startswith(("minimum", "near"))]
-    traps = [name for name in seen if name.startswith("trap")]
-    places = [f"minimum ({a:.4g}, {b:.4g})" for a, b in f.minimisers]
-    colors = dict(zip(places, MINIMUM_COLORS * 9, strict=False))
-    colors |= {f"near {name}": _lighter(color) for name, color in colors.items()}
-    colors |= dict(zip(traps, TRAP_COLORS * 9, strict=False))
-    colors |= {"elsewhere": ELSEWHERE, "diverged": DIVERGED}
-    names = [name for name in colors if name in seen]
-    titles = []
-    for label in labels:
-        shares = [
-            f"{100 * (basins[label].outcome == name).mean():.0f} % {name}"
-            for name in (*minima, *traps)
-        ]
-        titles.append(f"{results.style(label).title}<br><sup>{', '.join(shares)}</sup>")
+    colors = _colors(f, seen)
     figure = make_subplots(
         rows=rows,
         cols=columns,
-        subplot_titles=titles,
+        subplot_titles=[_panel_title(results, label, basins[label], seen) for label in labels],
         shared_xaxes=True,
         shared_yaxes=True,
         horizontal_spacing=0.04,
         vertical_spacing=min(0.09, 0.3 / rows),
     )
-    steps = [k / len(names) for k in range(len(names) + 1)]
-    scale = [
-        stop
-        for k, name in enumerate(names)
-        for stop in ([steps[k], colors[name]], [steps[k + 1], colors[name]])
-    ]
     for panel, label in enumerate(labels):
-        here = basins[label]
-        place = {"row": panel // columns + 1, "col": panel % columns + 1}
-        code = np.select([here.outcome == name for name in names], list(range(len(names))))
-        taken = np.where(np.isnan(here.steps), "target not met", here.steps.astype(str))
-        figure.add_trace(
-            go.Heatmap(
-                x=here.x,
-                y=here.y,
-                z=code,
-                zmin=-0.5,
-                zmax=len(names) - 0.5,
-                colorscale=scale,
-                showscale=False,
-                customdata=np.stack([here.outcome, taken], axis=-1),
-                hovertemplate="from (%{x:.3g}, %{y:.3g}): %{customdata[0]}, steps to the target: "
-                "%{customdata[1]}<extra>" + results.style(label).title + "</extra>",
-                meta={"role": "basin", "rule": label},
-            ),
-            **place,
-        )
-        for points, symbol in ((f.minimisers, "star"), (f.traps, "x")):
-            inside = [(a, b) for a, b in points if x0 <= a <= x1 and y0 <= b <= y1]
-            if inside:
-                figure.add_trace(
-                    go.Scatter(
-                        x=[a for a, _ in inside],
-                        y=[b for _, b in inside],
-                        mode="markers",
-                        marker={"symbol": symbol, "size": 10, "color": "white",
-                                "line": {"color": "black", "width": 1}},
-                        showlegend=False,
-                        hoverinfo="skip",
-                        meta={"role": "places"},
-                    ),
-                    **place,
-                )  # fmt: skip
-    for name in names:  # the legend
-        figure.add_trace(
-            go.Scatter(
-                x=[None],
-                y=[None],
-                mode="markers",
-                name=name,
-                marker={"symbol": "square", "size": 12, "color": colors[name]},
-                meta={"role": "legend"},
-            )
-        )
-    figure.update_xaxes(range=[x0, x1])
-    figure.update_yaxes(range=[y0, y1])
+        for trace in (_panel(results, label, basins[label], colors), *_places(f)):
+            figure.add_trace(trace, row=panel // columns + 1, col=panel % columns + 1)
+    figure.add_traces(_legend(colors))
+    x, y = f.window
+    figure.update_xaxes(range=x)
+    figure.update_yaxes(range=y)
     spec, side = results.spec, results.spec.starts.number
     rates = ", ".join(f"{results.style(n).title} {basins[n].lr:.3g}" for n in labels)
-    taken = {n: spec.steps_of(results.rule(n)) for n in labels}
-    steps_text = f"{spec.steps} steps"
-    if len(set(taken.values())) > 1:
-        each = ", ".join(f"{results.style(n).title} {steps}" for n, steps in taken.items())
-        steps_text = f"its steps ({each})"
     return finish(
         figure,
         f"Basins of {as_text(short_title(landscape))} ({schedule})",
-        f"Colour: where the run from that start ends after {steps_text}; hover for the steps "
-        f"it took. n = {side} x {side} starts, seed {spec.seed}, at learning rates {rates}. White "
-        "stars are declared minimisers (representatives where they form a set), crosses traps. "
-        "Darker: the final gap meets the target; lighter: the end is within 2 % of the window's "
-        "diagonal. It does not show other seeds, nor other learning rates.",
+        f"Colour: where the run from that start ends after {_steps_taken(results)}; hover for the "
+        f"steps it took. n = {side} x {side} starts, seed {spec.seed}, at learning rates {rates}. "
+        "White stars are declared minimisers (representatives where they form a set), crosses "
+        "traps. Darker: the final gap meets the target; lighter: the end is within 2 % of the "
+        "window's diagonal. It does not show other seeds, nor other learning rates.",
         height=180 + 300 * rows,
         title_y=0.985,
         legend={"orientation": "h", "y": -0.06, "yanchor": "top", "x": 0},
         margin={"b": 110},
     )
+
+
+def _colors(f: Landscape, seen: Sequence[str]) -> dict[str, str]:
+    """A colour for each outcome that was seen, in the order of the legend."""
+    places = [f"minimum ({a:.4g}, {b:.4g})" for a, b in f.minimisers]
+    traps = [name for name in seen if name.startswith("trap")]
+    colors = dict(zip(places, MINIMUM_COLORS * 9, strict=False))
+    colors |= {f"near {name}": _lighter(color) for name, color in colors.items()}
+    colors |= dict(zip(traps, TRAP_COLORS * 9, strict=False))
+    colors |= {"elsewhere": ELSEWHERE, "diverged": DIVERGED}
+    return {name: color for name, color in colors.items() if name in seen}
+
+
+def _lighter(color: str) -> str:
+    """Halfway to white."""
+    return "#" + "".join(f"{(part + 255) // 2:02X}" for part in channels(color))
+
+
+def _panel_title(results: Results, label: str, here: Basin, seen: Sequence[str]) -> str:
+    """The rule, and below it the share of its runs at each minimum and in each trap."""
+    minima = [name for name in seen if name.startswith(("minimum", "near"))]
+    traps = [name for name in seen if name.startswith("trap")]
+    shares = [f"{100 * (here.outcome == name).mean():.0f} % {name}" for name in (*minima, *traps)]
+    return f"{results.style(label).title}<br><sup>{', '.join(shares)}</sup>"
+
+
+def _panel(results: Results, label: str, here: Basin, colors: dict[str, str]) -> go.Heatmap:
+    """Where the runs of one rule end."""
+    edges = [k / len(colors) for k in range(len(colors) + 1)]
+    taken = np.where(np.isnan(here.steps), "target not met", here.steps.astype(str))
+    return go.Heatmap(
+        x=here.x,
+        y=here.y,
+        z=np.select([here.outcome == name for name in colors], list(range(len(colors)))),
+        zmin=-0.5,
+        zmax=len(colors) - 0.5,
+        colorscale=[
+            [edge, color]
+            for color, sides in zip(colors.values(), pairwise(edges), strict=True)
+            for edge in sides
+        ],
+        showscale=False,
+        customdata=np.stack([here.outcome, taken], axis=-1),
+        hovertemplate="from (%{x:.3g}, %{y:.3g}): %{customdata[0]}, steps to the target: "
+        "%{customdata[1]}<extra>" + results.style(label).title + "</extra>",
+        meta={"role": "basin", "rule": label},
+    )
+
+
+def _places(f: Landscape) -> list[go.Scatter]:
+    """The declared minimisers and traps inside the window."""
+    (x0, x1), (y0, y1) = f.window
+    traces = []
+    for points, symbol in ((f.minimisers, "star"), (f.traps, "x")):
+        inside = [(a, b) for a, b in points if x0 <= a <= x1 and y0 <= b <= y1]
+        if inside:
+            traces.append(
+                go.Scatter(
+                    x=[a for a, _ in inside],
+                    y=[b for _, b in inside],
+                    mode="markers",
+                    marker={"symbol": symbol, "size": 10, "color": "white",
+                            "line": {"color": "black", "width": 1}},
+                    showlegend=False,
+                    hoverinfo="skip",
+                    meta={"role": "places"},
+                )
+            )  # fmt: skip
+    return traces
+
+
+def _legend(colors: dict[str, str]) -> list[go.Scatter]:
+    """A square without a place for each outcome."""
+    return [
+        go.Scatter(
+            x=[None],
+            y=[None],
+            mode="markers",
+            name=name,
+            marker={"symbol": "square", "size": 12, "color": color},
+            meta={"role": "legend"},
+        )
+        for name, color in colors.items()
+    ]
+
+
+def _steps_taken(results: Results) -> str:
+    """How many steps the runs had, by rule where they differ."""
+    taken = {label: results.spec.steps_of(results.rule(label)) for label in results.labels}
+    if len(set(taken.values())) == 1:
+        return f"{results.spec.steps} steps"
+    each = ", ".join(f"{results.style(label).title} {steps}" for label, steps in taken.items())
+    return f"its steps ({each})"
 
 
 def run_ends(results: Results, schedule: str) -> go.Figure:
