@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 import threading
 from pathlib import Path
 
@@ -264,3 +265,10 @@ def test_what_cannot_be_is_refused_in_one_sentence(fields, said):
 def test_a_loss_of_another_kind_is_refused():
     with pytest.raises(ValueError, match="Invalid loss: 'hinge'"):
         Loss("hinge")
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_an_activation_is_1_at_its_unit(name):
+    act = ACTIVATIONS[name]
+    at_unit = act.forward(torch.tensor(act.unit, dtype=torch.float64))
+    assert abs(float(at_unit) - 1) <= math.ulp(1.0)

@@ -12,6 +12,7 @@ from sadam import metrics
 from sadam.engine import run
 from sadam.family import Coefficients
 from sadam.rules import SGD, Adam, AdamW, AMSGrad, MomentRule, ProxSGD, SAdam
+from sadam.schedules import cosine
 from sadam.sweep import Outcome, sweep
 
 TARGETS = (1e-1, 1e-3)
@@ -263,3 +264,12 @@ def test_what_cannot_be_is_refused(change, words):
     asked = {"rule": Adam(0.1), "starts": torch.zeros(3, 2), "steps": 5} | change
     with pytest.raises(ValueError, match=words):
         sweep(CATALOGUE["l1"].value, **asked)
+
+
+def test_a_schedule_may_be_its_factors():
+    landscape, starts = CATALOGUE["l1"], starts_of(CATALOGUE["l1"], 3)
+    by_name = sweep(landscape.value, Adam(0.1), starts, steps=9, schedule="cosine")
+    by_factors = sweep(landscape.value, Adam(0.1), starts, steps=9, schedule=cosine(9))
+    assert same(by_name, by_factors)
+    with pytest.raises(ValueError, match="Invalid schedule: shape \\(8,\\), must be \\(9,\\)"):
+        sweep(landscape.value, Adam(0.1), starts, steps=9, schedule=cosine(8))
