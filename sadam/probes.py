@@ -3,8 +3,8 @@
 Equations are those of MATH.md section 3. Shapes: ``x`` is ``(..., D)``, directions are
 ``(k, ..., D)``, an LGI is ``(...)``; all of a floating dtype.
 
-The LGI is NaN where a slope is not finite (f is not, at the point or at a probe) or its square is
-not (beyond 1e154 in float64), and 0 where all vanish when squared. No point changes another's.
+The LGI is NaN where a slope (f at the point or a probe) or its square is not finite (beyond 1e154
+in float64), and 0 where all vanish when squared. No point changes another's.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ class Probing:
     Args:
         kind: ``"one-sided"`` (k extra evaluations) or ``"two-sided"`` (2k).
         num_probes: Number k of directions, at least 1.
-        radius: Distance sigma of the probes from the point, in units of ``x``; a number or one per
-            trajectory; positive and finite in 32 bits: 1.5e-45 to 3.4e38.
-        sphere: ``"global"``: unit vectors of the whole space; ``"tensor"``: a unit vector in each
-            block of coordinates (each parameter tensor).
+        radius: Distance sigma of the probes, in units of ``x``; a number or one per trajectory,
+            positive and finite in 32 bits: 1.5e-45 to 3.4e38.
+        sphere: ``"global"``: unit vectors of the whole space; ``"tensor"``: one in each block of
+            coordinates (each parameter tensor).
         zeta: Added to the denominator; a number, positive and finite.
 
     Raises:
@@ -116,9 +116,8 @@ def directions(
 def _directions(
     seed: int, steps: int, num_probes: int, dim: int, sphere: Sphere, sizes: tuple[int, ...]
 ) -> Tensor:
-    draws = [
-        np.random.default_rng([seed, i]).standard_normal((steps, dim)) for i in range(num_probes)
-    ]
+    stream = np.random.default_rng
+    draws = [stream([seed, i]).standard_normal((steps, dim)) for i in range(num_probes)]
     u = torch.from_numpy(np.stack(draws, axis=1))
     blocks = u.split(list(sizes) if sphere == "tensor" else [dim], dim=-1)
     return torch.cat([b / torch.linalg.vector_norm(b, dim=-1, keepdim=True) for b in blocks], -1)

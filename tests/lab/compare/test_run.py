@@ -61,6 +61,11 @@ def test_a_row_is_the_race_it_stands_for(small, small_results):
         assert row["damping"] == getattr(rule, "damping", None) or np.isnan(row["damping"])
 
 
+def _control_of(row):
+    """The steps are those of the mean brake, the decay of the weights is that of the S-Adam."""
+    return AdamW(row["lr"] * row["mean_brake"], weight_decay=1e-2 / row["mean_brake"])
+
+
 def test_a_control_is_adamw_with_the_mean_step_of_the_same_run(small, small_results):
     frame = small_results.frame
     ours = frame[(frame["rule"] == "s-adam-two-sided") & (frame["configuration"] == 0)]
@@ -71,7 +76,7 @@ def test_a_control_is_adamw_with_the_mean_step_of_the_same_run(small, small_resu
         mine, theirs = ours.iloc[i], control.iloc[i]
         landscape = CATALOGUE[mine["landscape"]]
         start = torch.tensor([[mine["x0"], mine["y0"]]], dtype=torch.float64)
-        rule = AdamW(mine["lr"] * mine["mean_brake"])
+        rule = _control_of(mine)
         options = {"steps": small.steps, "schedule": mine["schedule"]}
         track = run(landscape.value, {"it": rule}, start, **options)["it"]
         gap = metrics.final_gap(track, landscape.minimum)
@@ -93,7 +98,7 @@ def test_a_control_of_equal_evaluations_has_all_of_them(small):
         how = {"schedule": mine["schedule"], "seed": int(mine["seed"])}
         track = run(value, both, start, steps=20, **how)["ours"]
         assert mine["final_gap"] == pytest.approx(float(metrics.final_gap(track, 0.0)[0]), rel=1e-9)
-        rule = {"it": AdamW(mine["lr"] * mine["mean_brake"])}
+        rule = {"it": _control_of(mine)}
         track = run(value, rule, start, steps=60, schedule=mine["schedule"])["it"]
         gap = float(metrics.final_gap(track, 0.0)[0])
         assert theirs["final_gap"] == pytest.approx(gap, rel=1e-9)
