@@ -1,11 +1,15 @@
 """What `pip install .` brings: every folder of the library, typed, with its command and no page."""
 
 import re
+import subprocess
+import sys
 import tomllib
 from importlib import import_module
 from pathlib import Path
 
 import plotly
+import pytest
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -35,6 +39,48 @@ def test_all_that_the_library_needs_beside_code_is_packaged():
 def test_the_command_is_there():
     module, function = PROJECT["project"]["scripts"]["sadam"].split(":")
     assert callable(getattr(import_module(module), function))
+
+
+def test_the_library_asks_for_what_the_app_is_run_with_but_for_streamlit():
+    lines = (ROOT / "requirements.txt").read_text().splitlines()
+    run = [Requirement(line.split("#")[0]) for line in lines if line.split("#")[0].strip()]
+    asked = [Requirement(text) for text in PROJECT["project"]["dependencies"]]
+    assert {one.name for one in run} == {one.name for one in asked} | {"streamlit"}
+    for one in asked:
+        (with_it,) = [other.specifier for other in run if other.name == one.name]
+        pinned = [part.version for part in with_it if part.operator == "=="]
+        assert with_it == one.specifier or (pinned and pinned[0] in one.specifier), one.name
+
+
+ALONE = """
+import sys
+for name in {others}:
+    sys.modules[name] = None  # importing it now fails
+import torch
+from sadam.optim import ProxSGD, SAdam
+for make in SAdam, ProxSGD:
+    x = torch.nn.Parameter(torch.ones(2))
+    optimizer = make([x], lr=0.1)
+    def closure(backward=True):
+        optimizer.zero_grad()
+        loss = x.abs().sum()
+        if backward:
+            loss.backward()
+        return loss
+    optimizer.step(closure)
+    assert (x < 1).all()
+"""
+
+
+@pytest.mark.slow
+def test_the_optimizers_need_pytorch_and_numpy_alone():
+    modules = {"scikit-learn": "sklearn", "pillow": "PIL"}
+    asked = [Requirement(text).name for text in PROJECT["project"]["dependencies"]]
+    others = [modules.get(name, name) for name in asked if name not in ("torch", "numpy")]
+    others += ["streamlit", "landscapes"]
+    script = ALONE.format(others=others)
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_version_and_licence_are_the_same_everywhere():
