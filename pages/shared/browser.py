@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -58,10 +59,28 @@ _preload = st.components.v2.component(
 
 def declare_assets() -> None:
     """Tell Streamlit's server of the folders, once per session; again does no harm."""
-    if "_assets" not in st.session_state:
-        for name, folder in _FOLDERS.items():
+    for name, folder in _FOLDERS.items():
+        serve_folder(name, folder)
+
+
+def serve_folder(name: str, folder: Path) -> None:
+    """Have Streamlit's server hand out a folder, read-only, at :data:`ASSETS` and its name.
+
+    Streamlit asks ``inspect.getmodule`` where it is called from, whose table of modules is not made
+    for threads: who reads it while another visitor's thread writes may be told that there is no
+    such module, which is an error then, and right a moment later.
+    """
+    if (served := f"_served_{name}") in st.session_state:
+        return
+    for again in (True, True, True, False):
+        try:
             declare_component(name, path=str(folder))
-        st.session_state["_assets"] = True
+            break
+        except RuntimeError:
+            if not again:
+                raise
+            time.sleep(0.01)
+    st.session_state[served] = True
 
 
 def serve_assets(*, wait: float = 0) -> None:

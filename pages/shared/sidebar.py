@@ -160,8 +160,9 @@ def _sadam_controls() -> None:
         "Matched control",
         key="matched",
         on_change=redraw,
-        help="Adds AdamW at lr times each S-Adam's mean brake: the same average step without "
-        "looking. Where the control does as well, the smaller step was what mattered.",
+        help="Adds AdamW at lr times each S-Adam's mean brake: the same average step and "
+        "decay of the weights without looking. Where the control does as well, the smaller step "
+        "was what mattered.",
     )
     st.toggle(
         "Mark kink crossings",

@@ -66,7 +66,7 @@ TRAININGS = {
 def trained(name):
     given = dict(TRAININGS[name])
     rules = make_rules(("adam", "s-adam-two-sided"), lr=given.pop("lr"))
-    usual = {"data": DataSpec(n=24), "seeds": 2, "steps": 3, "batch_size": 4}
+    usual = {"data": DataSpec(n=24), "seeds": 6, "steps": 3, "batch_size": 4}
     return run_training(Training(**usual | given, network=Architecture(hidden=(3,)), rules=rules))
 
 

@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 from websockets.asyncio.client import connect
 
 from benchmarks.latency import serve
+from pages.shared import browser
 
 ROOT = Path(__file__).parents[2]
 PAGES = ["", "race", "instability", "networks", "compare", "lessons"]
@@ -60,3 +61,26 @@ def test_all_who_come_to_a_fresh_server_at_once_get_the_pages_of_the_app():
         process.wait()
     titles = ["Gallery", "Race", "Instability", "Networks", "Compare", "Lessons"]
     assert found == [(titles, [])] * len(found)
+
+
+def test_a_folder_is_served_though_python_does_not_know_at_once_who_asks(monkeypatch):
+    """`inspect.getmodule` may find no module while other threads import."""
+    tried = []
+
+    def declare(name, path):
+        tried.append((name, path))
+        if len(tried) < 3:
+            raise RuntimeError("module is None. This should never happen.")
+
+    monkeypatch.setattr(browser, "declare_component", declare)
+    monkeypatch.setattr(browser.st, "session_state", {})
+    browser.serve_folder("some", ROOT)
+    browser.serve_folder("some", ROOT)
+    assert tried == [("some", str(ROOT))] * 3
+
+    def refuse(name, path):
+        raise RuntimeError("for good")
+
+    monkeypatch.setattr(browser, "declare_component", refuse)
+    with pytest.raises(RuntimeError, match="for good"):
+        browser.serve_folder("other", ROOT)

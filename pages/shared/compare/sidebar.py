@@ -149,8 +149,8 @@ def _rule_controls() -> None:
         "Matched control",
         key=PREFIX + "controls",
         help="Runs AdamW at lr times the mean brake beside each S-Adam run: the same average step "
-        "without looking, with the same budget (see Equal). Where it does as well, "
-        "the smaller step was what mattered.",
+        "and decay of the weights without looking, with the same budget (see Equal). Where it does "
+        "as well, the smaller step was what mattered.",
     )
 
 

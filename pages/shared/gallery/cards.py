@@ -11,9 +11,8 @@ import json
 from pathlib import Path
 
 import streamlit as st
-from streamlit.components.v1 import declare_component
 
-from pages.shared.browser import read, scripts
+from pages.shared.browser import ASSETS, read, scripts, serve_folder
 
 _HERE = Path(__file__).parent
 PICTURES = _HERE / "pictures"
@@ -42,11 +41,9 @@ def open_preset(name: str) -> None:
 
 def cards() -> None:
     """Draw all presets; a click opens one in this session, in the same tab."""
-    if "_gallery_assets" not in st.session_state:
-        declare_component(_SERVED, path=str(PICTURES))
-        st.session_state["_gallery_assets"] = True
+    serve_folder(_SERVED, PICTURES)
     shown = {
-        "assets": f"component/{__name__}.{_SERVED}/",
+        "assets": f"{ASSETS}{_SERVED}/",
         "legend": _BOOK["legend"],
         "cards": [card | {"path": PATHS[card["page"]]} for card in PRESETS.values()],
     }

@@ -121,8 +121,8 @@ LESSONS = (
         "Braking, or just a smaller step?",
         "A brake also makes steps smaller *on average*, and smaller steps alone end nearer to a "
         "kink. To tell the two apart this app runs a **matched control**: AdamW whose learning "
-        "rate is multiplied by the mean brake of that very S-Adam run. Same average step, "
-        "but blind.\n\n"
+        "rate is multiplied by the mean brake of that very S-Adam run. Same average step "
+        "and decay of the weights, but blind.\n\n"
         "If the control does as well, looking was not what helped. Try both estimators: where the "
         "published one sees about 1 everywhere, its brake is nearly a constant factor. And try "
         "Rosenbrock's smooth valley, where there is no kink to brake for.",

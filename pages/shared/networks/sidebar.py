@@ -215,7 +215,8 @@ def _rule_controls() -> None:
         "Matched control",
         key=f"{PREFIX}matched",
         help="Afterwards trains AdamW at lr times each S-Adam's mean brake: the same average step "
-        "without looking. Where it does as well, the smaller step was what mattered.",
+        "and decay of the weights without looking. Where it does as well, the smaller step was "
+        "what mattered.",
     )
 
 

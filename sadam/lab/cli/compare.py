@@ -25,7 +25,7 @@ the baseline, a geometric mean over the landscapes, with the interval of a paire
 runs (and, in the next column, over the landscapes too; a bound below 1 points the other way), wins,
 ties and losses (a tie: the interval holds 1), mean rank, and shares of runs that reach the minimum,
 sit in a trap or diverge. Beside each S-Adam runs its matched control: AdamW at lr times the mean
-brake of the same run, with the same budget.
+brake of the same run, with the same decay of the weights and the same budget.
 
 Landscapes are chosen by key or tag: all, kinked, smooth, stepped, quantized, convex, non-convex,
 trap, composite, several-minima; + joins tags that must all hold.
