@@ -35,6 +35,7 @@ def open_file(request):
         executable_path=images.find_browser(), args=["--no-sandbox"]
     )
     page = browser.new_page()
+    page.set_default_timeout(120_000)  # a busy machine is slow, not wrong
     page.asked, page.wrong = [], []
     page.on("request", lambda request: page.asked.append(request.url))
     page.on("pageerror", lambda error: page.wrong.append(str(error)))
@@ -45,7 +46,6 @@ def open_file(request):
         page.wait_for_function(
             "n => document.querySelectorAll('.plot .main-svg').length >= n",
             arg=figures,
-            timeout=60_000,
         )
         return page
 
