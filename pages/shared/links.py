@@ -24,6 +24,8 @@ VERSION = 1
 MAX_PACKED = 200_000  # characters of a text that a link brings compressed
 _HELD = "_held"  # what the controls of all pages said when their page was last drawn
 _SHOWN = "_link"  # the page and the query that the session's state agrees with
+_BEFORE = "_link_before"  # the page, and the queries that agreed with it before, the last ones
+REMEMBERED = 8  # of those
 _NOTES = "_link_notes"
 PRESENT = "present"  # the presenter mode, in the address of any page; app.py reads it
 
@@ -173,7 +175,9 @@ class Link:
         """
         state, query = st.session_state, st.query_params.to_dict()
         page, shown = state.get(_SHOWN, (None, {}))
-        state[_SHOWN] = (self.page, dict(query))
+        if self._late(query, page, shown):
+            return set()
+        self._agree(query)
         if query == shown or (not query and page != self.page):
             return set()  # nothing new, or a visit from another page, which brings no address
         notes = []
@@ -211,8 +215,29 @@ class Link:
             query[PRESENT] = "1"
         if query != current:
             st.query_params.from_dict(query)
-        state[_SHOWN] = (self.page, query)
+        self._agree(query)
         state[_HELD] = {**state.get(_HELD, {}), **{name: state[name] for name in self.defaults}}
+
+    def _agree(self, query: Mapping[str, str]) -> None:
+        """Note that the page says what this address says, and what it said before."""
+        state = st.session_state
+        page, before = state.get(_BEFORE, (None, []))
+        before = before if page == self.page else []
+        if not before or before[-1] != query:
+            before = [*before, dict(query)][-REMEMBERED:]
+        state[_BEFORE], state[_SHOWN] = (self.page, before), (self.page, dict(query))
+
+    def _late(self, query: Mapping[str, str], page: str | None, shown: Mapping[str, str]) -> bool:
+        """Whether a busy browser sent a control's change with an address that is no longer true.
+
+        It sends both with every change, and is told of a new address only after a run. Whoever goes
+        back comes with an earlier address, too, but has changed no control.
+        """
+        state = st.session_state
+        if page != self.page or query == shown or query not in state.get(_BEFORE, (None, []))[1]:
+            return False
+        held = state.get(_HELD, {})
+        return any(state[name] != held[name] for name in self.defaults if name in held)
 
     def _says(self, query: Mapping[str, str]) -> bool:
         """Whether an address, read from the defaults on, is the state as it is."""

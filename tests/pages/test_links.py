@@ -98,6 +98,28 @@ def test_a_link_cannot_bring_a_picture_of_another_host():
 
 
 @pytest.mark.slow
+def test_a_busy_browser_that_sends_an_old_address_with_a_change_takes_nothing_back():
+    """It is told of a new address after a run; until then it sends the one that it has."""
+    app = opened()
+    app.session_state["seed"] = 3
+    app.run()
+    first = address(app)
+    app.session_state["seed"] = 4
+    app.run()
+    app.query_params.clear()  # what it had before both
+    app.session_state["start_x"] = 0.5
+    app.run()
+    assert (spec(app).seed, spec(app).starts[0][0]) == (4, 0.5)
+    both = address(app)
+    assert (both["seed"], both["start_x"]) == ("4", "0.5")
+    app.query_params.clear()
+    app.query_params.update(first)  # and this is going back
+    app.run()
+    assert (spec(app).seed, spec(app).starts) == (3, Experiment().starts)
+    assert address(app) == first
+
+
+@pytest.mark.slow
 def test_an_address_that_says_it_in_fewer_words_stays():
     app = opened(v="1", lr="0.05", landscape="l1", start_x="1")
     assert address(app) == {"v": "1", "lr": "0.05", "landscape": "l1", "start_x": "1"}
