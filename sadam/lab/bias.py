@@ -21,10 +21,11 @@ import torch
 from torch import Tensor
 
 from sadam.lab.checked import check_enough_probes, checked_radius
-from sadam.lab.codec import SpecError, from_plain, nearest, show, texts
+from sadam.lab.codec import SpecError, from_plain, nearest, texts
 from sadam.lab.lgi_map import ESTIMATORS, MAX_PROBES
 from sadam.lab.spec import MAX_SEED, whole
 from sadam.probes import ZETA, Kind, lgi_from_slopes
+from sadam.text import shown
 
 MAX_DIM = 1_000_000
 MAX_REPETITIONS = 100_000
@@ -174,7 +175,7 @@ def draw_lgi(
     """
     for what, name, known in (("case", case, CASES), ("estimator", kind, ESTIMATORS)):
         if not isinstance(name, str) or name not in known:
-            raise SpecError(f"no {what} is called {show(name)}: {nearest(name, known)}")
+            raise SpecError(f"no {what} is called {shown(name)}: {nearest(name, known)}")
     check_enough_probes(whole("num_probes", num_probes, 1, MAX_REPETITIONS))
     whole("dim", dim, 2, MAX_DIM)
     whole("repetitions", repetitions, 2, MAX_REPETITIONS)

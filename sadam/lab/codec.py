@@ -17,7 +17,7 @@ from dataclasses import fields, is_dataclass
 from numbers import Integral, Real
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from sadam.text import shown as show
+from sadam.text import shown
 
 MAX_BYTES, MAX_ITEMS = 1_000_000, 10_000
 
@@ -33,7 +33,7 @@ def reason(error: ValueError) -> str:
 
 def nearest(name: object, options: Iterable[str]) -> str:
     """Return ``"did you mean 'adam'?"`` where an option is close, else the list of options."""
-    names, text = list(options), name if isinstance(name, str) else show(name)
+    names, text = list(options), name if isinstance(name, str) else shown(name)
     close = difflib.get_close_matches(text[:100].lower(), names, n=1, cutoff=0.5)
     if close:
         return f"did you mean {close[0]!r}?"
@@ -77,7 +77,7 @@ def from_plain(annotation: Any, value: Any, where: str) -> Any:
     if origin is Literal:
         if value in members and isinstance(value, str):
             return value
-        raise SpecError(f"{where} cannot be {show(value)}: {nearest(value, members)}")
+        raise SpecError(f"{where} cannot be {shown(value)}: {nearest(value, members)}")
     if origin is Union or origin is types.UnionType:
         if value is None and type(None) in members:
             return None
@@ -103,10 +103,10 @@ def fields_from(types_by_name: Mapping[str, Any], value: Any, where: str) -> dic
         SpecError: If it is no object, a field is missing or unknown, or a value does not fit.
     """
     if not isinstance(value, Mapping):
-        raise SpecError(f"{where} must be a JSON object, but is {show(value)}")
+        raise SpecError(f"{where} must be a JSON object, but is {shown(value)}")
     for name in value:
         if name not in types_by_name:
-            raise SpecError(f"{where} has an unknown field {show(name)}: "
+            raise SpecError(f"{where} has an unknown field {shown(name)}: "
                             f"{nearest(name, types_by_name)}")  # fmt: skip
     for name in types_by_name:
         if name not in value:
@@ -135,7 +135,7 @@ def from_text(annotation: Any, text: str, where: str) -> Any:
             number = annotation(text)
         except ValueError:
             kind = "a number" if annotation is float else "a whole number"
-            raise SpecError(f"{where} must be {kind}, but is {show(text)}") from None
+            raise SpecError(f"{where} must be {kind}, but is {shown(text)}") from None
         return from_plain(annotation, number, where)
     return from_plain(annotation, text, where)
 
@@ -159,7 +159,7 @@ def parse_json(text: str | bytes) -> Any:
         SpecError: If it is not such JSON; the message names line and column where it can.
     """
     if not isinstance(text, str | bytes):
-        raise SpecError(f"a spec is read from text or bytes, not from {show(text)}")
+        raise SpecError(f"a spec is read from text or bytes, not from {shown(text)}")
     if len(text) > MAX_BYTES:
         raise SpecError(f"the spec is too large, a spec has at most {MAX_BYTES} bytes")
     try:
@@ -186,7 +186,7 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(result) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise SpecError(f"the spec has the field {show(twice)} twice in one object")
+        raise SpecError(f"the spec has the field {shown(twice)} twice in one object")
     return result
 
 
@@ -204,31 +204,31 @@ def _expressible(annotation: Any) -> bool:
 
 def _float(value: Any, where: str) -> float:
     if isinstance(value, bool) or not isinstance(value, Real):
-        raise SpecError(f"{where} must be a number, but is {show(value)}")
+        raise SpecError(f"{where} must be a number, but is {shown(value)}")
     try:
         number = float(value)
     except OverflowError:
         number = math.inf
     if not math.isfinite(number):
-        raise SpecError(f"{where} must be a finite number, but is {show(value)}")
+        raise SpecError(f"{where} must be a finite number, but is {shown(value)}")
     return number
 
 
 def _int(value: Any, where: str) -> int:
     if isinstance(value, bool) or not isinstance(value, Integral):
-        raise SpecError(f"{where} must be a whole number, but is {show(value)}")
+        raise SpecError(f"{where} must be a whole number, but is {shown(value)}")
     return int(value)
 
 
 def _bool(value: Any, where: str) -> bool:
     if not isinstance(value, bool):
-        raise SpecError(f"{where} must be true or false, but is {show(value)}")
+        raise SpecError(f"{where} must be true or false, but is {shown(value)}")
     return value
 
 
 def _str(value: Any, where: str) -> str:
     if not isinstance(value, str):
-        raise SpecError(f"{where} must be a text, but is {show(value)}")
+        raise SpecError(f"{where} must be a text, but is {shown(value)}")
     return value
 
 
@@ -237,12 +237,12 @@ _SCALARS = {float: _float, int: _int, bool: _bool, str: _str}
 
 def _tuple(members: tuple[Any, ...], value: Any, where: str) -> tuple[Any, ...]:
     if not isinstance(value, list | tuple):
-        raise SpecError(f"{where} must be a list, but is {show(value)}")
+        raise SpecError(f"{where} must be a list, but is {shown(value)}")
     if len(value) > MAX_ITEMS:
         raise SpecError(f"{where} has {len(value)} values, but at most {MAX_ITEMS} are read")
     if members[-1] is Ellipsis:
         members = members[:1] * len(value)
     elif len(value) != len(members):
-        raise SpecError(f"{where} must have {len(members)} values, but is {show(value)}")
+        raise SpecError(f"{where} must have {len(members)} values, but is {shown(value)}")
     pairs = zip(members, value, strict=True)
     return tuple(from_plain(t, item, f"{where}[{i}]") for i, (t, item) in enumerate(pairs))

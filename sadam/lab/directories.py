@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from sadam.lab.codec import show
+from sadam.text import shown
 
 
 class ExportError(ValueError):
@@ -25,11 +25,11 @@ def directory_of(directory: str | os.PathLike[str]) -> Path:
     """
     text = os.fspath(directory) if isinstance(directory, str | os.PathLike) else None
     if not isinstance(text, str):
-        raise ExportError(f"a directory must be a path, but is {show(directory)}")
+        raise ExportError(f"a directory must be a path, but is {shown(directory)}")
     if not text:
         raise ExportError("the directory is empty: name one, or . for where you are")
     if "\0" in text:
-        raise ExportError(f"the directory {show(text)} holds a NUL character, which no name has")
+        raise ExportError(f"the directory {shown(text)} holds a NUL character, which no name has")
     return Path(text)
 
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, ClassVar
 
-from sadam.lab.codec import SpecError, from_plain, show
+from sadam.lab.codec import SpecError, from_plain
 from sadam.lab.rulebook import (
     LabelledRules,
     RuledSpec,
@@ -28,6 +28,7 @@ from sadam.lab.rulebook import (
 )
 from sadam.lab.spec import MAX_SEED, Point, known_landscape, known_schedule, number_text, whole
 from sadam.rules import cost_of
+from sadam.text import shown
 
 DEFAULT_LANDSCAPE = "crescent"
 PAPER_RULES = ("adam", "adamw", "prox-sgd", "s-adam", "s-adam-two-sided")
@@ -101,7 +102,7 @@ def _starts(starts: Any) -> tuple[Point, ...]:
     for i, point in enumerate(points):
         if max(map(abs, point)) > MAX_START:
             raise SpecError(
-                f"starts[{i}] is {show(point)}, but coordinates must lie within +-{MAX_START:g}"
+                f"starts[{i}] is {shown(point)}, but coordinates must lie within +-{MAX_START:g}"
             )
     return points
 

@@ -38,12 +38,13 @@ from plotly.offline import get_plotlyjs
 
 from sadam.lab import images, webpage
 from sadam.lab.animation import ANIMATIONS, animate
-from sadam.lab.codec import nearest, show
+from sadam.lab.codec import nearest
 from sadam.lab.directories import ExportError
 from sadam.lab.race import Race
 from sadam.lab.report import Report, race_report
 from sadam.lab.spec import Spec
 from sadam.lab.style import listed
+from sadam.text import shown
 
 FORMATS = ("html", "parquet", "csv", *images.IMAGE_FORMATS)
 """What can be written besides ``spec.json`` and ``results.json``, which always are."""
@@ -64,12 +65,12 @@ def check_formats(formats: Collection[str], known: Collection[str] = FORMATS) ->
     _check_names(formats, "formats")
     for form in formats:
         if form not in known:
-            raise ExportError(f"unknown format {show(form)}: {nearest(form, known)}")
+            raise ExportError(f"unknown format {shown(form)}: {nearest(form, known)}")
 
 
 def _check_names(names: object, what: str) -> None:
     if isinstance(names, str) or not isinstance(names, Collection):
-        raise ExportError(f"{what} must be a list of names, but is {show(names)}")
+        raise ExportError(f"{what} must be a list of names, but is {shown(names)}")
 
 
 @dataclass(frozen=True)
@@ -173,7 +174,7 @@ def write_bundle(
         if name in reasons:
             raise ExportError(f"there is no figure {name!r}, because {reasons[name]}")
         if name not in figures:
-            raise ExportError(f"there is no figure {show(name)}: {nearest(name, figures)}")
+            raise ExportError(f"there is no figure {shown(name)}: {nearest(name, figures)}")
     told = [] if only else left_out_of(bundle)
     figures = {name: figure for name, figure in figures.items() if not only or name in only}
     dress = partial(webpage.dressed, figures, spec.to_dict(), command, title=report.title)

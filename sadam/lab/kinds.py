@@ -8,7 +8,8 @@ from __future__ import annotations
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, NamedTuple
 
-from sadam.lab.codec import SpecError, nearest, parse_json, show
+from sadam.lab.codec import SpecError, nearest, parse_json
+from sadam.text import shown
 
 if TYPE_CHECKING:
     from sadam.lab.export import Bundle
@@ -63,7 +64,7 @@ def load(text: str | bytes) -> Spec:
         raise SpecError("the spec has no field 'kind', which it must have")
     kind = data["kind"] if isinstance(data, dict) else "race"  # whose class says that it is none
     if not isinstance(kind, str) or kind not in KINDS:
-        raise SpecError(f"the spec has an unknown kind {show(kind)}: {nearest(kind, KINDS)}")
+        raise SpecError(f"the spec has an unknown kind {shown(kind)}: {nearest(kind, KINDS)}")
     return resolve_name(KINDS[kind].spec).from_dict(data)
 
 

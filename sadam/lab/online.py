@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from sadam.engine import LIMIT
 from sadam.lab.checked import positive
-from sadam.lab.codec import SpecError, from_plain, show
+from sadam.lab.codec import SpecError, from_plain
 from sadam.lab.spec import whole
+from sadam.text import shown
 
 MAX_ROUNDS = 1_000_000
 EPS = 1e-8  # Adam's
@@ -62,9 +63,9 @@ class Online:
         for name in ("beta1", "beta2"):
             value = from_plain(float, getattr(self, name), name)
             if not 0 <= value < 1:
-                raise SpecError(f"{name} is {show(value)}, but must lie in [0, 1)")
+                raise SpecError(f"{name} is {shown(value)}, but must lie in [0, 1)")
         if not LOW <= from_plain(float, self.start, "start") <= HIGH:
-            raise SpecError(f"start is {show(self.start)}, but must lie between -1 and 1")
+            raise SpecError(f"start is {shown(self.start)}, but must lie between -1 and 1")
 
     def to_json(self) -> str:
         """Return the run's fields as JSON."""

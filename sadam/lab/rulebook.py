@@ -19,12 +19,12 @@ from sadam.lab.codec import (
     nearest,
     reason,
     schema,
-    show,
     texts,
     to_plain,
 )
 from sadam.lab.spec import Spec, number_text, spec_body
 from sadam.rules import RULES, MomentRule, key_of
+from sadam.text import shown
 
 LabelledRules = tuple[tuple[str, MomentRule], ...]
 
@@ -61,7 +61,7 @@ def hyperparameters(key: str) -> Mapping[str, Any]:
         SpecError: If there is no such rule.
     """
     if not isinstance(key, str) or key not in RULES:
-        raise SpecError(f"unknown rule {show(key)}: {nearest(key, RULES)}")
+        raise SpecError(f"unknown rule {shown(key)}: {nearest(key, RULES)}")
     return _hyperparameters(key)
 
 
@@ -105,14 +105,14 @@ def set_hyperparameter(rules: LabelledRules, who: str, name: str, value: Any) ->
     name = from_plain(str, name, "the name of a hyperparameter").replace("-", "_")
     labels = [label for label, _ in rules]
     if who != "all" and who not in labels:
-        raise SpecError(f"no rule is called {show(who)}: {nearest(who, [*labels, 'all'])}")
+        raise SpecError(f"no rule is called {shown(who)}: {nearest(who, [*labels, 'all'])}")
     chosen = [label for label in labels if who in ("all", label)]
     having = [label for label, rule in rules if label in chosen and name in types_of(rule)]
     if not having:
         known = list(dict.fromkeys(n for label, r in rules if label in chosen for n in types_of(r)))
         subject = f"the rule {who}" if who != "all" else f"none of the rules {', '.join(labels)}"
         verb = "has no" if who != "all" else "has a"
-        raise SpecError(f"{subject} {verb} hyperparameter {show(name)}: {nearest(name, known)}")
+        raise SpecError(f"{subject} {verb} hyperparameter {shown(name)}: {nearest(name, known)}")
     changed = []
     for label, rule in rules:
         if label in having:
@@ -159,10 +159,10 @@ def build_rule(label: str, key: str, values: Mapping[str, Any]) -> MomentRule:
     """
     types = hyperparameters(key)
     if not isinstance(values, Mapping):
-        raise SpecError(f"hyperparameters must be given by name, not as {show(values)}")
+        raise SpecError(f"hyperparameters must be given by name, not as {shown(values)}")
     for name, value in values.items():
         if name not in types:
-            raise SpecError(f"the rule {key} has no hyperparameter {show(name)}: "
+            raise SpecError(f"the rule {key} has no hyperparameter {shown(name)}: "
                             f"{nearest(name, types)}")  # fmt: skip
         if not isinstance(value, int | float):  # the class checks numbers
             from_plain(types[name], value, f"{name} of {label}")
@@ -187,7 +187,7 @@ def read_rule(entry: Any, where: str) -> tuple[str, MomentRule]:
         SpecError: If it is none.
     """
     if not isinstance(entry, Mapping):
-        raise SpecError(f"{where} must be a JSON object, but is {show(entry)}")
+        raise SpecError(f"{where} must be a JSON object, but is {shown(entry)}")
     for name in ("label", "rule"):
         if name not in entry:
             raise SpecError(f"{where} has no field {name!r}, which it must have")
@@ -212,15 +212,17 @@ def check_rules(rules: Any) -> LabelledRules:
     checked: dict[str, MomentRule] = {}
     for i, pair in enumerate(rules):
         if not isinstance(pair, Sequence) or len(pair) != 2 or not isinstance(pair[1], MomentRule):
-            raise SpecError(f"rules[{i}] must be a pair of a label and a rule, but is {show(pair)}")
+            raise SpecError(
+                f"rules[{i}] must be a pair of a label and a rule, but is {shown(pair)}"
+            )
         label, rule = pair
         if not isinstance(label, str) or not _LABEL.fullmatch(label) or label == "all":
             raise SpecError(
-                f"rules[{i}] has the label {show(label)}, but a label is at most 40 letters, "
+                f"rules[{i}] has the label {shown(label)}, but a label is at most 40 letters, "
                 "digits, spaces and any of . @ + : ( ) / - and is not 'all'"
             )
         if type(rule) not in _classes():
-            raise SpecError(f"{show(rule)} is not one of the rules {', '.join(RULES)}")
+            raise SpecError(f"{shown(rule)} is not one of the rules {', '.join(RULES)}")
         key = key_of(rule)
         if label in RULES and label != key:
             raise SpecError(f"the label {label!r} is the name of another rule than {key!r}")
@@ -248,7 +250,7 @@ def rules_from_plain(entries: Sequence[Any]) -> LabelledRules:
         SpecError: If it is anything else, or more than :data:`MAX_RULES`.
     """
     if not isinstance(entries, list | tuple):
-        raise SpecError(f"rules must be a list, but is {show(entries)}")
+        raise SpecError(f"rules must be a list, but is {shown(entries)}")
     if len(entries) > MAX_RULES:  # before each is read: a file may hold thousands
         raise SpecError(f"{len(entries)} rules are too many, at most {MAX_RULES} are allowed")
     return tuple(read_rule(entry, f"rules[{i}]") for i, entry in enumerate(entries))

@@ -13,9 +13,9 @@ from sadam.lab.codec import (
     nearest,
     parse_json,
     schema,
-    show,
     to_plain,
 )
+from sadam.text import shown
 
 Point = tuple[float, float]  # as in landscapes, which is imported late: see known_landscape
 Window = tuple[Point, Point]  # ((x_min, x_max), (y_min, y_max))
@@ -79,22 +79,22 @@ def spec_body(data: Any, cls: type[Spec]) -> dict[str, Any]:
         SpecError: If it is not a spec of this class.
     """
     if not isinstance(data, Mapping):
-        raise SpecError(f"the spec must be a JSON object, but is {show(data)}")
+        raise SpecError(f"the spec must be a JSON object, but is {shown(data)}")
     body = dict(data)
     for name in ("kind", "version"):
         if name not in body:
             raise SpecError(f"the spec has no field {name!r}, which it must have")
     kind, version = body.pop("kind"), body.pop("version")
     if kind != cls.kind:
-        raise SpecError(f"the spec has the kind {show(kind)}, but {cls.kind!r} was expected")
+        raise SpecError(f"the spec has the kind {shown(kind)}, but {cls.kind!r} was expected")
     version = from_plain(int, version, "version")
     if version > cls.version:
         raise SpecError(
-            f"the spec has version {show(version)}, but this program reads versions up to "
+            f"the spec has version {shown(version)}, but this program reads versions up to "
             f"{cls.version}: a newer one wrote it"
         )
     if version < 1:
-        raise SpecError(f"the spec has version {show(version)}, but versions begin at 1")
+        raise SpecError(f"the spec has version {shown(version)}, but versions begin at 1")
     return body
 
 
@@ -107,7 +107,7 @@ def known_landscape(name: Any) -> Any:
     import landscapes  # late: it compiles the whole catalogue, a third of a second
 
     if not isinstance(name, str):
-        raise SpecError(f"landscape must be a text, but is {show(name)}")
+        raise SpecError(f"landscape must be a text, but is {shown(name)}")
     try:
         return landscapes.get(name)
     except ValueError as error:
@@ -123,7 +123,7 @@ def known_schedule(name: Any) -> str:
     from sadam.schedules import SCHEDULES  # late: it brings torch
 
     if not isinstance(name, str) or name not in SCHEDULES:
-        raise SpecError(f"unknown schedule {show(name)}: {nearest(name, SCHEDULES)}")
+        raise SpecError(f"unknown schedule {shown(name)}: {nearest(name, SCHEDULES)}")
     return name
 
 
@@ -135,7 +135,7 @@ def whole(name: str, value: Any, low: int, high: int) -> int:
     """
     number = from_plain(int, value, name)
     if not low <= number <= high:
-        raise SpecError(f"{name} is {show(number)}, but must lie between {low} and {high}")
+        raise SpecError(f"{name} is {shown(number)}, but must lie between {low} and {high}")
     return number
 
 

@@ -191,9 +191,10 @@ def spec_from(arguments: argparse.Namespace) -> Compare:
 
 def _base(arguments: argparse.Namespace) -> dict[str, Any]:
     """The fields of the comparison that the options start from; none if from none."""
-    from sadam.lab.codec import nearest, show
+    from sadam.lab.codec import nearest
     from sadam.lab.compare.spec import Compare
     from sadam.lab.compare.suites import SUITES
+    from sadam.text import shown
 
     name = arguments.suite
     if name is None:
@@ -201,7 +202,7 @@ def _base(arguments: argparse.Namespace) -> dict[str, Any]:
     if arguments.spec is not None:
         raise ValueError("give --suite or --spec, not both")
     if name not in SUITES:
-        raise ValueError(f"there is no suite {show(name)}: {nearest(name, SUITES)}")
+        raise ValueError(f"there is no suite {shown(name)}: {nearest(name, SUITES)}")
     return fields_of(SUITES[name].spec())
 
 

@@ -16,11 +16,11 @@ from sadam.lab.codec import (
     from_plain,
     from_text,
     nearest,
-    show,
     to_plain,
 )
 from sadam.lab.rulebook import LabelledRules, build_rule, types_of, values_of
 from sadam.rules import MomentRule, key_of
+from sadam.text import shown
 
 MAX_VALUES = 64  # of one axis
 
@@ -76,7 +76,7 @@ def _checked_grid(low: Any, high: Any, number: Any) -> tuple[float, float, int]:
     number = from_plain(int, number, "the number of values")
     if number > MAX_ITEMS:
         raise SpecError(
-            f"a grid of {show(number)} values is too large, at most {MAX_ITEMS} are made"
+            f"a grid of {shown(number)} values is too large, at most {MAX_ITEMS} are made"
         )
     return from_plain(float, low, "the low end"), from_plain(float, high, "the high end"), number
 
@@ -115,7 +115,7 @@ def numbers_from_text(
         return from_text(tuple[float, ...], text, name)
     parts = text.split(":")
     if len(parts) != 3:
-        raise SpecError(f"{name} must look like LOW:HIGH:N, but is {show(text)}")
+        raise SpecError(f"{name} must look like LOW:HIGH:N, but is {shown(text)}")
     low, high = (from_text(float, part, name) for part in parts[:2])
     return make(low, high, from_text(int, parts[2], name))
 
@@ -132,7 +132,7 @@ def increasing(name: str, values: Any, most: int) -> tuple[float, ...]:
     if len(numbers) > most:
         raise SpecError(f"{len(numbers)} {name} are too many, at most {most} are allowed")
     if numbers[0] <= 0 or any(a >= b for a, b in pairwise(numbers)):
-        raise SpecError(f"{name} must be positive and increasing, but are {show(numbers)}")
+        raise SpecError(f"{name} must be positive and increasing, but are {shown(numbers)}")
     return numbers
 
 
@@ -145,7 +145,7 @@ def check_axes(axes: Any, rules: LabelledRules) -> tuple[Axis, ...]:
     axes = from_plain(tuple[Axis, ...], to_plain(axes), "axes")
     for i, axis in enumerate(axes):
         if axis.name not in AXES:
-            raise SpecError(f"{show(axis.name)} cannot be varied: {nearest(axis.name, AXES)}")
+            raise SpecError(f"{shown(axis.name)} cannot be varied: {nearest(axis.name, AXES)}")
         if axis.name in [a.name for a in axes[:i]]:
             raise SpecError(f"{axis.name} is varied twice")
         if not axis.values or len(axis.values) > MAX_VALUES:
@@ -153,7 +153,7 @@ def check_axes(axes: Any, rules: LabelledRules) -> tuple[Axis, ...]:
                 f"{axis.name} has {len(axis.values)} values, but must have from 1 to {MAX_VALUES}"
             )
         if any(a >= b for a, b in pairwise(axis.values)):
-            raise SpecError(f"the values of {axis.name} must increase: {show(axis.values)}")
+            raise SpecError(f"the values of {axis.name} must increase: {shown(axis.values)}")
         having = [(n, r) for n, r in rules if axis.name in types_of(r)]
         if not having:
             raise SpecError(f"none of the rules has a hyperparameter {axis.name!r} to vary")
@@ -172,7 +172,7 @@ def changed(label: str, rule: MomentRule, **changes: Any) -> MomentRule:
     types, values = types_of(rule), values_of(rule)
     for name, value in changes.items():
         if name not in types:
-            raise SpecError(f"{label} has no hyperparameter {show(name)}: {nearest(name, types)}")
+            raise SpecError(f"{label} has no hyperparameter {shown(name)}: {nearest(name, types)}")
         if types[name] is int and isinstance(value, float | np.floating) and value.is_integer():
             value = int(value)
         values[name] = from_plain(types[name], value, f"{name} of {label}")

@@ -19,12 +19,13 @@ from typing import Any
 
 from landscapes.data.datasets import FROM_FILES, Dataset, DataSpec
 from landscapes.data.made_data import SOURCES
-from sadam.lab.codec import SpecError, from_text, nearest, reason, show
+from sadam.lab.codec import SpecError, from_text, nearest, reason
 from sadam.lab.rulebook import make_rules
 from sadam.lab.spec import number_text
 from sadam.lab.training.run import load_data, problem_of
 from sadam.lab.training.spec import Architecture, Training, multiplications
 from sadam.rules import MomentRule
+from sadam.text import shown
 
 PREFIX = "net:"
 EVALUATIONS = 50  # times or so that a run's loss on the whole training set is recorded
@@ -102,7 +103,7 @@ def network_of(name: str) -> Training:
         SpecError: If it says none, or what it says cannot be trained.
     """
     if not isinstance(name, str):
-        raise SpecError(f"a network must be a text, but is {show(name)}")
+        raise SpecError(f"a network must be a text, but is {shown(name)}")
     data, *options = (part.strip() for part in name.strip().removeprefix(PREFIX).split(";"))
     if data not in SOURCES:
         raise SpecError(_no_data(data))
@@ -111,13 +112,13 @@ def network_of(name: str) -> Training:
     for option in options:
         key, equals, text = (part.strip() for part in option.partition("="))
         if key not in OPTIONS:
-            raise SpecError(f"a network has no option {show(key)}: {nearest(key, OPTIONS)}")
+            raise SpecError(f"a network has no option {shown(key)}: {nearest(key, OPTIONS)}")
         if not equals or not text:
             raise SpecError(
-                f"{show(option)} of a network must look like {key} = VALUE, as in {READY[1]!r}"
+                f"{shown(option)} of a network must look like {key} = VALUE, as in {READY[1]!r}"
             )
         if key in seen:
-            raise SpecError(f"{key} stands twice in the network {show(name)}")
+            raise SpecError(f"{key} stands twice in the network {shown(name)}")
         seen.append(key)
         what = OPTIONS[key]
         given[what.part][what.field] = what.read(text, key)
@@ -159,7 +160,7 @@ def _no_data(name: str) -> str:
         )
     if not name:
         return f"a network begins with its data, as in {READY[0]!r}"
-    return f"there are no data {show(name)} for a network: {nearest(name, SOURCES)}"
+    return f"there are no data {shown(name)} for a network: {nearest(name, SOURCES)}"
 
 
 def canonical(name: str) -> str:
@@ -200,8 +201,8 @@ def title_of_network(name: str) -> str:
         words.append(f"input noise {spec.input_noise:g}")
     if spec.data != usual.data or (spec.loss, spec.dtype) != (usual.loss, usual.dtype):
         rest = canonical(name).split("; ")
-        shown = ("n", "noise", "data_seed", "loss", "dtype")
-        words += [part for part in rest[1:] if part.split(" = ")[0] in shown]
+        named = ("n", "noise", "data_seed", "loss", "dtype")
+        words += [part for part in rest[1:] if part.split(" = ")[0] in named]
     return ", ".join(words)
 
 

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sadam.lab.codec import SpecError, from_plain, nearest, show, texts, to_plain
+from sadam.lab.codec import SpecError, from_plain, nearest, texts, to_plain
 from sadam.lab.compare.networks import canonical, is_network, title_of_network
 from sadam.lab.experiment import MAX_START
 from sadam.lab.spec import Point, known_landscape, whole
+from sadam.text import shown
 
 if TYPE_CHECKING:
     from landscapes import Landscape
@@ -117,7 +118,7 @@ def problems_of(
         for tag in tags:
             if tag not in TAGS:
                 raise SpecError(
-                    f"no landscape and no tag is called {show(tag)}: "
+                    f"no landscape and no tag is called {shown(tag)}: "
                     f"{nearest(tag, [*TAGS, *CATALOGUE])}"
                 )
         chosen = [f for f in CATALOGUE.values() if all(TAGS[tag](f) for tag in tags)]
@@ -125,13 +126,15 @@ def problems_of(
             raise SpecError(f"no landscape is {' and '.join(tags)}")
         found |= {f.name: f.start for f in chosen}
     if not isinstance(starts, Mapping):
-        raise SpecError(f"starts must be given by key, not as {show(starts)}")
-    starts = {key: from_plain(Point, at, f"the start of {show(key)}") for key, at in starts.items()}
+        raise SpecError(f"starts must be given by key, not as {shown(starts)}")
+    starts = {
+        key: from_plain(Point, at, f"the start of {shown(key)}") for key, at in starts.items()
+    }
     for key in starts:
         if is_network(key):
-            raise SpecError(f"a start is given for {show(key)}, whose weights its seeds draw")
+            raise SpecError(f"a start is given for {shown(key)}, whose weights its seeds draw")
         if key not in found:
-            raise SpecError(f"a start is given for {show(key)}, which is not compared")
+            raise SpecError(f"a start is given for {shown(key)}, which is not compared")
     return tuple(Problem(key, starts.get(key, start)) for key, start in found.items())
 
 
@@ -168,8 +171,8 @@ def check_problems(problems: Any) -> tuple[Problem, ...]:
         if problem.is_network:
             if problem.start is not None:
                 raise SpecError(
-                    f"the start of {show(problem.landscape)} must be null, as its seeds draw its "
-                    f"weights, but is {show(problem.start)}"
+                    f"the start of {shown(problem.landscape)} must be null, as its seeds draw its "
+                    f"weights, but is {shown(problem.start)}"
                 )
             continue
         landscape = known_landscape(problem.landscape)
@@ -177,7 +180,7 @@ def check_problems(problems: Any) -> tuple[Problem, ...]:
             raise SpecError(f"{problem.landscape} has no start, which a landscape must have")
         if max(map(abs, problem.start)) > MAX_START:
             raise SpecError(
-                f"the start of {problem.landscape} is {show(problem.start)}, but coordinates must "
+                f"the start of {problem.landscape} is {shown(problem.start)}, but coordinates must "
                 f"lie within +-{MAX_START:g}"
             )
         if landscape.minimum is None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from sadam.lab.codec import SpecError, from_plain, show, texts
+from sadam.lab.codec import SpecError, from_plain, texts
 from sadam.lab.compare.grids import changed
 from sadam.lab.compare.networks import is_network, network_of
 from sadam.lab.compare.results import Results
@@ -18,6 +18,7 @@ from sadam.lab.matched import matched_control
 from sadam.lab.rulebook import MAX_RULES, LabelledRules
 from sadam.lab.spec import whole
 from sadam.lab.training.spec import Training
+from sadam.text import shown
 
 
 def race_behind(
@@ -120,7 +121,7 @@ def race_of_cell(
         ValueError: If there is no such cell.
     """
     if {x, y} - {"lr", *axes_of(results, label)}:
-        raise ValueError(f"no heatmap of {label} over {show(x)} and {show(y)}")
+        raise ValueError(f"no heatmap of {label} over {shown(x)} and {shown(y)}")
     frame = results.frame
     rows = frame[
         (frame["landscape"] == landscape)
@@ -130,7 +131,7 @@ def race_of_cell(
         & (frame[y] == at[1])
     ]
     if rows.empty:
-        raise ValueError(f"no cell of {show(label)} on {show(landscape)} at {show(tuple(at))}")
+        raise ValueError(f"no cell of {shown(label)} on {shown(landscape)} at {shown(tuple(at))}")
     names = ["lr", *axes_of(results, label)]
     cells = rows.groupby(names, observed=True)["final_gap"]
     chosen = cells.agg(lambda gaps: float(medians(gaps.to_numpy()))).idxmin()

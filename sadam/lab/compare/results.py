@@ -18,7 +18,6 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from sadam.lab.codec import show
 from sadam.lab.compare.blocks import joined
 from sadam.lab.compare.spec import Compare
 from sadam.lab.compare.statistics import FLOOR, RESAMPLES, medians, resamples
@@ -26,6 +25,7 @@ from sadam.lab.matched import CONTROL
 from sadam.lab.spec import known_landscape
 from sadam.lab.style import STYLES, Style
 from sadam.rules import AdamW, MomentRule, cost_of, key_of
+from sadam.text import shown
 
 Array = NDArray[np.float64]
 
@@ -51,7 +51,7 @@ def remembered(
         try:
             known = key in results._memory
         except TypeError:
-            raise ValueError(f"results are asked for by names, not by {show(args)}") from None
+            raise ValueError(f"results are asked for by names, not by {shown(args)}") from None
         if not known:
             results._memory[key] = make(results, *args, **kwargs)
         return results._memory[key]
@@ -204,7 +204,8 @@ class Results:
         key = (landscape, schedule, label)
         if not all(isinstance(name, str) for name in key) or key not in self._places:
             raise ValueError(
-                f"nothing is complete of {show(label)} on {show(landscape)} under {show(schedule)}"
+                f"nothing is complete of {shown(label)} on {shown(landscape)} under "
+                f"{shown(schedule)}"
             )
         rows = self._places[key]
         return self._array(name)[rows].reshape(len(self.spec.lrs), self.spec.runs)

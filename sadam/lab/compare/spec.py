@@ -18,7 +18,7 @@ from functools import cached_property, partial
 from itertools import product
 from typing import Any, ClassVar, Literal
 
-from sadam.lab.codec import SpecError, from_plain, nearest, schema, show, to_plain
+from sadam.lab.codec import SpecError, from_plain, nearest, schema, to_plain
 from sadam.lab.compare import networks
 from sadam.lab.compare.grids import Axis, changed, check_axes, increasing, log_grid
 from sadam.lab.compare.problems import (
@@ -42,6 +42,7 @@ from sadam.lab.rulebook import (
 from sadam.lab.spec import MAX_SEED, known_landscape, known_schedule, number_text, whole
 from sadam.lab.training.spec import MAX_WORK
 from sadam.rules import AdamW, MomentRule, SAdam, cost_of, key_of
+from sadam.text import shown
 
 MAX_LRS = 64
 MAX_SEEDS = 1024
@@ -117,11 +118,11 @@ class Compare(RuledSpec):
         put("baseline", self.baseline or ("adam" if "adam" in labels else labels[0]))
         if self.baseline not in labels:
             raise SpecError(
-                f"no rule is called {show(self.baseline)}, to be the baseline: "
+                f"no rule is called {shown(self.baseline)}, to be the baseline: "
                 f"{nearest(self.baseline, labels)}"
             )
         if taken := {CONTROL + label for label in labels} & set(labels):
-            raise SpecError(f"the label {show(min(taken))} is that of a matched control")
+            raise SpecError(f"the label {shown(min(taken))} is that of a matched control")
         _check_size(self)
 
     # ---- what is run

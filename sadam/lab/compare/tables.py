@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sadam.lab.codec import from_plain, show
+from sadam.lab.codec import from_plain
 from sadam.lab.compare.blocks import TARGET_MET
 from sadam.lab.compare.results import Results, remembered
 from sadam.lab.compare.statistics import (
@@ -32,6 +32,7 @@ from sadam.lab.compare.statistics import (
     ratio,
 )
 from sadam.lab.spec import whole
+from sadam.text import shown
 
 Array = NDArray[Any]
 
@@ -274,7 +275,7 @@ def costs_to_target(
         ValueError: If ``count`` is neither.
     """
     if count not in get_args(Count):
-        raise ValueError(f"costs are counted in evaluations or steps, not in {show(count)}")
+        raise ValueError(f"costs are counted in evaluations or steps, not in {shown(count)}")
     each = {n: results.cost(n) if count == "evaluations" else 1 for n in results.labels}
     found = [
         [(1 + hits(results, name, schedule, label, target)) * each[label]
@@ -318,14 +319,14 @@ def heatmap(
     frame = results.frame
     known = ["lr", *axes_of(results, from_plain(str, label, "label"))]
     if frame.empty or x not in known or y not in known or x == y:
-        raise ValueError(f"no heatmap of {show(label)} over {show(x)} and {show(y)}")
+        raise ValueError(f"no heatmap of {shown(label)} over {shown(x)} and {shown(y)}")
     rows = frame[
         (frame["landscape"] == landscape)
         & (frame["schedule"] == schedule)
         & (frame["rule"] == label)
     ]
     if rows.empty:
-        raise ValueError(f"nothing was run of {show(label)} on {show(landscape)}")
+        raise ValueError(f"nothing was run of {shown(label)} on {shown(landscape)}")
     cells = rows.groupby(known, observed=True)["final_gap"].agg(
         lambda gaps: float(medians(gaps.to_numpy()))
     )

@@ -12,7 +12,7 @@ import torch
 from plotly.subplots import make_subplots
 
 from sadam import metrics
-from sadam.lab.codec import nearest, show
+from sadam.lab.codec import nearest
 from sadam.lab.figures.curves import (
     Array,
     rule_line,
@@ -24,6 +24,7 @@ from sadam.lab.figures.maker import FigureMaker, Plain
 from sadam.lab.race import Race
 from sadam.lab.spec import whole
 from sadam.lab.style import translucent
+from sadam.text import shown
 
 MOST_BINS = 1000  # columns of a barcode; longer runs show shares
 NAMES = {"conflict_rate": "Gradient conflicts", "reversal_rate": "Step reversals"}
@@ -89,7 +90,7 @@ def turn_rates(race: Race, measure: str = "conflict_rate") -> Plain:
         ValueError: If there is no such measure.
     """
     if measure not in tuple(metrics.MEASURES):
-        raise ValueError(f"no measure {show(measure)}: {nearest(measure, metrics.MEASURES)}")
+        raise ValueError(f"no measure {shown(measure)}: {nearest(measure, metrics.MEASURES)}")
     window = smoothing_window(race.experiment.steps)
     traces = []
     for label, style, track in race.drawn() if window >= 2 else ():

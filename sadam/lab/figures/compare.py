@@ -15,7 +15,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from sadam.lab.codec import nearest, show
+from sadam.lab.codec import nearest
 from sadam.lab.compare import tables
 from sadam.lab.compare.budget import cost_words
 from sadam.lab.compare.networks import is_network
@@ -25,6 +25,7 @@ from sadam.lab.compare.statistics import FLOOR, Estimate
 from sadam.lab.compare.wording import brief
 from sadam.lab.figures.maker import as_text
 from sadam.lab.figures.ticks import factor_ticks
+from sadam.text import shown
 
 MAX_PANELS = 12
 CEILING = 1e12
@@ -56,7 +57,7 @@ def check_complete(results: Results, schedule: str) -> None:
         ValueError: If no problem is complete, or there is no such schedule.
     """
     if schedule not in (known := results.spec.schedules):
-        raise ValueError(f"no schedule {show(schedule)} here: {nearest(schedule, known)}")
+        raise ValueError(f"no schedule {shown(schedule)} here: {nearest(schedule, known)}")
     if not results.problems:
         raise ValueError("nothing is complete yet, so there is nothing to draw")
 

@@ -16,12 +16,13 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from sadam.lab.codec import nearest, show
+from sadam.lab.codec import nearest
 from sadam.lab.figures.maker import FigureMaker, Plain
 from sadam.lab.race import Race
 from sadam.lab.style import Style
 from sadam.metrics import last_steps
 from sadam.probes import Kind
+from sadam.text import shown
 
 FLOOR, CEILING = 1e-16, 1e30  # drawn between these: rounding below, runaways above
 GAP_TITLES = {
@@ -228,7 +229,7 @@ def check_estimator(estimator: str) -> None:
         ValueError: If it is none.
     """
     if estimator not in get_args(Kind):
-        raise ValueError(f"no estimator {show(estimator)}: {nearest(estimator, get_args(Kind))}")
+        raise ValueError(f"no estimator {shown(estimator)}: {nearest(estimator, get_args(Kind))}")
 
 
 @FigureMaker

@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sadam.lab.codec import from_plain, show
+from sadam.lab.codec import from_plain
 from sadam.lab.figures.maker import FigureMaker, Plain
 from sadam.lab.figures.polar import PolarPaper
 from sadam.lab.inspector import Inspection
 from sadam.lab.style import translucent
+from sadam.text import shown
 
 Array = NDArray[Any]
 # Okabe-Ito colours for light screens, lighter ones for dark screens.
@@ -128,9 +129,9 @@ def gradient_fan(inspection: Inspection, angle: float | None = None) -> Plain:
     found = inspection.subdifferential
     angle = inspection.slice.angle if angle is None else angle
     every = -(-len(found.gradients) // MOST_ARROWS)
-    shown = found.gradients[::every]
-    arrows = np.zeros((3 * len(shown), 2))
-    arrows[1::3], arrows[2::3] = shown, math.nan
+    drawn = found.gradients[::every]
+    arrows = np.zeros((3 * len(drawn), 2))
+    arrows[1::3], arrows[2::3] = drawn, math.nan
     nearest = np.vstack([np.zeros(2), found.nearest])
     traces = [
         _line(arrows, "gradients near by", "gradient", 0.8),
@@ -252,7 +253,7 @@ def slice_figure(inspection: Inspection, scale: float | None = None) -> Plain:
     cut = inspection.slice
     if scale is not None and from_plain(float, scale, "scale") not in cut.scales:
         scales = ", ".join(f"{s:g}" for s in cut.scales)
-        raise ValueError(f"the slice has no scale {show(scale)}, only {scales}")
+        raise ValueError(f"the slice has no scale {shown(scale)}, only {scales}")
     traces = []
     for i, s in enumerate(cut.scales.tolist()):
         if scale not in (None, s):

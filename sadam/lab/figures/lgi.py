@@ -16,11 +16,11 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from sadam.lab.codec import show
 from sadam.lab.figures.ground import ground, kink_lines
 from sadam.lab.lgi_map import QUANTITIES, MapResult
 from sadam.lab.polylines import joined
 from sadam.lab.race import Race
+from sadam.text import shown
 
 Scale = list[list[float | str]]
 
@@ -141,7 +141,7 @@ def field_of(result: MapResult, name: str) -> NDArray[np.float32]:
         ValueError: If it has none of that name.
     """
     if name not in tuple(result.fields):
-        raise ValueError(f"the map has no {show(name)}, only {', '.join(result.fields)}")
+        raise ValueError(f"the map has no {shown(name)}, only {', '.join(result.fields)}")
     return result.fields[name]
 
 

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from sadam.engine import Trajectories
-from sadam.lab.codec import nearest, show
+from sadam.lab.codec import nearest
 from sadam.lab.figures.ground import COLORSCALES, Ground, ground, kink_lines
 from sadam.lab.figures.maker import FigureMaker, Plain
 from sadam.lab.marks import DASHES
@@ -23,6 +23,7 @@ from sadam.lab.race import Race
 from sadam.lab.spec import Window
 from sadam.lab.style import Style, style_of
 from sadam.metrics import kink_crossings, last_steps
+from sadam.text import shown
 
 INK = "#2B333D"
 MOST_STARTS = 32  # paths drawn of each rule: more would be a smear of many megabytes
@@ -62,7 +63,7 @@ def window_of(race: Race, frame: Frame = "window") -> Window:
         ValueError: If there is no such frame.
     """
     if frame not in get_args(Frame):
-        raise ValueError(f"no frame {show(frame)}: {nearest(frame, get_args(Frame))}")
+        raise ValueError(f"no frame {shown(frame)}: {nearest(frame, get_args(Frame))}")
     if frame == "window":
         return race.landscape.window
     steps = race.experiment.steps

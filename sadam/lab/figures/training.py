@@ -16,7 +16,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sadam.lab.codec import nearest, show
+from sadam.lab.codec import nearest
 from sadam.lab.compare.statistics import medians
 from sadam.lab.figures.curves import (
     CEILING,
@@ -32,6 +32,7 @@ from sadam.lab.figures.maker import FigureMaker, Plain
 from sadam.lab.matched import CONTROL
 from sadam.lab.style import Style, drawing_order
 from sadam.lab.training.run import MONITORED, TrainingResult
+from sadam.text import shown
 
 Array = NDArray[Any]
 At = Literal["own", "best"]
@@ -66,7 +67,7 @@ def place_of(result: TrainingResult, label: str, at: At) -> int:
         ValueError: If there is no such rule, or ``at`` is neither.
     """
     if at not in get_args(At):
-        raise ValueError(f"at cannot be {show(at)}: {nearest(at, get_args(At))}")
+        raise ValueError(f"at cannot be {shown(at)}: {nearest(at, get_args(At))}")
     return result.best(label) if at == "best" else result.at(label)
 
 

@@ -15,7 +15,7 @@ from landscapes.nets.networks import MLP, Network
 from landscapes.nets.plane_kinks import PlaneKinks, PlaneKinksError, plane_kinks
 from landscapes.nets.planes import Plane, PlaneLoss, line_plane, pca_plane, random_plane, window_of
 from sadam.lab.checked import check_enough_probes, checked_radius
-from sadam.lab.codec import SpecError, from_plain, nearest, show
+from sadam.lab.codec import SpecError, from_plain, nearest
 from sadam.lab.grid import grid_of, points_of
 from sadam.lab.lgi_map import MAX_GRID, MAX_PROBES
 from sadam.lab.matched import CONTROL
@@ -23,6 +23,7 @@ from sadam.lab.spec import Window, whole
 from sadam.lab.training.run import TrainingResult, checked_place
 from sadam.lab.training.spec import multiplications
 from sadam.probes import Kind, directions, lgi_from_slopes, streamed_lgi
+from sadam.text import shown
 
 PlaneKind = Literal["pca", "random", "line"]
 Array = NDArray[np.float64]
@@ -104,7 +105,7 @@ def loss_plane(
             point. A rule that diverged is left out.
     """
     if kind not in get_args(PlaneKind):
-        raise SpecError(f"there is no plane {show(kind)}: {nearest(kind, get_args(PlaneKind))}")
+        raise SpecError(f"there is no plane {shown(kind)}: {nearest(kind, get_args(PlaneKind))}")
     seed = checked_place("seed", seed, result.spec.seeds)
     if grid is not None:
         grid = whole("grid", grid, 2, MAX_GRID)
@@ -157,7 +158,7 @@ def _laid(
     )
     for label in (first, second):
         if label not in result.rules:
-            raise SpecError(f"no rule is called {show(label)}: {nearest(label, tracks)}")
+            raise SpecError(f"no rule is called {shown(label)}: {nearest(label, tracks)}")
         if label not in tracks:
             raise SpecError(
                 f"{label} has no path to lay a plane by: it diverged with this seed, or is a "

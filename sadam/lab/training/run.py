@@ -23,12 +23,13 @@ from landscapes.data.loading import load
 from landscapes.nets.losses import Loss
 from landscapes.nets.networks import Network
 from landscapes.nets.training_problem import Batch, TrainingProblem
-from sadam.lab.codec import SpecError, nearest, reason, show
+from sadam.lab.codec import SpecError, nearest, reason
 from sadam.lab.matched import CONTROL, matched_control
 from sadam.lab.rulebook import build_rule, values_of
 from sadam.lab.training.spec import Training
 from sadam.metrics import mean_of_brakes
 from sadam.rules import AdamW, MomentRule, SAdam, key_of
+from sadam.text import shown
 from sadam.training.trainer import TrainingRun, training
 
 MONITORED = 16  # training examples on which switching units are counted
@@ -105,13 +106,13 @@ class TrainingResult:
             SpecError: If there is no such rule, or it was not trained at that learning rate.
         """
         if not isinstance(label, str) or label not in self.rules:
-            raise SpecError(f"no rule is called {show(label)}: {nearest(label, self.rules)}")
+            raise SpecError(f"no rule is called {shown(label)}: {nearest(label, self.rules)}")
         lr = float(self.rules[label].lr) if lr is None else lr  # type: ignore[attr-defined]
         try:
             return self.models.index(Model(label, lr))
         except ValueError:
             rates = ", ".join(f"{self.models[i].lr:g}" for i in self.tried(label))
-            raise SpecError(f"{label} was trained at {rates}, not at {show(lr)}") from None
+            raise SpecError(f"{label} was trained at {rates}, not at {shown(lr)}") from None
 
     def tried(self, label: str) -> list[int]:
         """Return the places of all models of a rule, by learning rate.
@@ -121,7 +122,7 @@ class TrainingResult:
         """
         places = [i for i, model in enumerate(self.models) if model.label == label]
         if not places:
-            raise SpecError(f"no rule is called {show(label)}: {nearest(label, self.rules)}")
+            raise SpecError(f"no rule is called {shown(label)}: {nearest(label, self.rules)}")
         return sorted(places, key=lambda i: self.models[i].lr)
 
     def trained(self, model: int, seed: int = 0) -> Tensor:
@@ -192,7 +193,7 @@ def checked_place(what: str, value: Any, count: int) -> int:
     """
     whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
     if not whole or not 0 <= value < count:
-        raise SpecError(f"there is no {what} at place {show(value)}: there are {count}")
+        raise SpecError(f"there is no {what} at place {shown(value)}: there are {count}")
     return int(value)
 
 

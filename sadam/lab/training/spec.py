@@ -21,7 +21,7 @@ from landscapes.data.made_data import SOURCES
 from landscapes.nets.convnet import ConvNet
 from landscapes.nets.networks import MLP, Network
 from landscapes.nets.presets import Preset, image_shape
-from sadam.lab.codec import SpecError, from_plain, reason, schema, show
+from sadam.lab.codec import SpecError, from_plain, reason, schema
 from sadam.lab.experiment import MAX_STEPS, PAPER_RULES
 from sadam.lab.rulebook import (
     LabelledRules,
@@ -31,6 +31,7 @@ from sadam.lab.rulebook import (
     rule_words,
 )
 from sadam.lab.spec import MAX_SEED, known_schedule, number_text, whole
+from sadam.text import shown
 
 DEFAULT_LR = 0.01
 MAX_SEEDS = 64
@@ -161,7 +162,7 @@ class Training(RuledSpec):
         for name in ("data", "network"):
             given = getattr(self, name)
             if not isinstance(given, types[name]):
-                raise SpecError(f"{name} must be a {types[name].__name__}, but is {show(given)}")
+                raise SpecError(f"{name} must be a {types[name].__name__}, but is {shown(given)}")
         put("data", _checked(self.data, "data"))
         put("network", _checked(self.network, "network"))
         for name, most in (
